@@ -1,0 +1,286 @@
+// Made by `npm run contracts` from contracts/openapi; not edited by hand.
+export type paths = Record<string, never>;
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description The configuration of one daemon. */
+        readonly Config: {
+            /**
+             * @description The listener and its limits.
+             * @default {}
+             */
+            readonly server: components["schemas"]["ServerConfig"];
+            /**
+             * @description Where the ledger and run files live. Relative to the configuration file.
+             * @default .llama-orch
+             */
+            readonly data_dir: string;
+            /**
+             * @description How long conversations stay warm.
+             * @default {}
+             */
+            readonly sessions: components["schemas"]["SessionsConfig"];
+            /**
+             * @description What is logged.
+             * @default {}
+             */
+            readonly log: components["schemas"]["LogConfig"];
+            /**
+             * @description How long finished tasks are kept.
+             * @default {}
+             */
+            readonly retention: components["schemas"]["RetentionConfig"];
+            /**
+             * @description The pools, in the order tasks without a model_ref prefer them.
+             * @default [
+             *       {
+             *         "id": "default",
+             *         "model": {
+             *           "id": "tiny-haiku",
+             *           "path": "models/tiny-haiku.gguf"
+             *         },
+             *         "replicas": 2
+             *       }
+             *     ]
+             */
+            readonly pools: readonly components["schemas"]["PoolConfig"][];
+        };
+        /** @description The listener and its limits. */
+        readonly ServerConfig: {
+            /**
+             * @description Address to bind. Only loopback while no key is configured.
+             * @default 127.0.0.1
+             */
+            readonly host: string;
+            /**
+             * @description TCP port; 0 picks a free one.
+             * @default 8080
+             */
+            readonly port: number;
+            /**
+             * @description Largest request body.
+             * @default 1048576
+             */
+            readonly body_limit_bytes: number;
+            /**
+             * @description A client must send its request within this time.
+             * @default 10000
+             */
+            readonly header_timeout_ms: number;
+            /**
+             * @description A kept-alive connection without a request is closed after this time.
+             * @default 75000
+             */
+            readonly idle_timeout_ms: number;
+            /**
+             * @description How long running streams may finish on SIGTERM.
+             * @default 10000
+             */
+            readonly shutdown_grace_ms: number;
+            /**
+             * @description An idle stream gets a comment line this often.
+             * @default 15000
+             */
+            readonly heartbeat_ms: number;
+        };
+        /** @description How long conversations stay warm. */
+        readonly SessionsConfig: {
+            /**
+             * @description A session ends this long after its last turn.
+             * @default 600000
+             */
+            readonly ttl_ms: number;
+            /**
+             * @description Turns a session may take.
+             * @default 8
+             */
+            readonly max_turns: number;
+        };
+        /** @description What is logged. */
+        readonly LogConfig: {
+            /**
+             * @description The least severe level written.
+             * @default info
+             * @enum {string}
+             */
+            readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+        };
+        /** @description How long finished tasks and their transcripts are kept; the tighter bound wins. */
+        readonly RetentionConfig: {
+            /**
+             * @description Finished tasks older than this are deleted.
+             * @default 86400000
+             */
+            readonly max_age_ms: number;
+            /**
+             * @description Finished tasks beyond this many are deleted, oldest first.
+             * @default 100000
+             */
+            readonly max_tasks: number;
+        };
+        /** @description Replicas of one model on one kind of device, behind one queue. */
+        readonly PoolConfig: {
+            /** @description Names the pool in paths, metrics and logs. */
+            readonly id: components["schemas"]["Id"];
+            /**
+             * @description Which adapter speaks to the replicas.
+             * @default llamacpp
+             * @enum {string}
+             */
+            readonly engine: "llamacpp";
+            /**
+             * @description embedded starts the llama.cpp worker that ships with llama-orch; process starts `command`; external uses `endpoints` that run already.
+             * @default embedded
+             * @enum {string}
+             */
+            readonly launch: "embedded" | "process" | "external";
+            /** @description What the pool serves. */
+            readonly model: components["schemas"]["ModelConfig"];
+            /**
+             * @description Where the replicas compute: cpu, or a device name the engine knows.
+             * @default cpu
+             */
+            readonly device: string;
+            /**
+             * @description How many to start. With launch external it is the number of endpoints.
+             * @default 1
+             */
+            readonly replicas: number;
+            /**
+             * @description Tasks one replica runs at once.
+             * @default 1
+             */
+            readonly slots: number;
+            /**
+             * @description Context of one slot, tokens.
+             * @default 1024
+             */
+            readonly ctx: number;
+            /**
+             * @description CPU threads of one embedded replica. More than one may change float rounding, so it is part of what makes output reproducible.
+             * @default 1
+             */
+            readonly threads: number;
+            /**
+             * @description How many tasks may wait.
+             * @default {}
+             */
+            readonly queue: components["schemas"]["QueueConfig"];
+            /**
+             * @description When to give up.
+             * @default {}
+             */
+            readonly timeouts: components["schemas"]["TimeoutsConfig"];
+            /**
+             * @description Dispatches one task may get before it ends with WORKER_RESET.
+             * @default 3
+             */
+            readonly max_attempts: number;
+            /**
+             * @description How a dead replica comes back.
+             * @default {}
+             */
+            readonly restart: components["schemas"]["RestartConfig"];
+            /** @description Base addresses of engines that run already. Only for launch external, where it is required. */
+            readonly endpoints?: readonly string[];
+            /** @description Program and arguments of one replica; {port}, {model}, {ctx} and {slots} are filled in. Only for launch process, where it is required. No shell is involved. */
+            readonly command?: readonly string[];
+        } & (unknown & unknown & unknown);
+        /** @description Letters, digits, dot, dash and underscore, led by a letter or digit. */
+        readonly Id: string;
+        /** @description What the pool serves. */
+        readonly ModelConfig: {
+            /** @description What clients name in model_ref. */
+            readonly id: components["schemas"]["Id"];
+            /** @description The GGUF file, relative to the configuration file. Required for launch embedded. */
+            readonly path?: string;
+            /**
+             * @description Other names clients may use in model_ref.
+             * @default []
+             */
+            readonly aliases: readonly string[];
+            /**
+             * @description What a task's prompt_format auto means here: auto wraps a bare prompt when the model has a chat template, raw never does, chat always does.
+             * @default auto
+             * @enum {string}
+             */
+            readonly prompt_format: "auto" | "raw" | "chat";
+        };
+        /** @description How many tasks may wait, and what happens to the next one. */
+        readonly QueueConfig: {
+            /**
+             * @description Waiting tasks in all; running ones do not count.
+             * @default 256
+             */
+            readonly capacity: number;
+            /**
+             * @description What gives way when the queue is full.
+             * @default reject
+             * @enum {string}
+             */
+            readonly full_policy: "reject" | "drop-lru" | "shed-low-priority";
+            /** @description A tighter bound for waiting interactive tasks. Without it only capacity binds. */
+            readonly interactive_capacity?: number;
+            /** @description A tighter bound for waiting batch tasks. Without it only capacity binds. */
+            readonly batch_capacity?: number;
+        };
+        /** @description When to give up. */
+        readonly TimeoutsConfig: {
+            /**
+             * @description One attempt at a task, from dispatch to end.
+             * @default 60000
+             */
+            readonly wall_ms: number;
+            /**
+             * @description Between two signs of life from the engine while it works.
+             * @default 5000
+             */
+            readonly idle_ms: number;
+            /**
+             * @description A TCP connection to a replica.
+             * @default 2000
+             */
+            readonly connect_ms: number;
+            /**
+             * @description One control call to a replica: health, properties, tokenize.
+             * @default 2000
+             */
+            readonly control_ms: number;
+            /**
+             * @description From starting a replica until it has loaded its model.
+             * @default 120000
+             */
+            readonly load_ms: number;
+        };
+        /** @description How a dead replica comes back. */
+        readonly RestartConfig: {
+            /**
+             * @description Before the first restart; doubled each time, with jitter.
+             * @default 250
+             */
+            readonly initial_delay_ms: number;
+            /**
+             * @description Upper bound of the delay.
+             * @default 30000
+             */
+            readonly max_delay_ms: number;
+            /**
+             * @description Restarts within one window before the replica counts as failed.
+             * @default 8
+             */
+            readonly max_restarts: number;
+            /**
+             * @description A replica that stayed ready this long starts afresh.
+             * @default 300000
+             */
+            readonly window_ms: number;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;

@@ -1,0 +1,118 @@
+/** Reading the OpenAPI files and walking what the generators need of them. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { parseDocument } from 'yaml';
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+export interface Contract {
+  /** File name, such as `data.yaml`; also the base of its references in JSON Schema. */
+  readonly file: string;
+  readonly url: URL;
+  readonly document: JsonObject;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly schema: JsonObject;
+  /** Where the schema stands, for references: `data.yaml#/paths/…/schema`. */
+  readonly schemaRef: string;
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly requirementIds: readonly string[];
+  readonly parameters: readonly Parameter[];
+  readonly bodyRef: string | undefined;
+  /** Status (or `default`) → reference of the JSON body's schema, undefined without a JSON body. */
+  readonly responses: ReadonlyMap<string, string | undefined>;
+}
+
+const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
+
+/** @throws Error when the file is not YAML or repeats a key. */
+export async function readContract(url: URL): Promise<Contract> {
+  const yaml = parseDocument(await readFile(url, 'utf8'), { uniqueKeys: true });
+  const [fault] = yaml.errors;
+  if (fault) throw fault;
+  return { file: basename(fileURLToPath(url)), url, document: object(yaml.toJS()) };
+}
+
+export function object(value: unknown): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Error(`expected an object, found ${JSON.stringify(value)}`);
+  }
+  return value as JsonObject;
+}
+
+export const pointer = (...segments: readonly string[]): string =>
+  segments.map((s) => `/${s.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+/** Every operation of the contracts, with references between their files followed. */
+export function operationsOf(contracts: readonly Contract[]): readonly Operation[] {
+  const at = (ref: string): JsonObject => {
+    const [file, fragment = ''] = ref.split('#');
+    const contract = contracts.find((c) => c.file === file);
+    if (!contract) throw new Error(`${ref} points outside the contracts`);
+    const keys = fragment.split('/').slice(1);
+    return object(
+      keys
+        .map((key) => decodeURIComponent(key).replaceAll('~1', '/').replaceAll('~0', '~'))
+        .reduce<unknown>((node, key) => (node as JsonObject)[key], contract.document),
+    );
+  };
+  /** Follows a reference once, if there is one: its place, and what stands there. */
+  const resolve = (place: string): string => {
+    const node = at(place);
+    if (typeof node['$ref'] !== 'string') return place;
+    const [file] = place.split('#');
+    return new URL(node['$ref'], `file:///${file}`).href.slice('file:///'.length);
+  };
+  const jsonSchemaAt = (place: string): string | undefined => {
+    const content = at(place)['content'];
+    if (content === undefined || object(content)['application/json'] === undefined)
+      return undefined;
+    return resolve(`${place}${pointer('content', 'application/json', 'schema')}`);
+  };
+
+  return contracts.flatMap(({ file, document }) =>
+    Object.entries(object(document['paths'])).flatMap(([path, item]) =>
+      METHODS.filter((method) => object(item)[method]).map((method): Operation => {
+        const shared = `${file}#${pointer('paths', path)}`;
+        const place = `${shared}/${method}`;
+        const operation = at(place);
+        const parameters = [shared, place].flatMap((owner) =>
+          ((at(owner)['parameters'] ?? []) as readonly Json[]).map((_, i): Parameter => {
+            const found = resolve(`${owner}/parameters/${i}`);
+            const schemaRef = resolve(`${found}/schema`);
+            const { name, in: where, required = false } = at(found) as unknown as Parameter;
+            return { name, in: where, required, schema: at(schemaRef), schemaRef };
+          }),
+        );
+        return {
+          operationId: String(operation['operationId']),
+          method: method.toUpperCase(),
+          path,
+          requirementIds: operation['x-req-id'] as readonly string[],
+          parameters,
+          bodyRef: operation['requestBody'] ? jsonSchemaAt(`${place}/requestBody`) : undefined,
+          responses: new Map(
+            Object.keys(object(operation['responses'])).map((status) => [
+              status,
+              jsonSchemaAt(resolve(`${place}/responses/${status}`)),
+            ]),
+          ),
+        };
+      }),
+    ),
+  );
+}

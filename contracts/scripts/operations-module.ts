@@ -1,0 +1,27 @@
+/** A table of the operations: for routing checks, query parsing and tracing requirements. */
+import type { Contract } from './contract-document.ts';
+import { object, operationsOf } from './contract-document.ts';
+
+export function operationsModule(contracts: readonly Contract[]): string {
+  const rows = operationsOf(contracts).map((op) => {
+    const query = op.parameters.filter((p) => p.in === 'query');
+    const row = {
+      method: op.method,
+      path: op.path,
+      requirementIds: op.requirementIds,
+      statuses: [...op.responses.keys()].filter((s) => s !== 'default').map(Number),
+      query: Object.fromEntries(query.map((p) => [p.name, p.schema['type']])),
+    };
+    return `  ${op.operationId}: ${JSON.stringify(row)},`;
+  });
+  const [version] = contracts.map(({ document }) => String(object(document['info'])['version']));
+  return [
+    '// Made by `npm run contracts` from contracts/openapi; not edited by hand.',
+    'export const OPERATIONS = {',
+    ...rows,
+    '} as const;',
+    `export const API_VERSION = '${version}';`,
+    'export type OperationId = keyof typeof OPERATIONS;',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,31 @@
+/** The small texts that come in paths and headers. A test holds them equal to the contract. */
+
+const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const VISIBLE_ASCII = /^[!-~]+$/;
+const EVENT_ID = /^[0-9]{1,16}$/;
+
+/** A task_id or session_id. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
+/** An id of a pool, replica or model. */
+export function isName(text: string): boolean {
+  return text.length <= 64 && NAME.test(text);
+}
+
+/** Whether a client's X-Correlation-Id is echoed; otherwise one is made for the request. */
+export function isCorrelationId(text: string): boolean {
+  return text.length <= 128 && VISIBLE_ASCII.test(text);
+}
+
+export function isIdempotencyKey(text: string): boolean {
+  return text.length <= 255 && VISIBLE_ASCII.test(text);
+}
+
+/** The event id in a Last-Event-ID header, or undefined when it is not one. */
+export function parseEventId(text: string): number | undefined {
+  const id = EVENT_ID.test(text) ? Number(text) : NaN;
+  return Number.isSafeInteger(id) ? id : undefined;
+}

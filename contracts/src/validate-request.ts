@@ -1,0 +1,65 @@
+/** Checks request bodies against the contract, without changing them. */
+import type { ErrorObject } from 'ajv';
+
+import * as untilFirstFault from '../generated/validate-requests.js';
+import * as allFaults from '../generated/validate-requests-fully.js';
+
+import type { FaultDetail } from './errors.ts';
+import type { RefusalMessage } from './faults.ts';
+import { toFaults } from './faults.ts';
+import { hasAtMostValues, nestsAtMost } from './json-size.ts';
+import type { DrainRequest, TaskRequest } from './types.ts';
+
+export type Validated<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly details: readonly FaultDetail[] };
+
+/**
+ * A body with more values than this is refused with its first fault only: finding all faults of a
+ * megabyte of garbage would hold up everyone else for tens of milliseconds.
+ */
+const EXPLAINED_VALUES = 2_000;
+/** Deeper JSON could exhaust the stack of whoever walks it recursively, such as JSON.stringify. */
+const MAX_DEPTH = 64;
+
+const TASK_REFUSALS: readonly RefusalMessage[] = [
+  { at: '#/else/oneOf', message: 'needs exactly one of prompt, messages and inputs' },
+  { at: '#/then/properties/', message: 'is not used by the workload rerank' },
+  { at: '#/else/properties/', message: 'is used only by the workload rerank' },
+  { at: '#/dependentSchemas/grammar/', message: 'cannot be given together with grammar' },
+];
+
+/** `value` is what JSON.parse made of the body; `details` hold JSON pointers into it. */
+export function validateTaskRequest(value: unknown): Validated<TaskRequest> {
+  const faults = faultsOf('createTask', value, TASK_REFUSALS);
+  if (faults.length > 0) return { ok: false, details: faults };
+  const task = value as TaskRequest;
+  if (task.json_schema !== undefined && !nestsAtMost(task.json_schema, MAX_DEPTH)) {
+    const message = `must not nest deeper than ${MAX_DEPTH} levels`;
+    return { ok: false, details: [{ path: '/json_schema', message }] };
+  }
+  return { ok: true, value: task };
+}
+
+export function validateDrainRequest(value: unknown): Validated<DrainRequest> {
+  const details = faultsOf('drainPool', value, []);
+  return details.length > 0 ? { ok: false, details } : { ok: true, value: value as DrainRequest };
+}
+
+type BodyOperation = keyof typeof untilFirstFault;
+
+function faultsOf(
+  operation: BodyOperation,
+  value: unknown,
+  refusals: readonly RefusalMessage[],
+): readonly FaultDetail[] {
+  const quick = untilFirstFault[operation];
+  if (quick(value)) return [];
+  let errors: readonly ErrorObject[] = quick.errors ?? [];
+  if (hasAtMostValues(value, EXPLAINED_VALUES)) {
+    const thorough = allFaults[operation];
+    thorough(value);
+    errors = thorough.errors ?? [];
+  }
+  return toFaults(errors, refusals);
+}
