@@ -1,0 +1,163 @@
+/** How attempts end: well, by a fault and perhaps a re-run, by a watchdog, by cancel. */
+import { retryAfterMs } from './backlog.ts';
+import type { PoolState, RunningAttempt, TaskRecord } from './state.ts';
+import { attemptDue, poolOf, timerKeys } from './state.ts';
+import type { Step } from './step.ts';
+import type { AttemptFault, CancelReason, Command, Effect, RequeueReason } from './types.ts';
+
+type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
+type AbortReason = Extract<Effect, { type: 'abort' }>['reason'];
+
+export function progress(step: Step, command: CommandOf<'progress'>): void {
+  const task = runningTask(step, command);
+  if (task === undefined) return;
+  task.lastProgressMs = step.nowMs;
+  task.hasProgress ||= command.tokensOut > 0;
+}
+
+export function finish(step: Step, command: CommandOf<'finish'>): void {
+  const task = runningTask(step, command);
+  if (task?.running === undefined) return;
+  const pool = poolOf(step.state, task.spec.poolId);
+  const replica = pool.replicas.get(task.running.replicaId);
+  if (replica !== undefined) replica.faults = 0;
+  const { taskId, finishReason, usage } = command;
+  step.record({ type: 'task.ended', taskId, outcome: { kind: 'completed', finishReason, usage } });
+  step.touch(pool);
+}
+
+export function fail(step: Step, command: CommandOf<'fail'>): void {
+  const task = runningTask(step, command);
+  if (task?.running === undefined) return;
+  const { fault, tokensSent } = command;
+  if (fault.retriable) restReplica(step, task, task.running.replicaId);
+  settleFault(step, task, fault, 'fault', tokensSent > 0);
+}
+
+/** Ends the task at once, waiting or running; a task that is not live is left alone (ORCH-3026). */
+export function cancel(step: Step, taskId: string, reason: CancelReason): void {
+  const task = step.state.tasks.get(taskId);
+  if (task === undefined) return;
+  abort(step, task, reason);
+  step.record({ type: 'task.ended', taskId, outcome: { kind: 'canceled', reason } });
+  step.touch(poolOf(step.state, task.spec.poolId));
+}
+
+/** The replica under the task is lost; it has left the pool already. */
+export function loseAttempt(step: Step, task: TaskRecord): void {
+  abort(step, task, 'replica-gone');
+  const fault = { code: 'WORKER_RESET', message: 'the replica was lost', retriable: true } as const;
+  settleFault(step, task, fault, 'replica-gone', task.hasProgress);
+}
+
+/** The watchdog's timer fired (ORCH-3016): progress since it was set only moves it on. */
+export function checkWatchdog(step: Step, taskId: string): void {
+  const task = step.state.tasks.get(taskId);
+  const pool = task && poolOf(step.state, task.spec.poolId);
+  if (!task?.running || !pool?.spec) return;
+  const { dueMs, timeout } = attemptDue(task, task.running, pool.spec);
+  if (dueMs > step.nowMs) {
+    step.state.timers.set(timerKeys.attempt(taskId), dueMs, { kind: 'attempt', taskId });
+    return;
+  }
+  const { replicaId } = task.running;
+  if (timeout === 'wall') {
+    abort(step, task, 'wall-timeout');
+    const message = `not done after ${pool.spec.wallMs} ms on a slot`;
+    endFailed(step, task, { code: 'DECODE_TIMEOUT', message, retriable: true });
+  } else {
+    abort(step, task, 'idle-timeout');
+    restReplica(step, task, replicaId);
+    const message = `no token for ${pool.spec.idleMs} ms`;
+    const fault = { code: 'DECODE_TIMEOUT', message, retriable: true } as const;
+    settleFault(step, task, fault, 'idle-timeout', task.hasProgress);
+  }
+}
+
+/** The drain's deadline has passed: what can run again waits for the end of the drain. */
+export function cutShort(step: Step, task: TaskRecord): void {
+  abort(step, task, 'drain');
+  if (isSafeToRerun(task, task.hasProgress)) {
+    requeue(step, task, 'drain', task.hasProgress);
+  } else {
+    const message = 'the pool drained before the task was done';
+    endFailed(step, task, { code: 'POOL_UNREADY', message, retriable: true });
+  }
+}
+
+/** True when nobody saw output, or the same output will come again. */
+export function isSafeToRerun(task: TaskRecord, outputSeen: boolean): boolean {
+  return task.spec.rerunnable || !(outputSeen || task.pinnedSetId !== undefined);
+}
+
+export function requeue(
+  step: Step,
+  task: TaskRecord,
+  reason: RequeueReason,
+  outputSeen: boolean,
+): void {
+  const pinnedSetId = task.pinnedSetId ?? (outputSeen ? task.running?.setId : undefined);
+  step.record({ type: 'task.requeued', taskId: task.spec.taskId, reason, pinnedSetId });
+  step.touch(poolOf(step.state, task.spec.poolId));
+}
+
+export function endFailed(step: Step, task: TaskRecord, fault: AttemptFault): void {
+  const pool = poolOf(step.state, task.spec.poolId);
+  step.record({
+    type: 'task.ended',
+    taskId: task.spec.taskId,
+    outcome: {
+      kind: 'failed',
+      ...fault,
+      retryAfterMs: fault.retriable ? retryAfterMs(pool, step.nowMs) : undefined,
+    },
+  });
+  step.touch(pool);
+}
+
+function settleFault(
+  step: Step,
+  task: TaskRecord,
+  fault: AttemptFault,
+  reason: RequeueReason,
+  outputSeen: boolean,
+): void {
+  const maxAttempts = poolOf(step.state, task.spec.poolId).spec?.maxAttempts ?? 1;
+  const mayRetry = fault.retriable && task.faults + 1 < maxAttempts;
+  if (mayRetry && isSafeToRerun(task, outputSeen)) requeue(step, task, reason, outputSeen);
+  else endFailed(step, task, fault);
+}
+
+/** Undefined for a task that has ended and for an attempt that is not the running one. */
+function runningTask(
+  step: Step,
+  { taskId, attempt }: { readonly taskId: string; readonly attempt: number },
+): TaskRecord | undefined {
+  const task = step.state.tasks.get(taskId);
+  return task?.running !== undefined && task.attempt === attempt ? task : undefined;
+}
+
+function abort(step: Step, task: TaskRecord, reason: AbortReason): void {
+  const running: RunningAttempt | undefined = task.running;
+  if (running === undefined) return;
+  const { taskId } = task.spec;
+  const { replicaId } = running;
+  step.effect({ type: 'abort', taskId, attempt: task.attempt, replicaId, reason });
+}
+
+/**
+ * Keeps a broken replica, which frees its slots fastest of all, from swallowing the queue before
+ * anyone has marked it unready. Faults of attempts that ran beside the first one count once.
+ */
+function restReplica(step: Step, task: TaskRecord, replicaId: string): void {
+  const { state, nowMs } = step;
+  const pool: PoolState = poolOf(state, task.spec.poolId);
+  const replica = pool.replicas.get(replicaId);
+  if (replica === undefined || replica.restsUntilMs > nowMs) return;
+  const { cooldownBaseMs, cooldownMaxMs } = state.tuning;
+  replica.faults += 1;
+  replica.restsUntilMs =
+    nowMs + Math.min(cooldownMaxMs, cooldownBaseMs * 2 ** (replica.faults - 1));
+  const key = timerKeys.rest(pool.poolId, replicaId);
+  state.timers.set(key, replica.restsUntilMs, { kind: 'rest', poolId: pool.poolId });
+}

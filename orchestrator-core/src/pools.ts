@@ -1,0 +1,102 @@
+/** What the daemon tells about pools and replicas: specs, readiness, loss, drains. */
+import { cutShort, loseAttempt } from './attempts.ts';
+import type { CoreState, PoolState, TaskRecord } from './state.ts';
+import { poolOf, slotsChanged, timerKeys } from './state.ts';
+import type { Step } from './step.ts';
+import type { PoolSpec, ReplicaView } from './types.ts';
+
+/** Changed timeouts apply to attempts from the next dispatch or watchdog check on. */
+export function setPool(step: Step, spec: PoolSpec): void {
+  const pool = poolOf(step.state, spec.poolId);
+  pool.spec = spec;
+  step.touch(pool);
+}
+
+/** A replica that turns unready keeps what runs on it and gets nothing new. */
+export function setReplica(step: Step, view: ReplicaView): void {
+  const pool = poolOf(step.state, view.poolId);
+  const { replicaId } = view;
+  const known = pool.replicas.get(replicaId);
+  // It passed its self-test anew: earlier faults say nothing about it.
+  if (view.ready && known?.view.ready === false) clearRest(step.state, pool, replicaId);
+  slotsChanged(pool, replicaId, () => {
+    if (known === undefined) pool.replicas.set(replicaId, { view, faults: 0, restsUntilMs: 0 });
+    else known.view = view;
+  });
+  if (view.ready) pool.unavailableReason = undefined;
+  learnContext(pool);
+  step.touch(pool);
+}
+
+export function loseReplica(step: Step, poolId: string, replicaId: string): void {
+  const { state } = step;
+  const pool = state.pools.get(poolId);
+  if (pool === undefined) return;
+  clearRest(state, pool, replicaId);
+  slotsChanged(pool, replicaId, () => pool.replicas.delete(replicaId));
+  learnContext(pool);
+  if (pool.sessionsByReplica.has(replicaId)) {
+    step.record({ type: 'sessions.cooled', poolId, replicaId });
+  }
+  for (const task of runningTasks(state, pool, replicaId)) loseAttempt(step, task);
+  step.touch(pool);
+}
+
+export function setAvailability(
+  step: Step,
+  poolId: string,
+  recoverable: boolean,
+  reason: string,
+): void {
+  const pool = poolOf(step.state, poolId);
+  pool.unavailableReason = recoverable ? undefined : reason;
+  step.touch(pool);
+}
+
+/** No admissions and no dispatch from here on; a second drain moves the deadline. */
+export function drainPool(step: Step, poolId: string, deadlineMs: number): void {
+  if (step.state.pools.get(poolId)?.spec === undefined) return;
+  step.record({ type: 'pool.draining', poolId, deadlineMs });
+}
+
+export function undrainPool(step: Step, poolId: string): void {
+  const pool = step.state.pools.get(poolId);
+  if (pool?.drainDeadlineAtMs === undefined) return;
+  step.record({ type: 'pool.active', poolId });
+  step.touch(pool);
+}
+
+export function endDrain(step: Step, poolId: string): void {
+  const pool = poolOf(step.state, poolId);
+  for (const task of runningTasks(step.state, pool)) cutShort(step, task);
+}
+
+/** In order of arrival, so that they return to the queue the same way every time. */
+export function runningTasks(
+  state: CoreState,
+  pool: PoolState,
+  replicaId?: string,
+): readonly TaskRecord[] {
+  const ids =
+    replicaId === undefined
+      ? [...pool.running.values()].flatMap((members) => [...members])
+      : [...(pool.running.get(replicaId) ?? [])];
+  return ids
+    .map((taskId) => state.tasks.get(taskId))
+    .filter((task) => task !== undefined)
+    .sort((a, b) => a.seq - b.seq);
+}
+
+function clearRest(state: CoreState, pool: PoolState, replicaId: string): void {
+  const replica = pool.replicas.get(replicaId);
+  if (replica === undefined) return;
+  replica.faults = 0;
+  replica.restsUntilMs = 0;
+  state.timers.cancel(timerKeys.rest(pool.poolId, replicaId));
+}
+
+/** While none is ready, the context last seen is the best guess of the one to come. */
+function learnContext(pool: PoolState): void {
+  const ready = [...pool.replicas.values()].filter(({ view }) => view.ready);
+  if (ready.length > 0) pool.ctx = Math.min(...ready.map(({ view }) => view.ctx));
+}

@@ -1,0 +1,147 @@
+import { expect, test } from 'vitest';
+import { Driver, ofType, USAGE } from './fixtures.ts';
+import type { DurableState } from './snapshot.ts';
+
+/** The same ledger in a new process: events folded, pools configured, not yet resumed. */
+function reborn(before: Driver, pools: readonly string[] = ['p']): Driver {
+  const driver = new Driver();
+  driver.nowMs = before.nowMs + 60_000;
+  for (const { event, atMs } of before.log) {
+    driver.core.restore(JSON.parse(JSON.stringify(event)) as typeof event, atMs);
+  }
+  for (const poolId of pools) driver.pool({ poolId });
+  return driver;
+}
+
+const resume = (driver: Driver, ...outputSeen: string[]) =>
+  driver.keep(driver.core.resume(driver.nowMs, { outputSeen: new Set(outputSeen) }));
+
+function twoRunningTwoWaiting(): Driver {
+  const driver = new Driver();
+  driver.pool();
+  driver.replica('r', { slots: 2 });
+  driver.admit('a', { rerunnable: false });
+  driver.admit('b', { sessionId: 'x' });
+  driver.admit('c');
+  driver.admit('d', { priority: 'batch' });
+  return driver;
+}
+
+test('after a crash running tasks are queued again, in order of arrival, before the others', () => {
+  const driver = reborn(twoRunningTwoWaiting());
+  expect(resume(driver).map((effect) => effect.type)).toEqual(['requeued', 'requeued']);
+  const dispatched = ofType(driver.replica('r', { slots: 4 }), 'dispatch');
+  expect(dispatched.map(({ taskId, attempt }) => `${taskId}${attempt}`)).toEqual([
+    'a2',
+    'b2',
+    'c1',
+    'd1',
+  ]);
+});
+
+test('after a crash a task that sent output and is not repeatable ends with WORKER_RESET', () => {
+  const driver = reborn(twoRunningTwoWaiting());
+  expect(ofType(resume(driver, 'a', 'b'), 'ended')).toMatchObject([
+    { taskId: 'a', outcome: { code: 'WORKER_RESET' } },
+  ]);
+  driver.replica('other', { setId: 'z' });
+  expect(driver.stateOf('b')).toBeUndefined();
+  expect(driver.replicaOf('c')).toBe('other');
+});
+
+test('after a crash a repeatable task with output runs again within its set', () => {
+  const driver = reborn(twoRunningTwoWaiting());
+  resume(driver, 'b');
+  driver.replica('same', { ready: false });
+  driver.replica('other', { setId: 'z', slots: 4 });
+  expect(driver.stateOf('b')).toBe('queued');
+  driver.replica('same');
+  expect(driver.replicaOf('b')).toBe('same');
+});
+
+test('crashes use up neither attempts nor wall time', () => {
+  let driver = twoRunningTwoWaiting();
+  for (let crash = 0; crash < 10; crash += 1) {
+    const next = reborn(driver);
+    next.log.push(...driver.log);
+    driver = next;
+    resume(driver);
+    driver.replica('r', { slots: 2 });
+  }
+  expect(driver.core.task('a', driver.nowMs)).toMatchObject({ state: 'running', attempt: 11 });
+  driver.progress('a');
+  expect(driver.advance(4_999)).toEqual([]);
+});
+
+test('after a crash sessions live on, cold', () => {
+  const before = twoRunningTwoWaiting();
+  before.finish('b');
+  expect(before.core.session('x', before.nowMs)?.kvWarmth).toBe(true);
+  const driver = reborn(before);
+  resume(driver);
+  expect(driver.core.session('x', driver.nowMs)).toMatchObject({
+    turns: 1,
+    kvWarmth: false,
+    tokensTotal: USAGE.tokensIn + USAGE.tokensOut,
+  });
+});
+
+test('after a crash a drain is still on', () => {
+  const before = twoRunningTwoWaiting();
+  before.step({ type: 'drain', poolId: 'p', deadlineMs: 1_000 });
+  const driver = reborn(before);
+  resume(driver);
+  expect(driver.replica('r')).toEqual([]);
+  driver.advance(0);
+  expect(driver.core.nextWakeMs()).toBe(before.nowMs + 600_000);
+  expect(ofType(driver.step({ type: 'undrain', poolId: 'p' }), 'dispatch')).toHaveLength(1);
+});
+
+test('tasks of a pool that is not configured any more end with POOL_UNAVAILABLE', () => {
+  const driver = reborn(twoRunningTwoWaiting(), []);
+  const ended = ofType(resume(driver), 'ended');
+  expect(ended).toHaveLength(4);
+  expect(ended[0]?.outcome).toMatchObject({ code: 'POOL_UNAVAILABLE', retriable: false });
+});
+
+test('live tasks are listed in order of arrival', () => {
+  const driver = reborn(twoRunningTwoWaiting());
+  resume(driver);
+  const listed = driver.core.liveTasks(driver.nowMs);
+  expect(listed.map(({ spec, queuePosition }) => [spec.taskId, queuePosition])).toEqual([
+    ['a', 1],
+    ['b', 2],
+    ['c', 3],
+    ['d', 4],
+  ]);
+});
+
+test('a snapshot through JSON continues like the core it was taken from', () => {
+  const before = twoRunningTwoWaiting();
+  before.fail('a');
+  before.step({ type: 'drain', poolId: 'p', deadlineMs: 5_000 });
+  before.finish('b');
+  const saved = JSON.parse(JSON.stringify(before.core.durableState())) as DurableState;
+  const driver = new Driver();
+  driver.core.loadState(saved);
+  expect(JSON.stringify(driver.core.durableState())).toBe(JSON.stringify(saved));
+  expect(driver.core.nextWakeMs()).toBe(before.nowMs + 5_000);
+  expect(() => driver.core.loadState(saved)).toThrow('before anything else');
+});
+
+test('a snapshot of another version is refused', () => {
+  const saved = new Driver().core.durableState();
+  expect(() => new Driver().core.loadState({ ...saved, v: 99 })).toThrow('version 99 is unknown');
+});
+
+test('an event that does not fit the state is a damaged ledger and throws', () => {
+  const { core, log } = twoRunningTwoWaiting();
+  const restore = (event: Parameters<typeof core.restore>[0]) => () => core.restore(event, 1);
+  const dispatched = { attempt: 1, replicaId: 'r', setId: 's', kvWarmth: false } as const;
+  expect(restore(log[0]!.event)).toThrow('accepted twice');
+  expect(restore({ type: 'task.dispatched', taskId: 'a', ...dispatched })).toThrow('not waiting');
+  expect(restore({ type: 'task.dispatched', taskId: '?', ...dispatched })).toThrow('no live task');
+  const requeued = { reason: 'fault', pinnedSetId: undefined } as const;
+  expect(restore({ type: 'task.requeued', taskId: 'c', ...requeued })).toThrow('not running');
+  expect(restore({ type: 'session.ended', sessionId: '?', reason: 'expired' })).toThrow('session');
+});

@@ -1,0 +1,83 @@
+/**
+ * One step's working set. Deciders look at the state, `record` the events they decide, and the
+ * state they read next already includes them; effects come out beside, in the same order.
+ */
+import { applyEvent } from './fold.ts';
+import type { CoreState, PoolState } from './state.ts';
+import type { CoreEvent, Effect, SessionLimits, StepResult } from './types.ts';
+
+export interface Step extends StepResult {
+  readonly state: CoreState;
+  readonly sessionLimits: SessionLimits;
+  readonly nowMs: number;
+  /** Pools where a task or a slot may have become free: scheduled when the command is done. */
+  readonly touched: ReadonlySet<PoolState>;
+  record(event: CoreEvent): void;
+  effect(effect: Effect): void;
+  touch(pool: PoolState): void;
+}
+
+export function beginStep(state: CoreState, sessionLimits: SessionLimits, nowMs: number): Step {
+  const events: CoreEvent[] = [];
+  const effects: Effect[] = [];
+  const touched = new Set<PoolState>();
+  return {
+    state,
+    sessionLimits,
+    nowMs,
+    events,
+    effects,
+    touched,
+    record(event) {
+      const effect = effectOf(event, state);
+      applyEvent(state, event, nowMs);
+      events.push(event);
+      if (effect !== undefined) effects.push(effect);
+    },
+    effect(effect) {
+      effects.push(effect);
+    },
+    touch(pool) {
+      touched.add(pool);
+    },
+  };
+}
+
+/** What the daemon must do about an event; read against the state before the event. */
+function effectOf(event: CoreEvent, state: CoreState): Effect | undefined {
+  switch (event.type) {
+    case 'task.accepted': {
+      const { taskId, queuePosition, predictedStartMs } = event;
+      return { type: 'accepted', taskId, queuePosition, predictedStartMs };
+    }
+    case 'task.dispatched': {
+      const { taskId, attempt, replicaId, kvWarmth } = event;
+      const poolId = state.tasks.get(taskId)?.spec.poolId;
+      if (poolId === undefined) return undefined;
+      return { type: 'dispatch', taskId, attempt, poolId, replicaId, kvWarmth };
+    }
+    case 'task.requeued':
+      return { type: 'requeued', taskId: event.taskId, reason: event.reason };
+    case 'task.ended':
+      return { type: 'ended', taskId: event.taskId, outcome: event.outcome };
+    case 'session.ended': {
+      const replicaId = state.sessions.get(event.sessionId)?.replicaId;
+      if (replicaId === undefined) return undefined;
+      return { type: 'evict-session', sessionId: event.sessionId, replicaId };
+    }
+    case 'session.turn': {
+      const before = state.sessions.get(event.session.sessionId);
+      const hasLeft = before !== undefined && before.poolId !== event.session.poolId;
+      if (!hasLeft || before.replicaId === undefined) return undefined;
+      return {
+        type: 'evict-session',
+        sessionId: before.sessionId,
+        replicaId: before.replicaId,
+      };
+    }
+    case 'sessions.cooled':
+    case 'pool.draining':
+    case 'pool.active':
+      return undefined;
+  }
+}

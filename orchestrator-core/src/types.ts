@@ -1,0 +1,250 @@
+/**
+ * The vocabulary of the core: what goes in (`Command`), what must be remembered (`CoreEvent`) and
+ * what the daemon must do (`Effect`). All times are milliseconds on the caller's clock; the core
+ * never reads one itself.
+ */
+import type { ErrorKind, PolicyLabel } from '@llama-orch/contracts';
+
+export type Priority = 'interactive' | 'batch';
+export const PRIORITIES = ['interactive', 'batch'] as const satisfies readonly Priority[];
+
+export type FullPolicy = 'reject' | 'drop-lru' | 'shed-low-priority';
+
+/** What the scheduler needs to know of a task. Prompts and sampling stay with the daemon. */
+export interface TaskSpec {
+  readonly taskId: string;
+  readonly poolId: string;
+  readonly tenantId: string;
+  readonly priority: Priority;
+  readonly sessionId: string | undefined;
+  /** Tokens of the prompt: counted by the engine, or an upper bound (bytes) when it was not asked. */
+  readonly promptTokens: number;
+  readonly promptTokensExact: boolean;
+  /** Upper bound on generated tokens; undefined means "until the context is full". */
+  readonly maxTokens: number | undefined;
+  /** The client's own estimate of generated tokens, when it gave one. */
+  readonly expectedTokens: number | undefined;
+  /** Context the client asks for; refused at admission when above the pool's. */
+  readonly ctx: number | undefined;
+  /** Absolute time by which the client wants the end, or undefined. */
+  readonly deadlineAtMs: number | undefined;
+  /** Strict tasks give the same bytes when run again, so they may be re-run after output was sent. */
+  readonly rerunnable: boolean;
+  readonly kvHint: 'reuse' | 'cold';
+}
+
+export interface PoolSpec {
+  readonly poolId: string;
+  readonly engine: string;
+  /** Waiting tasks the pool holds in total; running tasks do not count. */
+  readonly capacity: number;
+  /** Tighter bounds per class, where configured. */
+  readonly classCapacity: { readonly [P in Priority]?: number };
+  readonly fullPolicy: FullPolicy;
+  readonly wallMs: number;
+  readonly idleMs: number;
+  /** Context per slot promised by configuration, until a replica reports its own. */
+  readonly ctx: number;
+  /** A pool declared on a GPU fails fast when it has no replica that can come back (ORCH-3018). */
+  readonly device: string;
+  /** How many attempts of one task may fail; the last one's fault ends the task. Drains and restarts do not count. */
+  readonly maxAttempts: number;
+}
+
+/** A replica as placement sees it. `ready` is true only between self-test and drain or failure. */
+export interface ReplicaView {
+  readonly replicaId: string;
+  readonly poolId: string;
+  readonly setId: string;
+  readonly slots: number;
+  /** Context per slot, tokens. */
+  readonly ctx: number;
+  readonly ready: boolean;
+}
+
+export interface SessionLimits {
+  readonly ttlMs: number;
+  readonly maxTurns: number;
+}
+
+export interface Usage {
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+  /** First to last token, ms. */
+  readonly decodeMs: number;
+  /** Prompt tokens whose KV was already in the slot. */
+  readonly cachedTokens: number;
+}
+
+export type FinishReason = 'stop' | 'length' | 'canceled';
+export type CancelReason = 'client' | 'disconnect' | 'drain' | 'shutdown';
+
+export type Outcome =
+  | { readonly kind: 'completed'; readonly finishReason: 'stop' | 'length'; readonly usage: Usage }
+  | { readonly kind: 'canceled'; readonly reason: CancelReason }
+  | {
+      readonly kind: 'failed';
+      readonly code: ErrorKind;
+      readonly message: string;
+      readonly retriable: boolean;
+      readonly retryAfterMs: number | undefined;
+    };
+
+export type TaskState = 'queued' | 'running' | 'completed' | 'failed' | 'canceled';
+
+/** Why a running task went back to the queue. Only the first three count against `maxAttempts`. */
+export type RequeueReason = 'fault' | 'idle-timeout' | 'replica-gone' | 'drain' | 'recovery';
+
+/** Why an attempt ended without finishing its task. */
+export interface AttemptFault {
+  readonly code: ErrorKind;
+  readonly message: string;
+  /** False when trying elsewhere cannot help (bad request, context exceeded, replay diverged). */
+  readonly retriable: boolean;
+}
+
+export type Command =
+  | { readonly type: 'pool-set'; readonly pool: PoolSpec }
+  | { readonly type: 'replica-set'; readonly replica: ReplicaView }
+  /** The replica and all it held in memory are lost, also when the same id starts again. */
+  | { readonly type: 'replica-gone'; readonly poolId: string; readonly replicaId: string }
+  /**
+   * Whether the pool can get a ready replica again without an operator. While it cannot, admission
+   * fails fast and what waits ends with POOL_UNAVAILABLE; a replica that becomes ready ends that.
+   */
+  | {
+      readonly type: 'pool-availability';
+      readonly poolId: string;
+      readonly recoverable: boolean;
+      readonly reason: string;
+    }
+  | { readonly type: 'admit'; readonly task: TaskSpec }
+  | { readonly type: 'cancel'; readonly taskId: string; readonly reason: CancelReason }
+  /**
+   * Tokens came from the engine: feeds the idle watchdog. `tokensOut` is the running total. Send the
+   * first one of a task before a reader can see the token: it decides whether a re-run is safe.
+   */
+  | {
+      readonly type: 'progress';
+      readonly taskId: string;
+      readonly attempt: number;
+      readonly tokensOut: number;
+    }
+  | {
+      readonly type: 'finish';
+      readonly taskId: string;
+      readonly attempt: number;
+      readonly finishReason: 'stop' | 'length';
+      readonly usage: Usage;
+    }
+  /** `tokensSent` counts tokens that any reader may have seen, over all attempts. */
+  | {
+      readonly type: 'fail';
+      readonly taskId: string;
+      readonly attempt: number;
+      readonly fault: AttemptFault;
+      readonly tokensSent: number;
+    }
+  /** `deadlineMs` counts from this command. */
+  | { readonly type: 'drain'; readonly poolId: string; readonly deadlineMs: number }
+  | { readonly type: 'undrain'; readonly poolId: string }
+  | { readonly type: 'session-delete'; readonly sessionId: string }
+  /** Run what is due: watchdogs, session expiry, drain deadlines. Call at `nextWakeMs()`. */
+  | { readonly type: 'tick' };
+
+/**
+ * Durable facts. The daemon appends them to the ledger in the order given; folding them over an
+ * empty core (`restore`) gives the same durable state: tasks, their order, sessions, drains.
+ */
+export type CoreEvent =
+  | {
+      readonly type: 'task.accepted';
+      readonly taskId: string;
+      readonly seq: number;
+      readonly task: TaskSpec;
+      readonly queuePosition: number;
+      readonly predictedStartMs: number;
+    }
+  | {
+      readonly type: 'task.dispatched';
+      readonly taskId: string;
+      readonly attempt: number;
+      readonly replicaId: string;
+      /** Kept so that a re-run after output, even after a crash, stays within the same set. */
+      readonly setId: string;
+      readonly kvWarmth: boolean;
+    }
+  | {
+      readonly type: 'task.requeued';
+      readonly taskId: string;
+      readonly reason: RequeueReason;
+      /** Set once output may have been seen: only this set gives the same bytes again (ORCH-3045). */
+      readonly pinnedSetId: string | undefined;
+    }
+  | { readonly type: 'task.ended'; readonly taskId: string; readonly outcome: Outcome }
+  | { readonly type: 'session.turn'; readonly session: SessionState }
+  | {
+      readonly type: 'session.ended';
+      readonly sessionId: string;
+      readonly reason: 'deleted' | 'expired';
+    }
+  /** A replica was lost: the sessions whose KV it held are cold. */
+  | { readonly type: 'sessions.cooled'; readonly poolId: string; readonly replicaId: string }
+  /** `deadlineMs` counts from the event's own time. */
+  | { readonly type: 'pool.draining'; readonly poolId: string; readonly deadlineMs: number }
+  | { readonly type: 'pool.active'; readonly poolId: string };
+
+export interface SessionState {
+  readonly sessionId: string;
+  readonly tenantId: string;
+  readonly poolId: string;
+  /** Sequence of its first task: older tasks under the same id belong to an earlier session. */
+  readonly firstSeq: number;
+  readonly turns: number;
+  readonly expiresAtMs: number;
+  /** The replica whose slot holds the session's KV, or undefined when it is cold. */
+  readonly replicaId: string | undefined;
+  readonly kvTokens: number;
+  readonly tokensTotal: number;
+}
+
+export type Effect =
+  | {
+      readonly type: 'accepted';
+      readonly taskId: string;
+      readonly queuePosition: number;
+      readonly predictedStartMs: number;
+    }
+  | {
+      readonly type: 'rejected';
+      readonly taskId: string;
+      readonly code: ErrorKind;
+      readonly message: string;
+      readonly path: string | undefined;
+      readonly policyLabel: PolicyLabel | undefined;
+      readonly retryAfterMs: number | undefined;
+    }
+  | {
+      readonly type: 'dispatch';
+      readonly taskId: string;
+      readonly attempt: number;
+      readonly poolId: string;
+      readonly replicaId: string;
+      readonly kvWarmth: boolean;
+    }
+  /** Stop the engine's work on an attempt; its slot is already counted free. */
+  | {
+      readonly type: 'abort';
+      readonly taskId: string;
+      readonly attempt: number;
+      readonly replicaId: string;
+      readonly reason: CancelReason | 'wall-timeout' | 'idle-timeout' | 'replica-gone';
+    }
+  | { readonly type: 'requeued'; readonly taskId: string; readonly reason: RequeueReason }
+  | { readonly type: 'ended'; readonly taskId: string; readonly outcome: Outcome }
+  | { readonly type: 'evict-session'; readonly sessionId: string; readonly replicaId: string };
+
+export interface StepResult {
+  readonly events: readonly CoreEvent[];
+  readonly effects: readonly Effect[];
+}
