@@ -1,0 +1,156 @@
+/** What the conformance suites share: the simulator they ask for, and small helpers. */
+import type { describe, expect, test } from 'vitest';
+import type { AdapterTimeouts, EngineRequest, OpenAdapter, TokenSink } from './types.ts';
+
+/** The functions of vitest, passed in so that the package does not load it. */
+export interface TestKit {
+  readonly describe: typeof describe;
+  readonly test: typeof test;
+  readonly expect: typeof expect;
+}
+
+export interface SimulatorSetup {
+  readonly slots?: number;
+  /** Context per slot, tokens. */
+  readonly ctx?: number;
+  /** Tokens after which the model ends by itself. */
+  readonly tokens?: number;
+  /** Cuts what is written into HTTP chunks of so many bytes. */
+  readonly splitBytes?: number;
+  /** Keep-alive comment before every n-th token. */
+  readonly commentEvery?: number;
+  readonly tokensPerWrite?: number;
+}
+
+/** One completion's misbehaviour, in the terms of `EngineError`; how it looks is the protocol's. */
+export type SimulatorFault =
+  | {
+      readonly kind: 'stall' | 'cut' | 'eof' | 'garbage' | 'error-in-stream';
+      readonly after_tokens: number;
+    }
+  | { readonly kind: 'hang' }
+  | { readonly kind: 'slow-first'; readonly ms: number }
+  | {
+      readonly kind: 'refuse';
+      readonly why: 'invalid' | 'overload' | 'internal' | 'unauthorized' | 'unknown-route';
+    };
+
+export interface AdapterSimulator extends AsyncDisposable {
+  readonly url: string;
+  /** Makes the next completion fail. */
+  fail(fault: SimulatorFault): void;
+  setLoading(loading: boolean): void;
+  /** The first `count` pieces of text it gives for this request. */
+  pieces(prompt: string, seed: number, count: number): readonly string[];
+  stats(): {
+    /** Connections open. */
+    readonly sockets: number;
+    readonly busySlots: number;
+    /** Requests waiting for a slot. */
+    readonly deferred: number;
+    readonly tokensSent: number;
+  };
+}
+
+export interface Subject {
+  readonly open: OpenAdapter;
+  readonly simulator: (setup: SimulatorSetup) => Promise<AdapterSimulator>;
+}
+
+/** Bounds that a loaded machine does not reach. */
+export const PATIENT: AdapterTimeouts = {
+  connectMs: 10_000,
+  controlMs: 10_000,
+  headersMs: 10_000,
+  bodyMs: 10_000,
+};
+
+/** Holds nothing in the text it makes, so a message that leaks it is found. */
+export const SECRET = 'the-quick-brown-secret';
+
+export function requestOf(change: Partial<EngineRequest> = {}): EngineRequest {
+  return {
+    taskId: 'task-1',
+    correlationId: 'correlation-1',
+    prompt: `Write a haiku about ${SECRET}.`,
+    maxTokens: 12,
+    seed: 42,
+    sampling: {
+      temperature: 0.8,
+      topK: 40,
+      topP: 0.95,
+      minP: 0.05,
+      stop: [],
+      grammar: undefined,
+      jsonSchema: undefined,
+      logprobs: 0,
+    },
+    deterministic: true,
+    reuseKv: true,
+    ...change,
+  };
+}
+
+/** A sink that keeps what it is given. */
+export interface Collected {
+  readonly sink: TokenSink;
+  readonly pieces: string[];
+  started: number;
+  calls: number;
+}
+
+/** @param onTokens runs at each delivery; what it returns holds the engine back */
+export function collect(
+  onTokens: (collected: Collected) => void | Promise<void> = () => {},
+): Collected {
+  const collected: Collected = {
+    pieces: [],
+    started: 0,
+    calls: 0,
+    sink: {
+      started: () => {
+        collected.started += 1;
+      },
+      tokens: (pieces) => {
+        collected.calls += 1;
+        collected.pieces.push(...pieces);
+        return onTokens(collected);
+      },
+    },
+  };
+  return collected;
+}
+
+/** What a promise rejects with. @throws when it resolves */
+export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('expected a rejection');
+}
+
+const POLL_MS = 5;
+const WAIT_MS = 15_000;
+
+/** Waits for a condition of another process or of the kernel. @throws after 15 s */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; !condition(); waited += POLL_MS) {
+    if (waited > WAIT_MS) throw new Error(`never came true: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Waits until a number has stayed the same for 40 polls in a row. */
+export async function untilSteady(read: () => number, what: string): Promise<number> {
+  let last = read();
+  let same = 0;
+  await until(() => {
+    const value = read();
+    same = value === last ? same + 1 : 0;
+    last = value;
+    return same >= 40;
+  }, what);
+  return last;
+}

@@ -1,0 +1,196 @@
+import { foldSeed } from './fold-seed.ts';
+import { collect, PATIENT, requestOf, until, untilSteady } from './conformance-kit.ts';
+import type { SimulatorSetup, Subject, TestKit } from './conformance-kit.ts';
+
+/** What reaches the sink when the engine does well, and what the engine feels of a slow sink. */
+export function describeStreams({ open, simulator }: Subject, { describe, test, expect }: TestKit) {
+  const setUp = async (setup: SimulatorSetup, maxStreams = 8) => {
+    const sim = await simulator(setup);
+    return { sim, adapter: open({ url: sim.url, timeouts: PATIENT, maxStreams }) };
+  };
+  const never = new AbortController().signal;
+
+  describe('streams', () => {
+    test('gives the text in order, one piece per event, with the true counts', async () => {
+      const { sim, adapter } = await setUp({ tokens: 100 });
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const request = requestOf({ maxTokens: 12 });
+      const got = collect();
+      const result = await adapter.submit(request, got.sink, never);
+      expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 12));
+      expect(got.started).toBe(1);
+      expect(result).toMatchObject({ finishReason: 'length', tokensOut: 12 });
+      expect(result.tokensIn).toBeGreaterThan(0);
+    });
+
+    test('tells the end of the model from the end of the budget', async () => {
+      const { sim, adapter } = await setUp({ tokens: 5 });
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const ended = await adapter.submit(requestOf({ maxTokens: 50 }), collect().sink, never);
+      expect(ended).toMatchObject({ finishReason: 'stop', tokensOut: 5 });
+      const cut = await adapter.submit(requestOf({ maxTokens: 3 }), collect().sink, never);
+      expect(cut).toMatchObject({ finishReason: 'length', tokensOut: 3 });
+      const unbounded = await adapter.submit(
+        requestOf({ maxTokens: undefined }),
+        collect().sink,
+        never,
+      );
+      expect(unbounded).toMatchObject({ finishReason: 'stop', tokensOut: 5 });
+    });
+
+    test('a full context is a length stop', async () => {
+      const { sim, adapter } = await setUp({ tokens: 1000, ctx: 128 });
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const result = await adapter.submit(
+        requestOf({ maxTokens: undefined }),
+        collect().sink,
+        never,
+      );
+      expect(result.finishReason).toBe('length');
+      expect(result.tokensIn + result.tokensOut).toBe(128);
+    });
+
+    test('a stop string ends the text before it', async () => {
+      const { sim, adapter } = await setUp({ tokens: 100 });
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const base = requestOf({ maxTokens: 60 });
+      const pieces = sim.pieces(base.prompt, base.seed, 60);
+      const stop = pieces[8] ?? '';
+      const text = pieces.join('');
+      const got = collect();
+      const result = await adapter.submit(
+        { ...base, sampling: { ...base.sampling, stop: ['never said', stop] } },
+        got.sink,
+        never,
+      );
+      expect(result.finishReason).toBe('stop');
+      expect(got.pieces.join('')).toBe(text.slice(0, text.indexOf(stop)));
+    });
+
+    for (const splitBytes of [1, 2, 3, 7]) {
+      test(`OC-ADAPT-5007 code points cut into ${splitBytes}-byte chunks come out whole`, async () => {
+        const { sim, adapter } = await setUp({ tokens: 200, splitBytes, commentEvery: 3 });
+        await using _sim = sim;
+        await using _adapter = adapter;
+        const request = requestOf({ maxTokens: 120 });
+        const got = collect();
+        await adapter.submit(request, got.sink, never);
+        expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 120));
+      });
+    }
+
+    test('keep-alive comments are no tokens', async () => {
+      const { sim, adapter } = await setUp({ tokens: 100, commentEvery: 1 });
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const request = requestOf();
+      const got = collect();
+      await adapter.submit(request, got.sink, never);
+      expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 12));
+    });
+
+    test('a slow first token: started comes before it', async () => {
+      const { sim, adapter } = await setUp({});
+      await using _sim = sim;
+      await using _adapter = adapter;
+      sim.fail({ kind: 'slow-first', ms: 50 });
+      const startedAtFirst: number[] = [];
+      const got = collect((now) => void startedAtFirst.push(now.started));
+      await adapter.submit(requestOf(), got.sink, never);
+      expect(startedAtFirst[0]).toBe(1);
+      expect(got.pieces.length).toBe(12);
+    });
+
+    test('thousands of tokens, several per write, arrive complete', async () => {
+      const { sim, adapter } = await setUp({ tokens: 6000, ctx: 10_000, tokensPerWrite: 50 });
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const request = requestOf({ maxTokens: undefined });
+      const got = collect();
+      const result = await adapter.submit(request, got.sink, never);
+      expect(result.tokensOut).toBe(6000);
+      expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 6000));
+    });
+
+    for (const seed of [0n, 2n ** 31n, 2n ** 32n - 2n, 2n ** 32n - 1n, 2n ** 63n - 1n, -1n]) {
+      test(`OC-ADAPT-5012 the engine gets the seed it was told: ${seed} folded`, async () => {
+        const { sim, adapter } = await setUp({});
+        await using _sim = sim;
+        await using _adapter = adapter;
+        const request = requestOf({ seed: foldSeed(seed) });
+        const got = collect();
+        await adapter.submit(request, got.sink, never);
+        expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 12));
+      });
+    }
+
+    test('concurrent streams do not mix', async () => {
+      const { sim, adapter } = await setUp({ slots: 16, tokens: 100, splitBytes: 5 }, 16);
+      await using _sim = sim;
+      await using _adapter = adapter;
+      await Promise.all(
+        Array.from({ length: 16 }, async (_, seed) => {
+          const request = requestOf({ seed, prompt: `prompt ${seed}`, maxTokens: 60 });
+          const got = collect();
+          await adapter.submit(request, got.sink, never);
+          expect(got.pieces).toEqual(sim.pieces(request.prompt, seed, 60));
+        }),
+      );
+    });
+
+    test('requests one after another share a connection', async () => {
+      const { sim, adapter } = await setUp({});
+      await using _sim = sim;
+      await using _adapter = adapter;
+      for (let seed = 0; seed < 20; seed++) {
+        await adapter.submit(requestOf({ seed }), collect().sink, never);
+      }
+      expect(sim.stats().sockets).toBeLessThanOrEqual(2);
+    });
+
+    test('OC-ADAPT-5006 a sink that holds stops the socket from being read', async () => {
+      const tokens = 300_000;
+      const { sim, adapter } = await setUp({ tokens, ctx: 2 * tokens, tokensPerWrite: 200 });
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const request = requestOf({ maxTokens: undefined });
+      const gate = Promise.withResolvers<void>();
+      const got = collect(({ calls }) => (calls === 1 ? gate.promise : undefined));
+      const done = adapter.submit(request, got.sink, never);
+      await until(() => got.calls === 1, 'the first delivery');
+      const sentWhileHeld = await untilSteady(() => sim.stats().tokensSent, 'the engine waits');
+      expect(sentWhileHeld).toBeLessThan(tokens);
+      expect(got.calls).toBe(1);
+      gate.resolve();
+      const result = await done;
+      expect(result.tokensOut).toBe(tokens);
+      expect(got.pieces.join('')).toBe(sim.pieces(request.prompt, request.seed, tokens).join(''));
+    });
+
+    test('OC-ADAPT-5006 a sink that holds at every delivery still gets everything in order', async () => {
+      const { sim, adapter } = await setUp({ tokens: 300, splitBytes: 64 });
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const request = requestOf({ maxTokens: 200 });
+      const got = collect(() => new Promise((resolve) => setImmediate(resolve)));
+      await adapter.submit(request, got.sink, never);
+      expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 200));
+    });
+
+    test('a sink that holds one stream does not disturb the next one on its connection', async () => {
+      const { sim, adapter } = await setUp({}, 1);
+      await using _sim = sim;
+      await using _adapter = adapter;
+      for (let seed = 0; seed < 10; seed++) {
+        const got = collect(() => new Promise((resolve) => setImmediate(resolve)));
+        const request = requestOf({ seed });
+        await adapter.submit(request, got.sink, never);
+        expect(got.pieces).toEqual(sim.pieces(request.prompt, seed, 12));
+      }
+    });
+  });
+}

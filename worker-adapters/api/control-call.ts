@@ -1,0 +1,88 @@
+import type { Dispatcher } from 'undici';
+import { transportFault } from './transport-fault.ts';
+import { EngineError } from './types.ts';
+import type { EngineName } from './types.ts';
+
+export interface ControlCall {
+  readonly engine: EngineName;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Sent as JSON when given. */
+  readonly body?: object;
+  /** Bound on the whole call, connecting included, ms. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ControlAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+const JSON_HEADERS = { 'content-type': 'application/json' };
+
+/**
+ * One short request to an engine, answered whole. Any HTTP status is an answer; only a failed
+ * exchange throws. The pool's `maxResponseSize` bounds the body.
+ * @throws EngineError `timeout`, `broken` or `garbage`; the signal's reason when it aborts first
+ */
+export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<ControlAnswer> {
+  const { engine, signal } = call;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    let controller: Dispatcher.DispatchController | undefined;
+    let stopped: Error | undefined;
+    let status = 0;
+    const chunks: Buffer[] = [];
+
+    const release = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    // undici gives the controller only once a connection is up: a call stopped earlier is answered
+    // at once and taken down when the connection arrives.
+    const stop = (reason: unknown) => {
+      release();
+      stopped = reason instanceof Error ? reason : new Error('call aborted', { cause: reason });
+      controller?.abort(stopped);
+      reject(reason);
+    };
+    const onAbort = () => stop(signal?.reason);
+    const timer = setTimeout(
+      () => stop(new EngineError('timeout', engine, `no answer within ${call.timeoutMs} ms`)),
+      call.timeoutMs,
+    );
+    signal?.addEventListener('abort', onAbort, { once: true });
+
+    dispatcher.dispatch(
+      {
+        method: call.method,
+        path: call.path,
+        headers: call.body === undefined ? null : JSON_HEADERS,
+        body: call.body === undefined ? null : JSON.stringify(call.body),
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      },
+      {
+        onRequestStart(started) {
+          controller = started;
+          if (stopped !== undefined) started.abort(stopped);
+        },
+        onResponseStart(_controller, statusCode) {
+          status = statusCode;
+        },
+        onResponseData(_controller, chunk) {
+          chunks.push(chunk);
+        },
+        onResponseEnd() {
+          release();
+          resolve({ status, text: Buffer.concat(chunks).toString('utf8') });
+        },
+        onResponseError(_controller, error) {
+          release();
+          reject(transportFault(engine, error));
+        },
+      },
+    );
+  });
+}

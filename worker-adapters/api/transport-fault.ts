@@ -1,0 +1,31 @@
+import { EngineError } from './types.ts';
+import type { EngineFault, EngineName } from './types.ts';
+
+/** Codes of undici and of the socket below it that do not mean "the connection broke". */
+const FAULTS: Readonly<Record<string, EngineFault>> = {
+  UND_ERR_CONNECT_TIMEOUT: 'timeout',
+  UND_ERR_HEADERS_TIMEOUT: 'timeout',
+  UND_ERR_BODY_TIMEOUT: 'timeout',
+  UND_ERR_HEADERS_OVERFLOW: 'garbage',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'garbage',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'broken',
+};
+
+/** Maps what undici reports of a failed exchange; everything not known better is `broken`. */
+export function transportFault(engine: EngineName, error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  const code = errorCode(error);
+  // The HTTP parser's own codes (llhttp): the peer does not speak HTTP/1.1.
+  const fault = code.startsWith('HPE_') ? 'garbage' : (FAULTS[code] ?? 'broken');
+  return new EngineError(fault, engine, `connection to the engine failed: ${code}`, {
+    cause: error,
+  });
+}
+
+function errorCode(error: unknown): string {
+  if (error instanceof AggregateError) return errorCode(error.errors[0]);
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
+    return error.code;
+  }
+  return 'unknown';
+}

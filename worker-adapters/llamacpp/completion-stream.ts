@@ -1,0 +1,47 @@
+import { field, numberField, parseJson, stringField } from '../api/json-fields.ts';
+import { EngineError } from '../api/types.ts';
+import type { EngineResult } from '../api/types.ts';
+import { parseLlamaCppError, toEngineError } from './errors.ts';
+
+/**
+ * Reads one object of a native completion stream: appends its text to `pieces` and returns the
+ * result when it is the last one (`"stop":true`). Objects without text (prompt progress, a pause
+ * inside a UTF-8 sequence) append nothing.
+ * @throws EngineError for an error object, and `garbage` for anything else
+ */
+export function readCompletionEvent(data: string, pieces: string[]): EngineResult | undefined {
+  const event = parseJson(data);
+  const error = parseLlamaCppError(event);
+  if (error !== undefined) throw toEngineError(error);
+  const content = stringField(event, 'content');
+  const stop = field(event, 'stop');
+  if (content === undefined || typeof stop !== 'boolean') {
+    throw garbage('a stream event is not a completion object');
+  }
+  if (content !== '') pieces.push(content);
+  return stop ? toResult(event) : undefined;
+}
+
+function toResult(event: unknown): EngineResult {
+  const timings = field(event, 'timings');
+  const slotId = numberField(event, 'id_slot');
+  return {
+    finishReason: finishReasonOf(stringField(event, 'stop_type')),
+    tokensIn: numberField(event, 'tokens_evaluated') ?? 0,
+    tokensOut: numberField(event, 'tokens_predicted') ?? 0,
+    cachedTokens: numberField(timings, 'cache_n') ?? 0,
+    decodeMs: numberField(timings, 'predicted_ms'),
+    slotId: slotId === undefined || slotId < 0 ? undefined : slotId,
+  };
+}
+
+/** A full context arrives as `limit` with `truncated:true`, and is a `length` as well. */
+function finishReasonOf(stopType: string | undefined): EngineResult['finishReason'] {
+  if (stopType === 'eos' || stopType === 'word') return 'stop';
+  if (stopType === 'limit') return 'length';
+  throw garbage('the last event names no known stop_type');
+}
+
+function garbage(message: string): EngineError {
+  return new EngineError('garbage', 'llamacpp', message);
+}
