@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { childEnvironment, visibleDevices } from './child-environment.ts';
+
+test('an engine inherits nothing that could change what it runs', () => {
+  const ours = { PATH: '/bin', LLAMA_ARG_CTX_SIZE: '1', NODE_OPTIONS: '--inspect', API_KEY: 'k' };
+  expect(childEnvironment('cpu', {}, ours)).toEqual({ PATH: '/bin', CUDA_VISIBLE_DEVICES: '' });
+});
+
+test("the operator's own variables are added and win", () => {
+  const env = childEnvironment('cuda:0,1', { PATH: '/opt', GGML_CUDA: '1' }, { PATH: '/bin' });
+  expect(env).toEqual({ PATH: '/opt', GGML_CUDA: '1', CUDA_VISIBLE_DEVICES: '0,1' });
+});
+
+test('ORCH-3011 a process sees only the devices of its pool', () => {
+  expect(['cpu', 'cuda:1', 'GPU:0,2', 'metal'].map(visibleDevices)).toEqual([
+    '',
+    '1',
+    '0,2',
+    undefined,
+  ]);
+});

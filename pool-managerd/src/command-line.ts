@@ -1,0 +1,46 @@
+/** The command lines of spawned engines. */
+import type { PoolSettings } from './pool-config.ts';
+
+/**
+ * Fills the placeholders of an operator's command: `{port} {host} {model} {alias} {slots} {ctx}
+ * {ctx_total} {threads}`. `{ctx}` is per slot; llama-server's `-c` wants `{ctx_total}`.
+ * @throws RangeError for a placeholder that does not exist
+ */
+export function fillCommand(pool: PoolSettings, port: number): readonly string[] {
+  const values: Readonly<Record<string, string | number | undefined>> = {
+    port,
+    host: pool.host,
+    model: pool.modelPath,
+    alias: pool.modelId,
+    slots: pool.slots,
+    ctx: pool.ctx,
+    ctx_total: pool.ctx * pool.slots,
+    threads: pool.threads,
+  };
+  return pool.command.map((argument) =>
+    argument.replaceAll(/\{([a-z_]+)\}/g, (placeholder, name: string) => {
+      const value = values[name];
+      if (value === undefined) throw new RangeError(`command: nothing to fill ${placeholder} with`);
+      return String(value);
+    }),
+  );
+}
+
+/** The engine that ships with us; it picks its own port and says so on stdout. */
+export function embeddedCommand(
+  pool: PoolSettings,
+  nodePath: string,
+  entry: string,
+): readonly string[] {
+  const flags = {
+    model: pool.modelPath ?? '',
+    port: 0,
+    host: pool.host,
+    slots: pool.slots,
+    ctx: pool.ctx,
+    threads: pool.threads,
+    alias: pool.modelId,
+  };
+  const options = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return [nodePath, entry, ...options, '--parent-stdin'];
+}

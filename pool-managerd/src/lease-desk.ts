@@ -1,0 +1,76 @@
+/** The lease table on the clock: lets leases expire by themselves and tells of everything that happens to them. */
+import { LeaseTable } from './lease-table.ts';
+import type { Clock } from './ports.ts';
+import type { Lease, LeaseEventName } from './types.ts';
+
+export class LeaseDesk {
+  readonly #clock: Clock;
+  readonly #table: LeaseTable;
+  readonly #onEvent: (replicaId: string, event: LeaseEventName) => void;
+  #cancelExpiry: () => void = () => undefined;
+
+  constructor(
+    clock: Clock,
+    ttlMs: number,
+    onEvent: (replicaId: string, event: LeaseEventName) => void,
+  ) {
+    this.#clock = clock;
+    this.#table = new LeaseTable(ttlMs);
+    this.#onEvent = onEvent;
+  }
+
+  acquire(replicaId: string, holder: string): Lease | undefined {
+    this.#expire();
+    const lease = this.#table.acquire(replicaId, holder, this.#clock.now());
+    return this.#granted(lease, 'granted');
+  }
+
+  renew(lease: Lease): Lease | undefined {
+    this.#expire();
+    return this.#granted(this.#table.renew(lease, this.#clock.now()), 'renewed');
+  }
+
+  isLive(lease: Lease): boolean {
+    return this.#table.isLive(lease, this.#clock.now());
+  }
+
+  release(lease: Lease): void {
+    this.#expire();
+    if (this.#table.release(lease, this.#clock.now())) this.#onEvent(lease.replicaId, 'released');
+    this.#arm();
+  }
+
+  fence(replicaId: string): void {
+    this.#expire();
+    if (this.#table.fence(replicaId)) this.#onEvent(replicaId, 'fenced');
+    this.#arm();
+  }
+
+  /** Forgets the timer; leases still end by their time when somebody asks. */
+  close(): void {
+    this.#cancelExpiry();
+  }
+
+  #granted(lease: Lease | undefined, event: LeaseEventName): Lease | undefined {
+    this.#arm();
+    if (lease !== undefined) this.#onEvent(lease.replicaId, event);
+    return lease;
+  }
+
+  #expire(): void {
+    for (const { replicaId } of this.#table.expire(this.#clock.now()))
+      this.#onEvent(replicaId, 'expired');
+  }
+
+  #arm(): void {
+    this.#cancelExpiry();
+    const nextMs = this.#table.nextExpiryMs();
+    this.#cancelExpiry =
+      nextMs === undefined
+        ? () => undefined
+        : this.#clock.setTimer(Math.max(0, nextMs - this.#clock.now()), () => {
+            this.#expire();
+            this.#arm();
+          });
+  }
+}

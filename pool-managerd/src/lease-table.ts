@@ -1,0 +1,76 @@
+/**
+ * Who may dispatch to which replica. A lease lasts for a TTL and is kept alive by renewing; its
+ * fencing token grows with every grant of the replica and never goes back, so a holder that slept
+ * through its expiry cannot pass for the present one (Kleppmann, "How to do distributed locking", 2016).
+ *
+ * At any time a replica has at most one live lease. The table keeps no clock and no timers: times come
+ * in as arguments, and whoever owns it asks `nextExpiryMs` when to look again.
+ */
+import type { Lease } from './types.ts';
+
+export class LeaseTable {
+  readonly #ttlMs: number;
+  readonly #live = new Map<string, Lease>();
+  readonly #lastToken = new Map<string, number>();
+
+  constructor(ttlMs: number) {
+    this.#ttlMs = ttlMs;
+  }
+
+  /**
+   * Grants the replica, unless another holder's lease is live. The same holder asking again gets a
+   * new token and fences its own old one. Call `expire` first: a lease past its time still blocks.
+   */
+  acquire(replicaId: string, holder: string, nowMs: number): Lease | undefined {
+    const current = this.#live.get(replicaId);
+    if (current !== undefined && current.holder !== holder) return undefined;
+    const token = (this.#lastToken.get(replicaId) ?? 0) + 1;
+    const lease: Lease = { replicaId, holder, token, expiresAtMs: nowMs + this.#ttlMs };
+    this.#lastToken.set(replicaId, token);
+    this.#live.set(replicaId, lease);
+    return lease;
+  }
+
+  /** Extends a live lease by the TTL from now, keeping its token. */
+  renew(lease: Lease, nowMs: number): Lease | undefined {
+    if (!this.isLive(lease, nowMs)) return undefined;
+    const renewed: Lease = { ...lease, expiresAtMs: nowMs + this.#ttlMs };
+    this.#live.set(lease.replicaId, renewed);
+    return renewed;
+  }
+
+  /** Whether work under this lease may go ahead. The token decides, not the object. */
+  isLive(lease: Lease, nowMs: number): boolean {
+    const current = this.#live.get(lease.replicaId);
+    return (
+      current !== undefined &&
+      current.token === lease.token &&
+      current.holder === lease.holder &&
+      current.expiresAtMs > nowMs
+    );
+  }
+
+  /** Gives a lease back; false when it was lost before. */
+  release(lease: Lease, nowMs: number): boolean {
+    return this.isLive(lease, nowMs) && this.#live.delete(lease.replicaId);
+  }
+
+  /** Ends whatever lease the replica has, because what it was granted for is gone. */
+  fence(replicaId: string): boolean {
+    return this.#live.delete(replicaId);
+  }
+
+  /** Removes the leases whose time is over and returns them. */
+  expire(nowMs: number): readonly Lease[] {
+    const over = [...this.#live.values()].filter((lease) => lease.expiresAtMs <= nowMs);
+    for (const lease of over) this.#live.delete(lease.replicaId);
+    return over;
+  }
+
+  nextExpiryMs(): number | undefined {
+    let next: number | undefined;
+    for (const { expiresAtMs } of this.#live.values())
+      if (next === undefined || expiresAtMs < next) next = expiresAtMs;
+    return next;
+  }
+}

@@ -1,0 +1,28 @@
+/** The last lines of an output, however much of it there is. */
+export class LineRing {
+  readonly #maxLines: number;
+  readonly #maxChars: number;
+  readonly #lines: string[] = [];
+  #partial = '';
+
+  constructor(maxLines: number, maxChars: number) {
+    this.#maxLines = maxLines;
+    this.#maxChars = maxChars;
+  }
+
+  /** @returns the lines that this piece completed, each cut to the maximal length */
+  push(piece: string): readonly string[] {
+    const lines = piece.split('\n');
+    lines[0] = this.#partial + (lines[0] ?? '');
+    this.#partial = (lines.pop() ?? '').slice(0, this.#maxChars);
+    const complete = lines.map((line) => line.slice(0, this.#maxChars).trimEnd());
+    this.#lines.push(...complete.filter((line) => line !== '').slice(-this.#maxLines));
+    this.#lines.splice(0, this.#lines.length - this.#maxLines);
+    return complete;
+  }
+
+  /** The newest line that is not empty, finished or not; '' when there is none. */
+  last(): string {
+    return this.#partial.trim() !== '' ? this.#partial.trim() : (this.#lines.at(-1) ?? '');
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * What a pool is told about itself. The daemon maps its validated YAML onto `PoolConfig`; whatever is
+ * left out gets the default written beside the field.
+ */
+import type { EngineName } from '@llama-orch/worker-adapters';
+import { fillCommand } from './command-line.ts';
+
+export type LaunchKind = 'embedded' | 'process' | 'external';
+
+export interface ProbePolicy {
+  /** Between two probes of a ready replica, ms. Default 2000. */
+  readonly intervalMs: number;
+  /** Between two probes of an unready replica, ms. Default 500. */
+  readonly unreadyIntervalMs: number;
+  /** For one probe, ms. Default 2000. */
+  readonly timeoutMs: number;
+  /** Failed probes in a row until a replica gets no new work. Default 2. */
+  readonly unreadyAfter: number;
+  /** Failed probes in a row until the replica is given up and replaced. Default 4. */
+  readonly replaceAfter: number;
+}
+
+export interface RestartPolicy {
+  /** Upper bound of the first delay, ms; doubles with every failure in a row. Default 250. */
+  readonly baseMs: number;
+  /** Upper bound of every delay, ms. Default 30000. */
+  readonly maxMs: number;
+  /** Restarts of one replica within the window; one more and it has failed. Default 8. */
+  readonly maxInWindow: number;
+  /** Restarts of the whole pool within the window; further ones wait for room. Default 4 per replica, at least 16. */
+  readonly stormMax: number;
+  /** Default 60000. */
+  readonly windowMs: number;
+  /** Being ready for this long forgives earlier failures, ms. Default 60000. */
+  readonly stableMs: number;
+}
+
+export interface PoolSettings {
+  readonly id: string;
+  readonly engine: EngineName;
+  readonly launch: LaunchKind;
+  readonly modelId: string;
+  /** Absolute path of the model file; needed by `embedded` and wherever a digest is wanted. */
+  readonly modelPath: string | undefined;
+  /** `cpu`, or `cuda:0,1` / `gpu:0`: the devices a replica's process may see. Default `cpu`. */
+  readonly device: string;
+  /** Processes to run; `external` has one replica per endpoint instead. Default 1. */
+  readonly replicas: number;
+  /** Default 1. */
+  readonly slots: number;
+  /** Context per slot, tokens. */
+  readonly ctx: number;
+  /** Computing threads of an embedded engine. Default 1. */
+  readonly threads: number;
+  /** `external`: base URLs of engines that already run. */
+  readonly endpoints: readonly string[];
+  /** `process`: program and arguments, see `fillCommand` for the placeholders. */
+  readonly command: readonly string[];
+  /** `process`: variables for the engine beyond the allow-list of `childEnvironment`. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Address that a spawned engine listens on. Default 127.0.0.1. */
+  readonly host: string;
+  /** TCP connect, ms. Default 1000. */
+  readonly connectMs: number;
+  /** One control call (health, props, tokenize, …), ms. Default 5000. */
+  readonly controlMs: number;
+  /** Until the engine answers a submitted request, ms. Default 60000. */
+  readonly headersMs: number;
+  /** Between two reads of a stream, ms. Default 60000. */
+  readonly bodyMs: number;
+  /** From launch until the engine says it is ready, ms. Default 300000. */
+  readonly loadMs: number;
+  /** For the self-test as a whole, ms. Default 30000. */
+  readonly selfTestMs: number;
+  /** For the tiny decode that tells a hung engine from a slow one, ms. Default 5000. */
+  readonly hungCheckMs: number;
+  /** From SIGTERM to SIGKILL when a replica is replaced, ms. Default 2000. */
+  readonly killGraceMs: number;
+  readonly probe: ProbePolicy;
+  readonly restart: RestartPolicy;
+  /** Default `v1`. */
+  readonly samplerProfileVersion: string;
+}
+
+type Required = 'id' | 'engine' | 'launch' | 'modelId' | 'ctx';
+
+export type PoolConfig = Pick<PoolSettings, Required> & {
+  readonly [K in Exclude<keyof PoolSettings, Required | 'probe' | 'restart'>]?:
+    PoolSettings[K] | undefined;
+} & {
+  readonly probe?: Partial<ProbePolicy> | undefined;
+  readonly restart?: Partial<RestartPolicy> | undefined;
+};
+
+/**
+ * Fills in the defaults.
+ * @throws RangeError when the settings cannot describe a pool: no model file, command or endpoint for
+ *   the way it is launched, or a placeholder in the command that does not exist
+ */
+export function poolSettings(config: PoolConfig): PoolSettings {
+  const replicas =
+    config.launch === 'external' ? (config.endpoints ?? []).length : (config.replicas ?? 1);
+  const settings: PoolSettings = {
+    id: config.id,
+    engine: config.engine,
+    launch: config.launch,
+    modelId: config.modelId,
+    modelPath: config.modelPath,
+    device: config.device ?? 'cpu',
+    replicas,
+    slots: config.slots ?? 1,
+    ctx: config.ctx,
+    threads: config.threads ?? 1,
+    endpoints: config.endpoints ?? [],
+    command: config.command ?? [],
+    env: config.env ?? {},
+    host: config.host ?? '127.0.0.1',
+    connectMs: config.connectMs ?? 1000,
+    controlMs: config.controlMs ?? 5000,
+    headersMs: config.headersMs ?? 60_000,
+    bodyMs: config.bodyMs ?? 60_000,
+    loadMs: config.loadMs ?? 300_000,
+    selfTestMs: config.selfTestMs ?? 30_000,
+    hungCheckMs: config.hungCheckMs ?? 5000,
+    killGraceMs: config.killGraceMs ?? 2000,
+    probe: {
+      intervalMs: 2000,
+      unreadyIntervalMs: 500,
+      timeoutMs: 2000,
+      unreadyAfter: 2,
+      replaceAfter: 4,
+      ...config.probe,
+    },
+    restart: {
+      baseMs: 250,
+      maxMs: 30_000,
+      maxInWindow: 8,
+      stormMax: Math.max(16, 4 * replicas),
+      windowMs: 60_000,
+      stableMs: 60_000,
+      ...config.restart,
+    },
+    samplerProfileVersion: config.samplerProfileVersion ?? 'v1',
+  };
+  requireLaunchable(settings);
+  return settings;
+}
+
+function requireLaunchable(pool: PoolSettings): void {
+  const fault = {
+    embedded: pool.modelPath === undefined && 'launch: embedded needs a model path',
+    process: pool.command.length === 0 && 'launch: process needs a command',
+    external: pool.endpoints.length === 0 && 'launch: external needs endpoints',
+  }[pool.launch];
+  if (fault !== false) throw new RangeError(`pool ${pool.id}: ${fault}`);
+  fillCommand(pool, 0);
+}

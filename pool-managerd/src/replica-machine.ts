@@ -1,0 +1,374 @@
+/**
+ * The life of one replica, as a pure function from (machine, input) to (machine, actions). The driver
+ * performs the actions and feeds their results back as inputs; it decides nothing.
+ *
+ *   starting   a process is being spawned, or a connection opened to an endpoint
+ *                launched → loading
+ *   loading    the engine reads its model; `loadMs` bounds it
+ *                loaded → self-test
+ *   self-test  properties, tokenize, a decode, a cancel, and the model's digest (ORCH-3002, ORCH-3049)
+ *                passed → ready, or draining when a drain was asked for
+ *                misfit → failed: the engine cannot be what the configuration promises
+ *   ready      the only state that takes new work
+ *                too many failed probes, or suspected of hanging → unready
+ *   unready    takes no new work, may still be finishing some; probed more often
+ *                probe-ok → ready
+ *                more failed probes → given up, see below
+ *   draining   ready in every respect except that it takes no new work
+ *                undrain → ready
+ *   backoff    an owned replica waits for its next start
+ *                wait-over → starting
+ *   failed     the restart budget is spent, or the engine is a misfit
+ *                undrain → starting, with a fresh budget: the operator has acted
+ *   stopped    final
+ *
+ * Giving up (an exit, a timeout, a failed self-test, garbage, too many failed probes) means for an
+ * owned replica: discard the process, then backoff, or failed when the budget is spent. An external
+ * endpoint cannot be replaced by us and has no budget: it becomes unready, is probed with growing
+ * delays for as long as it takes, and passes the self-test anew before it is ready.
+ *
+ * `drain` is remembered in every state, so a replica that restarts during a drain comes back draining.
+ * An input that does not fit the state is a late answer from a life that is over; it changes nothing.
+ */
+import type { ProbePolicy, RestartPolicy } from './pool-config.ts';
+import { backoffDelayMs, withinWindow } from './restart-policy.ts';
+import type { ReplicaState, ReplicaSuspicion } from './types.ts';
+
+/** Why a replica was given up; a metric label, so the list is closed. */
+export type GiveUpReason =
+  'launch' | 'exit' | 'load-timeout' | 'self-test' | 'probe' | 'garbage' | 'hung';
+
+export interface ReplicaMachine {
+  /** We started the process and may replace it. */
+  readonly owned: boolean;
+  readonly state: ReplicaState;
+  readonly draining: boolean;
+  /** The engine answered when last asked. */
+  readonly answers: boolean;
+  readonly failedProbes: number;
+  /** Failures in a row, forgiven by a stable period: the exponent of the backoff. */
+  readonly failures: number;
+  /** Restarts over the whole life, and the times of those that still count against the budget. */
+  readonly restarts: number;
+  readonly restartsAtMs: readonly number[];
+  readonly readySinceMs: number | undefined;
+  readonly lastError: { readonly message: string; readonly atMs: number } | undefined;
+}
+
+export type ReplicaInput =
+  | { readonly type: 'start' }
+  | { readonly type: 'launched' }
+  /** The engine answers but is still loading. */
+  | { readonly type: 'answered' }
+  | { readonly type: 'loaded' }
+  | { readonly type: 'passed' }
+  | { readonly type: 'misfit'; readonly detail: string }
+  | { readonly type: 'broken'; readonly reason: GiveUpReason; readonly detail: string }
+  | { readonly type: 'probe-ok' }
+  | { readonly type: 'probe-failed'; readonly detail: string }
+  | { readonly type: 'suspected'; readonly suspicion: ReplicaSuspicion; readonly detail: string }
+  | { readonly type: 'wait-over' }
+  | { readonly type: 'drain' }
+  | { readonly type: 'undrain' }
+  | { readonly type: 'stop'; readonly graceMs: number };
+
+export type ReplicaAction =
+  | { readonly type: 'launch' }
+  | { readonly type: 'await-load' }
+  | { readonly type: 'self-test' }
+  /** Replaces whatever probe or wait is pending. `decode` asks for a token where `health` only asks. */
+  | { readonly type: 'probe'; readonly kind: 'health' | 'decode'; readonly delayMs: number }
+  | { readonly type: 'wait'; readonly delayMs: number }
+  /** End this life: close the connections, stop the process within the grace, forget what is pending. */
+  | { readonly type: 'discard'; readonly graceMs: number }
+  | { readonly type: 'report-preload'; readonly outcome: 'ok' | 'failed' }
+  | { readonly type: 'report-restart'; readonly reason: GiveUpReason; readonly delayMs: number };
+
+export interface TransitionContext {
+  readonly nowMs: number;
+  readonly probe: ProbePolicy;
+  readonly restart: RestartPolicy;
+  readonly killGraceMs: number;
+  /** Uniform in [0, 1). */
+  readonly jitter: () => number;
+  /** Books a restart with the pool's storm bound; returns the delay to keep, ms. */
+  readonly bookRestart: (delayMs: number) => number;
+}
+
+export interface Transition {
+  readonly machine: ReplicaMachine;
+  readonly actions: readonly ReplicaAction[];
+}
+
+export function newReplica(owned: boolean): ReplicaMachine {
+  return {
+    owned,
+    state: 'starting',
+    draining: false,
+    answers: false,
+    failedProbes: 0,
+    failures: 0,
+    restarts: 0,
+    restartsAtMs: [],
+    readySinceMs: undefined,
+    lastError: undefined,
+  };
+}
+
+/** Pure: the same machine, input and context always give the same transition. */
+export function transition(
+  machine: ReplicaMachine,
+  input: ReplicaInput,
+  context: TransitionContext,
+): Transition {
+  const { state } = machine;
+  const stay: Transition = { machine, actions: [] };
+  if (state === 'stopped') return stay;
+  switch (input.type) {
+    case 'start':
+      return state === 'starting' ? { machine, actions: [{ type: 'launch' }] } : stay;
+    case 'launched':
+      if (state !== 'starting') return stay;
+      return { machine: { ...machine, state: 'loading' }, actions: [{ type: 'await-load' }] };
+    case 'answered':
+      return state === 'loading' ? { machine: { ...machine, answers: true }, actions: [] } : stay;
+    case 'loaded':
+      return state === 'loading' ? toSelfTest(machine) : stay;
+    case 'passed':
+      return state === 'self-test' ? toReady(machine, context, 'preloaded') : stay;
+    case 'misfit':
+      if (state !== 'self-test') return stay;
+      return machine.owned
+        ? toFailed(machine, input.detail, context)
+        : giveUp(machine, 'self-test', input.detail, context);
+    case 'broken':
+      return isAlive(state) ? giveUp(machine, input.reason, input.detail, context) : stay;
+    case 'probe-ok':
+      return isProbed(state) ? afterGoodProbe(machine, context) : stay;
+    case 'probe-failed':
+      return isProbed(state) ? afterFailedProbe(machine, input.detail, context) : stay;
+    case 'suspected':
+      return isProbed(state)
+        ? afterSuspicion(machine, input.suspicion, input.detail, context)
+        : stay;
+    case 'wait-over':
+      return state === 'backoff' ? toStarting(machine) : stay;
+    case 'drain':
+      return {
+        machine: { ...machine, draining: true, state: state === 'ready' ? 'draining' : state },
+        actions: [],
+      };
+    case 'undrain': {
+      const reverted: ReplicaMachine = { ...machine, draining: false };
+      if (state === 'failed') return toStarting({ ...reverted, failures: 0, restartsAtMs: [] });
+      return {
+        machine: { ...reverted, state: state === 'draining' ? 'ready' : state },
+        actions: [],
+      };
+    }
+    case 'stop':
+      return {
+        machine: { ...machine, state: 'stopped', answers: false, readySinceMs: undefined },
+        actions: [{ type: 'discard', graceMs: input.graceMs }],
+      };
+  }
+}
+
+/** There is a process or a connection that can break. */
+function isAlive(state: ReplicaState): boolean {
+  return state !== 'backoff' && state !== 'failed' && state !== 'stopped';
+}
+
+function isProbed(state: ReplicaState): boolean {
+  return state === 'ready' || state === 'draining' || state === 'unready';
+}
+
+function toStarting(machine: ReplicaMachine): Transition {
+  return {
+    machine: { ...machine, state: 'starting', failedProbes: 0 },
+    actions: [{ type: 'launch' }],
+  };
+}
+
+function toSelfTest(machine: ReplicaMachine): Transition {
+  return {
+    machine: { ...machine, state: 'self-test', answers: true },
+    actions: [{ type: 'self-test' }],
+  };
+}
+
+function toReady(
+  machine: ReplicaMachine,
+  { nowMs, probe }: TransitionContext,
+  cause: 'preloaded' | 'recovered',
+): Transition {
+  const next: ReplicaAction = { type: 'probe', kind: 'health', delayMs: probe.intervalMs };
+  return {
+    machine: {
+      ...machine,
+      state: machine.draining ? 'draining' : 'ready',
+      answers: true,
+      failedProbes: 0,
+      readySinceMs: nowMs,
+    },
+    actions: cause === 'preloaded' ? [{ type: 'report-preload', outcome: 'ok' }, next] : [next],
+  };
+}
+
+function toUnready(
+  machine: ReplicaMachine,
+  detail: string,
+  context: TransitionContext,
+): ReplicaMachine {
+  return { ...noLongerReady(machine, detail, context), state: 'unready' };
+}
+
+/** Leaves the ready period behind; one that was long enough forgives the failures before it. */
+function noLongerReady(
+  machine: ReplicaMachine,
+  message: string,
+  { nowMs, restart }: TransitionContext,
+): ReplicaMachine {
+  const stable =
+    machine.readySinceMs !== undefined && nowMs - machine.readySinceMs >= restart.stableMs;
+  return {
+    ...machine,
+    failures: stable ? 0 : machine.failures,
+    readySinceMs: undefined,
+    lastError: { message, atMs: nowMs },
+  };
+}
+
+function afterGoodProbe(machine: ReplicaMachine, context: TransitionContext): Transition {
+  if (machine.state === 'unready') {
+    // An endpoint that was given up may be another process now: what we learned of it is void.
+    return isGivenUp(machine, context)
+      ? toSelfTest(machine)
+      : toReady(machine, context, 'recovered');
+  }
+  return {
+    machine: { ...machine, answers: true, failedProbes: 0 },
+    actions: [{ type: 'probe', kind: 'health', delayMs: context.probe.intervalMs }],
+  };
+}
+
+function isGivenUp(machine: ReplicaMachine, { probe }: TransitionContext): boolean {
+  return !machine.owned && machine.failedProbes >= probe.replaceAfter;
+}
+
+function afterFailedProbe(
+  machine: ReplicaMachine,
+  detail: string,
+  context: TransitionContext,
+): Transition {
+  const { probe, restart, jitter, nowMs } = context;
+  if (machine.state === 'unready' && isGivenUp(machine, context)) {
+    const delayMs = backoffDelayMs(machine.failures, restart, jitter());
+    return {
+      machine: {
+        ...machine,
+        failures: machine.failures + 1,
+        lastError: { message: detail, atMs: nowMs },
+      },
+      actions: [{ type: 'probe', kind: 'health', delayMs }],
+    };
+  }
+  const failed: ReplicaMachine = {
+    ...machine,
+    answers: false,
+    failedProbes: machine.failedProbes + 1,
+  };
+  if (failed.failedProbes >= probe.replaceAfter) return giveUp(failed, 'probe', detail, context);
+  const unready = machine.state === 'unready' || failed.failedProbes >= probe.unreadyAfter;
+  return {
+    machine: unready ? toUnready(failed, detail, context) : failed,
+    actions: [
+      {
+        type: 'probe',
+        kind: 'health',
+        delayMs: unready ? probe.unreadyIntervalMs : probe.intervalMs,
+      },
+    ],
+  };
+}
+
+function afterSuspicion(
+  machine: ReplicaMachine,
+  suspicion: ReplicaSuspicion,
+  detail: string,
+  context: TransitionContext,
+): Transition {
+  switch (suspicion) {
+    case 'garbage':
+      return giveUp(machine, 'garbage', detail, context);
+    case 'connection':
+      if (machine.state === 'unready') return { machine, actions: [] };
+      return {
+        // One failed probe on top of the accusation is enough to stop sending work.
+        machine: {
+          ...machine,
+          failedProbes: Math.max(machine.failedProbes, context.probe.unreadyAfter - 1),
+        },
+        actions: [{ type: 'probe', kind: 'health', delayMs: 0 }],
+      };
+    case 'hung':
+    case 'self-test':
+      if (machine.state === 'unready') return { machine, actions: [] };
+      // No new work while it is checked: it would queue behind the check, or hang as well.
+      return {
+        machine: toUnready(machine, detail, context),
+        actions: [{ type: 'probe', kind: 'decode', delayMs: 0 }],
+      };
+  }
+}
+
+function giveUp(
+  machine: ReplicaMachine,
+  reason: GiveUpReason,
+  detail: string,
+  context: TransitionContext,
+): Transition {
+  const { nowMs, probe, restart, jitter } = context;
+  const left: ReplicaMachine = { ...noLongerReady(machine, detail, context), answers: false };
+  const backoffMs = backoffDelayMs(left.failures, restart, jitter());
+  const failures = left.failures + 1;
+  const ending = endOfLife(machine, context);
+  if (!machine.owned) {
+    return {
+      machine: { ...left, state: 'unready', failures, failedProbes: probe.replaceAfter },
+      actions: [...ending, { type: 'probe', kind: 'health', delayMs: backoffMs }],
+    };
+  }
+  const counting = withinWindow(left.restartsAtMs, nowMs, restart.windowMs);
+  if (counting.length >= restart.maxInWindow) {
+    const message = `${detail}; gave up after ${counting.length} restarts in ${restart.windowMs} ms`;
+    return toFailed(machine, message, context);
+  }
+  const delayMs = context.bookRestart(backoffMs);
+  return {
+    machine: {
+      ...left,
+      state: 'backoff',
+      failures,
+      restarts: left.restarts + 1,
+      restartsAtMs: [...counting, nowMs],
+    },
+    actions: [...ending, { type: 'report-restart', reason, delayMs }, { type: 'wait', delayMs }],
+  };
+}
+
+function toFailed(machine: ReplicaMachine, detail: string, context: TransitionContext): Transition {
+  return {
+    machine: { ...noLongerReady(machine, detail, context), state: 'failed', answers: false },
+    actions: endOfLife(machine, context),
+  };
+}
+
+function endOfLife(
+  machine: ReplicaMachine,
+  { killGraceMs }: TransitionContext,
+): readonly ReplicaAction[] {
+  const discard: ReplicaAction = { type: 'discard', graceMs: killGraceMs };
+  const preloading = ['starting', 'loading', 'self-test'].includes(machine.state);
+  return preloading ? [{ type: 'report-preload', outcome: 'failed' }, discard] : [discard];
+}

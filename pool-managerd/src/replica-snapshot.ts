@@ -1,0 +1,59 @@
+import type { ModelFacts } from './model-digest.ts';
+import type { PoolSettings } from './pool-config.ts';
+import type { ReplicaMachine } from './replica-machine.ts';
+import { replicaSetId } from './replica-set.ts';
+import type { SelfTestReport } from './self-test.ts';
+import type { ReplicaSnapshot } from './types.ts';
+
+/** What the latest passed self-test taught about the engine. */
+export interface Learned {
+  readonly report: SelfTestReport;
+  readonly model: ModelFacts;
+}
+
+export interface SnapshotSource {
+  readonly replicaId: string;
+  readonly pool: PoolSettings;
+  readonly machine: ReplicaMachine;
+  readonly learned: Learned | undefined;
+  readonly url: string;
+  readonly pid: number | undefined;
+}
+
+/** A replica as everybody else sees it. Until the engine has told its own, configuration stands in. */
+export function toSnapshot(source: SnapshotSource): ReplicaSnapshot {
+  const { replicaId, pool, machine, learned, url, pid } = source;
+  const props = learned?.report.props;
+  return {
+    replicaId,
+    poolId: pool.id,
+    setId: learned === undefined ? '' : setIdOf(pool, learned),
+    engine: pool.engine,
+    engineVersion: props?.engineVersion ?? '',
+    modelId: pool.modelId,
+    modelDigest: learned?.model.digest ?? '',
+    quant: learned?.model.quant ?? '',
+    device: pool.device,
+    url,
+    // More work than the engine has slots would wait inside it, where nobody can count it.
+    slots: Math.min(pool.slots, props?.slots ?? pool.slots),
+    ctx: props?.ctx ?? pool.ctx,
+    state: machine.state,
+    restarts: machine.restarts,
+    pid,
+    lastError: machine.lastError?.message,
+    readySinceMs: machine.readySinceMs,
+  };
+}
+
+function setIdOf(pool: PoolSettings, { report: { props }, model }: Learned): string {
+  return replicaSetId({
+    engine: pool.engine,
+    engineVersion: props.engineVersion,
+    modelDigest: model.digest,
+    modelName: props.modelPath ?? props.modelAlias,
+    quant: model.quant,
+    ctx: props.ctx,
+    samplerProfileVersion: pool.samplerProfileVersion,
+  });
+}

@@ -1,0 +1,136 @@
+/**
+ * What a replica must show before it is ready (ORCH-3002, ORCH-3049): its properties fit the
+ * configuration, it tokenizes, it decodes, and a cancelled decode gives its slot back.
+ */
+import { EngineError } from '@llama-orch/worker-adapters';
+import type {
+  EngineProps,
+  EngineRequest,
+  TokenSink,
+  WorkerAdapter,
+} from '@llama-orch/worker-adapters';
+import { pause } from './deadline.ts';
+import type { Clock } from './ports.ts';
+import { learnPromptEnvelope } from './prompt-envelope.ts';
+import type { PromptEnvelope } from './types.ts';
+
+export interface SelfTestReport {
+  readonly props: EngineProps;
+  readonly envelope: PromptEnvelope | 'render' | undefined;
+}
+
+export interface SelfTestExpectation {
+  /** Context per slot, tokens. */
+  readonly ctx: number;
+  /** Nobody else uses the engine, so its metrics tell whether the cancelled slot is free. */
+  readonly exclusive: boolean;
+}
+
+/** The engine works but cannot be what the configuration promises; starting it again cannot help. */
+export class MisfitError extends Error {
+  override readonly name = 'MisfitError';
+}
+
+const SLOT_POLL_MS = 10;
+const NO_SINK: TokenSink = { started: () => undefined, tokens: () => undefined };
+
+/**
+ * @param signal bounds the whole test
+ * @throws MisfitError when the properties contradict the configuration
+ * @throws Error naming the step that failed
+ */
+export async function selfTest(
+  adapter: WorkerAdapter,
+  expected: SelfTestExpectation,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<SelfTestReport> {
+  const props = await step('props', () => adapter.props(signal));
+  if (props.ctx < expected.ctx) {
+    throw new MisfitError(
+      `the engine offers a context of ${props.ctx} tokens per slot, configured are ${expected.ctx}`,
+    );
+  }
+  if (props.slots < 1) throw new MisfitError('the engine offers no slot');
+  await step('tokenize', () => tokenize(adapter, signal));
+  await step('decode', () => tinyDecode(adapter, signal));
+  await step('cancel', () => cancelDecode(adapter, expected.exclusive, clock, signal));
+  const envelope = await step('template', () => learnPromptEnvelope(adapter, props, signal));
+  return { props, envelope };
+}
+
+/** Asks for one token; the cheapest proof that an engine still computes. @throws EngineError */
+export async function tinyDecode(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
+  const { tokensOut } = await adapter.submit(request('decode', 1), NO_SINK, signal);
+  if (tokensOut < 1) throw new Error('no token came back');
+}
+
+async function step<T>(name: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new Error(`self-test: ${name}: ${detail}`, { cause: error });
+  }
+}
+
+async function tokenize(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
+  const tokens = await adapter.countTokens('The quick brown fox', signal);
+  if (!Number.isInteger(tokens) || tokens < 1) throw new Error('no tokens were counted');
+}
+
+async function cancelDecode(
+  adapter: WorkerAdapter,
+  exclusive: boolean,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const cancel = new AbortController();
+  const sink: TokenSink = { started: () => undefined, tokens: () => cancel.abort() };
+  try {
+    await adapter.submit(request('cancel', 256), sink, AbortSignal.any([signal, cancel.signal]));
+  } catch (error) {
+    // The rejection is the cancel itself, unless the time for the whole test ran out.
+    signal.throwIfAborted();
+    if (!cancel.signal.aborted) throw error;
+  }
+  const idle = exclusive && (await becomesIdle(adapter, clock, signal));
+  if (!idle) await tinyDecode(adapter, signal);
+}
+
+/** Waits until no slot is busy; false when the engine does not tell. */
+async function becomesIdle(
+  adapter: WorkerAdapter,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    while ((await adapter.metrics(signal)).running > 0) await pause(clock, SLOT_POLL_MS, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof EngineError && error.fault === 'permanent') return false;
+    throw error;
+  }
+}
+
+function request(name: string, maxTokens: number): EngineRequest {
+  return {
+    taskId: `self-test-${name}`,
+    correlationId: `self-test-${name}`,
+    prompt: 'The quick brown fox',
+    maxTokens,
+    seed: 1,
+    sampling: {
+      temperature: 0,
+      topK: 1,
+      topP: 1,
+      minP: 0,
+      stop: [],
+      grammar: undefined,
+      jsonSchema: undefined,
+      logprobs: 0,
+    },
+    deterministic: false,
+    reuseKv: false,
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * The port between orchestratord and whoever looks after replicas: in the same process today, a
+ * daemon on a GPU host behind the same interface tomorrow.
+ */
+import type { EngineName, WorkerAdapter } from '@llama-orch/worker-adapters';
+
+/**
+ * starting → loading → self-test → ready ⇄ unready → backoff → starting …; draining and stopped are
+ * entered on command; failed is final until an operator acts (restart budget spent).
+ */
+export type ReplicaState =
+  | 'starting'
+  | 'loading'
+  | 'self-test'
+  | 'ready'
+  | 'unready'
+  | 'backoff'
+  | 'draining'
+  | 'stopped'
+  | 'failed';
+
+export interface ReplicaSnapshot {
+  readonly replicaId: string;
+  readonly poolId: string;
+  /** Hash of the pinned tuple: engine, version, model digest, ctx, sampler profile (ORCH-3007). */
+  readonly setId: string;
+  readonly engine: EngineName;
+  readonly engineVersion: string;
+  readonly modelId: string;
+  /** `sha256:…` of the model file, or '' for an external endpoint whose file we cannot read. */
+  readonly modelDigest: string;
+  readonly quant: string;
+  readonly device: string;
+  readonly url: string;
+  readonly slots: number;
+  readonly ctx: number;
+  readonly state: ReplicaState;
+  readonly restarts: number;
+  readonly pid: number | undefined;
+  readonly lastError: string | undefined;
+  readonly readySinceMs: number | undefined;
+}
+
+export interface Lease {
+  readonly replicaId: string;
+  readonly holder: string;
+  /** Grows with every grant of this replica; work under an older token is fenced off. */
+  readonly token: number;
+  readonly expiresAtMs: number;
+}
+
+export type LeaseEventName = 'granted' | 'renewed' | 'expired' | 'fenced' | 'released';
+
+export type PoolEvent =
+  | { readonly type: 'replica'; readonly replica: ReplicaSnapshot }
+  | { readonly type: 'replica-gone'; readonly replica: ReplicaSnapshot }
+  | {
+      readonly type: 'restart';
+      readonly replica: ReplicaSnapshot;
+      readonly reason: string;
+      readonly delayMs: number;
+    }
+  | {
+      readonly type: 'preload';
+      readonly replica: ReplicaSnapshot;
+      readonly outcome: 'ok' | 'failed';
+      readonly ms: number;
+    }
+  | { readonly type: 'lease'; readonly poolId: string; readonly event: LeaseEventName };
+
+export interface PoolHealth {
+  readonly poolId: string;
+  /** Some replica process or endpoint answers. */
+  readonly live: boolean;
+  /** At least one replica is ready. */
+  readonly ready: boolean;
+  readonly draining: boolean;
+  /** False when no replica is ready and none can come back by itself. */
+  readonly recoverable: boolean;
+  readonly lastError: string | undefined;
+  readonly replicas: readonly ReplicaSnapshot[];
+}
+
+/** How a dispatch ended badly, as the dispatcher saw it; the manager probes or replaces the replica. */
+export type ReplicaSuspicion = 'connection' | 'garbage' | 'hung' | 'self-test';
+
+/**
+ * Wraps a bare prompt the way the model's chat template would, without a round trip: learned once
+ * per replica by rendering a probe, and used only when the template copies content verbatim.
+ */
+export interface PromptEnvelope {
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
+export interface ReplicaHandle {
+  readonly snapshot: ReplicaSnapshot;
+  readonly adapter: WorkerAdapter;
+  /** Undefined when the model has no chat template. 'render' when it must be rendered per request. */
+  readonly envelope: PromptEnvelope | 'render' | undefined;
+}
+
+export interface PoolManager extends AsyncDisposable {
+  /** Starts every configured replica; returns at once, progress arrives as events. */
+  start(): void;
+  /** Listeners are called synchronously, in order; returns the unsubscribe function. */
+  subscribe(listener: (event: PoolEvent) => void): () => void;
+  replicas(poolId: string): readonly ReplicaSnapshot[];
+  /** The handle for dispatching under a valid lease. @throws OrchError POOL_UNREADY when the lease was fenced or the replica is not ready */
+  use(lease: Lease): ReplicaHandle;
+  acquire(replicaId: string, holder: string): Lease | undefined;
+  /** Extends the lease by its TTL, or undefined when it was lost. */
+  renew(lease: Lease): Lease | undefined;
+  release(lease: Lease): void;
+  /** Tells the manager that a dispatch went wrong in a way that accuses the replica. */
+  suspect(replicaId: string, suspicion: ReplicaSuspicion, detail: string): void;
+  health(poolId: string): PoolHealth;
+  /** Marks replicas as draining: they finish what runs and take nothing new. `undrain` reverts. */
+  drain(poolId: string): void;
+  undrain(poolId: string): void;
+  /** Stops every process it started and waits for it, at most `graceMs`, then kills. */
+  stop(graceMs: number): Promise<void>;
+}
