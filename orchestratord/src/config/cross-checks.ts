@@ -1,0 +1,101 @@
+/** What a schema cannot say: rules that hold between the values of a configuration. */
+import { BlockList, isIP } from 'node:net';
+
+import type { Config, FaultDetail, PoolConfig } from '@llama-orch/contracts';
+import { jsonPointer } from '@llama-orch/contracts';
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+const PLACEHOLDERS = ['{port}', '{model}', '{ctx}', '{slots}'];
+
+/** Every fault found; `details` hold JSON pointers into the configuration. */
+export function crossCheck(config: Config): readonly FaultDetail[] {
+  return [
+    ...checkHost(config),
+    ...checkUnique(
+      config.pools.map((pool, i) => ({ path: jsonPointer('pools', i, 'id'), value: pool.id })),
+    ),
+    ...checkUnique(
+      config.pools.flatMap((pool, i) =>
+        (pool.endpoints ?? []).map((value, n) => ({
+          path: jsonPointer('pools', i, 'endpoints', n),
+          value,
+        })),
+      ),
+    ),
+    ...config.pools.flatMap((pool, i) =>
+      checkPool(pool).map(({ path, message }) => ({
+        path: jsonPointer('pools', i) + path,
+        message,
+      })),
+    ),
+  ];
+}
+
+function checkHost({ server: { host } }: Config): readonly FaultDetail[] {
+  const family = isIP(host);
+  const loopback =
+    family === 0
+      ? host.toLowerCase() === 'localhost'
+      : LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
+  const message =
+    'must be a loopback address (127.0.0.1, ::1, localhost): without API keys, which this version ' +
+    'cannot configure, anyone who reaches the port could run tasks';
+  return loopback ? [] : [{ path: '/server/host', message }];
+}
+
+function checkUnique(
+  entries: readonly { readonly path: string; readonly value: string }[],
+): readonly FaultDetail[] {
+  const first = new Map<string, string>();
+  return entries.flatMap(({ path, value }) => {
+    const other = first.get(value);
+    if (other === undefined) first.set(value, path);
+    return other === undefined ? [] : [{ path, message: `is the same as ${other}` }];
+  });
+}
+
+function checkPool(pool: PoolConfig): readonly FaultDetail[] {
+  const faults: FaultDetail[] = [];
+  const count = pool.endpoints?.length ?? pool.replicas;
+  if (pool.replicas !== count && pool.replicas !== 1) {
+    const message = `must be left out or equal the number of endpoints, ${count}`;
+    faults.push({ path: '/replicas', message });
+  }
+  const { capacity, interactive_capacity: interactive, batch_capacity: batch } = pool.queue;
+  for (const [name, bound] of Object.entries({ interactive, batch })) {
+    if (bound !== undefined && bound > capacity) {
+      const path = `/queue/${name}_capacity`;
+      faults.push({ path, message: `must be at most the pool's capacity, ${capacity}` });
+    }
+  }
+  if (interactive === 0 && batch === 0) {
+    faults.push({ path: '/queue', message: 'leaves no room for any task' });
+  }
+  if (pool.restart.initial_delay_ms > pool.restart.max_delay_ms) {
+    faults.push({ path: '/restart/initial_delay_ms', message: 'must be at most max_delay_ms' });
+  }
+  return [...faults, ...checkCommand(pool)];
+}
+
+function checkCommand({ command, model }: PoolConfig): readonly FaultDetail[] {
+  if (command === undefined) return [];
+  const faults: FaultDetail[] = [];
+  const used = new Set(command.flatMap((word) => word.match(/\{[a-z_]+\}/g) ?? []));
+  for (const [n, word] of command.entries()) {
+    const unknown = (word.match(/\{[a-z_]+\}/g) ?? []).find((p) => !PLACEHOLDERS.includes(p));
+    if (unknown) {
+      const message = `uses ${unknown}; there are only ${PLACEHOLDERS.join(' ')}`;
+      faults.push({ path: jsonPointer('command', n), message });
+    }
+  }
+  if (!used.has('{port}')) {
+    faults.push({ path: '/command', message: 'must use {port}, each replica gets its own' });
+  }
+  if (used.has('{model}') && model.path === undefined) {
+    faults.push({ path: '/model/path', message: 'is required, since command uses {model}' });
+  }
+  return faults;
+}

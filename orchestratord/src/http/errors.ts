@@ -1,0 +1,137 @@
+/**
+ * The one place where an error becomes an HTTP answer. Nothing else writes 4xx or 5xx, so every one of
+ * them carries the envelope of the contract, and no fault can turn into an HTML page.
+ */
+import { OrchError, type ErrorKind, type FaultDetail } from '@llama-orch/contracts';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { LedgerError } from '../ledger/ledger-error.ts';
+import { correlationOf } from './correlation.ts';
+
+export interface ErrorEnvelope {
+  readonly code: ErrorKind;
+  readonly message: string;
+  readonly retriable: boolean;
+  readonly engine?: string;
+  readonly pool_id?: string;
+  readonly retry_after_ms?: number;
+  readonly policy_label?: string;
+  readonly details?: readonly FaultDetail[];
+}
+
+export function toEnvelope(error: OrchError): ErrorEnvelope {
+  return {
+    code: error.kind,
+    message: error.message,
+    retriable: error.retriable,
+    ...(error.engine === undefined ? {} : { engine: error.engine }),
+    ...(error.poolId === undefined ? {} : { pool_id: error.poolId }),
+    ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }),
+    ...(error.policyLabel === undefined ? {} : { policy_label: error.policyLabel }),
+    ...(error.details === undefined ? {} : { details: error.details }),
+  };
+}
+
+/** Retry hints when an error that promises them carries no figure of its own, ms. */
+const DEFAULT_RETRY_MS = 1000;
+
+/** Answers with the envelope, and with the retry headers of the contract on 429 and 503. */
+export function sendError(res: Response, error: OrchError): void {
+  let answered = error;
+  if ((error.status === 429 || error.status === 503) && error.retryAfterMs === undefined) {
+    answered = new OrchError(error.kind, error.message, {
+      ...optionsOf(error),
+      retryAfterMs: DEFAULT_RETRY_MS,
+    });
+  }
+  const retryAfterMs = answered.retryAfterMs;
+  if (retryAfterMs !== undefined && (answered.status === 429 || answered.status === 503)) {
+    res.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+    if (answered.status === 429) res.setHeader('X-Backoff-Ms', String(Math.ceil(retryAfterMs)));
+  }
+  res.status(answered.status).json(toEnvelope(answered));
+}
+
+function optionsOf(error: OrchError): ConstructorParameters<typeof OrchError>[2] {
+  return {
+    status: error.status,
+    retriable: error.retriable,
+    ...(error.engine === undefined ? {} : { engine: error.engine }),
+    ...(error.poolId === undefined ? {} : { poolId: error.poolId }),
+    ...(error.policyLabel === undefined ? {} : { policyLabel: error.policyLabel }),
+    ...(error.details === undefined ? {} : { details: error.details }),
+    ...(error.cause === undefined ? {} : { cause: error.cause }),
+  };
+}
+
+/** Any thrown value as an OrchError; what we did not foresee is INTERNAL and says nothing of its cause. */
+export function toOrchError(error: unknown): OrchError {
+  if (error instanceof OrchError) return error;
+  if (error instanceof LedgerError) {
+    return new OrchError('POOL_UNAVAILABLE', 'the ledger cannot take writes right now', {
+      retriable: true,
+      retryAfterMs: DEFAULT_RETRY_MS,
+      cause: error,
+    });
+  }
+  return fromBodyReader(error) ?? new OrchError('INTERNAL', 'unexpected failure', { cause: error });
+}
+
+/** Errors of express.raw and of the router carry `type` and `status`; their texts are not ours to repeat. */
+function fromBodyReader(error: unknown): OrchError | undefined {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return undefined;
+  const status = error.status;
+  if (typeof status !== 'number' || status < 400 || status > 499) return undefined;
+  const type = 'type' in error && typeof error.type === 'string' ? error.type : '';
+  if (status === 413) {
+    const limit = 'limit' in error && typeof error.limit === 'number' ? error.limit : undefined;
+    return new OrchError(
+      'PAYLOAD_TOO_LARGE',
+      limit === undefined ? 'the body is too large' : `the body is larger than ${limit} bytes`,
+      { cause: error },
+    );
+  }
+  const message =
+    type === 'encoding.unsupported'
+      ? 'the content-encoding is not supported'
+      : type === 'request.aborted' || type === 'request.size.invalid'
+        ? 'the body ended before its announced length'
+        : 'the request is malformed';
+  return new OrchError('INVALID_PARAMS', message, {
+    status,
+    details: [{ path: '', message }],
+    cause: error,
+  });
+}
+
+/** Last in the chain. Once a stream has begun there is nothing left to answer: the socket is closed. */
+export function errorHandler(log: Logger): ErrorRequestHandler {
+  return (error: unknown, req, res, _next) => {
+    const fault = toOrchError(error);
+    if (fault.kind === 'INTERNAL') {
+      log.error(
+        { correlation_id: correlationOf(res), method: req.method, route: req.path, err: fault.cause },
+        'request failed unexpectedly',
+      );
+    }
+    if (res.headersSent) {
+      res.destroy();
+      return;
+    }
+    sendError(res, fault);
+  };
+}
+
+export const unknownRoute: RequestHandler = (req) => {
+  throw new OrchError('NOT_FOUND', `no such resource: ${req.method} ${req.path.slice(0, 200)}`);
+};
+
+/** For a known path with another method: 405 with `Allow`. */
+export function methodNotAllowed(allow: string): RequestHandler {
+  return (req, res) => {
+    res.setHeader('Allow', allow);
+    throw new OrchError('INVALID_PARAMS', `${req.method} is not allowed here; use ${allow}`, {
+      status: 405,
+    });
+  };
+}

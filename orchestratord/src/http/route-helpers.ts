@@ -1,0 +1,28 @@
+/** What routes share: typed refusals of a query, the resume header, and JSON that is text already. */
+import { invalidParams, parseEventId, type Validated } from '@llama-orch/contracts';
+import type { Request, Response } from 'express';
+
+/** Without keys every caller is this tenant. */
+export const DEFAULT_TENANT = 'default';
+
+/** @throws OrchError INVALID_PARAMS */
+export function checkedQuery<T>(parsed: Validated<T>): T {
+  if (parsed.ok) return parsed.value;
+  throw invalidParams('The query', parsed.details);
+}
+
+/** The event a client saw last, or undefined. @throws OrchError INVALID_PARAMS */
+export function lastEventIdOf(req: Request): number | undefined {
+  const text = req.headers['last-event-id'];
+  if (text === undefined) return undefined;
+  const id = typeof text === 'string' ? parseEventId(text) : undefined;
+  if (id !== undefined) return id;
+  throw invalidParams('The Last-Event-ID header', [
+    { path: 'Last-Event-ID', message: 'must be the id of an event' },
+  ]);
+}
+
+export function sendJson(res: Response, text: string): void {
+  res.setHeader('content-type', 'application/json; charset=utf-8');
+  res.end(text);
+}

@@ -1,0 +1,125 @@
+/** The listening socket: limits and timeouts, and an envelope even for what is not HTTP. */
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { OrchError } from '@llama-orch/contracts';
+import type { Express } from 'express';
+import { correlationId } from './correlation.ts';
+import { toEnvelope } from './errors.ts';
+
+export interface ServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly headerTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** Bytes of request line and headers. */
+const MAX_HEADER_BYTES = 16_384;
+/** Sockets at once; beyond it the kernel's backlog waits. */
+const MAX_CONNECTIONS = 10_000;
+
+export interface HttpServer {
+  readonly url: string;
+  /** Stops accepting; open responses go on. */
+  stopAccepting(): void;
+  /** Resolves when every response is over, or after `graceMs`, when the rest is cut off. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** @throws Error when the address cannot be bound */
+export async function listen(app: Express, options: ServerOptions): Promise<HttpServer> {
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: options.headerTimeoutMs,
+      requestTimeout: Math.max(options.headerTimeoutMs, 30_000),
+      keepAliveTimeout: options.idleTimeoutMs,
+      connectionsCheckingInterval: 1000,
+      noDelay: true,
+    },
+    app,
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('clientError', answerClientError);
+  const open = trackResponses(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address() as AddressInfo;
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return {
+    url: `http://${host}:${address.port}`,
+    stopAccepting: () => {
+      server.close();
+      server.closeIdleConnections();
+    },
+    close: (graceMs) => closeServer(server, open, graceMs),
+  };
+}
+
+/** Responses that have begun and not ended. */
+function trackResponses(server: Server): ReadonlySet<ServerResponse> {
+  const open = new Set<ServerResponse>();
+  server.on('request', (_req, res: ServerResponse) => {
+    open.add(res);
+    res.on('close', () => open.delete(res));
+  });
+  return open;
+}
+
+async function closeServer(
+  server: Server,
+  open: ReadonlySet<ServerResponse>,
+  graceMs: number,
+): Promise<void> {
+  server.close();
+  server.closeIdleConnections();
+  if (open.size > 0) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      const check = setInterval(() => {
+        if (open.size > 0) return;
+        clearInterval(check);
+        clearTimeout(timer);
+        resolve();
+      }, 20);
+      timer.unref();
+      setTimeout(() => clearInterval(check), graceMs).unref();
+    });
+  }
+  server.closeAllConnections();
+}
+
+interface ClientError extends Error {
+  readonly code?: string;
+}
+
+/** What could not be parsed as HTTP never reaches Express; it gets the envelope all the same. */
+function answerClientError(error: ClientError, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, phrase, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'Request Header Fields Too Large', `headers are larger than ${MAX_HEADER_BYTES} bytes`]
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'Request Timeout', 'the request did not arrive in time']
+        : [400, 'Bad Request', 'this is not an HTTP request'];
+  const body = JSON.stringify(toEnvelope(new OrchError('INVALID_PARAMS', String(message))));
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${phrase}`,
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      `X-Correlation-Id: ${correlationId(undefined)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}

@@ -1,0 +1,270 @@
+/**
+ * Wires the daemon: ledger → core → pools → HTTP. Nothing here decides; to follow a request start at
+ * `routes/tasks.ts`, to follow a token at `tasks/attempt.ts`.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config, PoolConfig } from '@llama-orch/contracts';
+import { createCore, type Command, type Core, type PoolSpec } from '@llama-orch/orchestrator-core';
+import {
+  createPoolManager,
+  type PoolConfig as ManagedPool,
+  type PoolManager,
+} from '@llama-orch/pool-managerd';
+import { EMBEDDED_ENTRY, openLlamaCpp } from '@llama-orch/worker-adapters';
+import type { Clock } from './clock.ts';
+import { createApp } from './http/app.ts';
+import { listen, type HttpServer } from './http/server.ts';
+import { openLedger } from './ledger/open-ledger.ts';
+import type { Ledger } from './ledger/types.ts';
+import type { Logger } from './logging.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { SloWindow } from './metrics/slo-window.ts';
+import { eventRoutes } from './routes/events.ts';
+import { operationsRoutes } from './routes/operations.ts';
+import { poolRoutes, type ConfiguredPool } from './routes/pools.ts';
+import { sessionRoutes } from './routes/sessions.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import { createTaskRuntime, type TaskRuntime } from './tasks/task-runtime.ts';
+
+export interface DaemonPorts {
+  readonly clock: Clock;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly log: Logger;
+  /** The ledger stayed broken: the process must end and be restarted. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface Daemon {
+  readonly url: string;
+  readonly metrics: Metrics;
+  readonly pools: PoolManager;
+  /** Resolves when every pool that launches its own engines has a ready replica, or after `timeoutMs`. */
+  untilServing(timeoutMs: number): Promise<void>;
+  /** Refuses new work, lets running tasks finish for `graceMs`, persists, stops the engines. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const CONTRACTS_DIR = fileURLToPath(new URL('../../contracts/openapi/', import.meta.url));
+/** Engines get this long to stop, ms. */
+const ENGINE_STOP_MS = 2_000;
+/** Readers of tasks that have just ended get this long to receive the end, ms. */
+const READER_FLUSH_MS = 500;
+
+/** @throws LedgerError, OrchError, or Error when the address cannot be bound */
+export async function startDaemon(config: Config, ports: DaemonPorts): Promise<Daemon> {
+  const { clock, random, log, onFatal } = ports;
+  const ledger = await openLedger({ path: join(config.data_dir, 'ledger.db') });
+  const metrics = createMetrics();
+  const slo = new SloWindow();
+  const core = createCore({
+    sessionLimits: { ttlMs: config.sessions.ttl_ms, maxTurns: config.sessions.max_turns },
+  });
+  const pools = createPoolManager({
+    pools: config.pools.map(toManagedPool),
+    dataDir: config.data_dir,
+    openAdapter: () => openLlamaCpp,
+    embeddedEntry: EMBEDDED_ENTRY,
+    clock,
+    random: { next: random },
+    logger: log,
+  });
+  const runtime = createTaskRuntime({
+    config,
+    core,
+    ledger,
+    pools,
+    metrics,
+    slo,
+    clock,
+    random,
+    log,
+    onFatal,
+  });
+  const recovered = await runtime.recover(config.pools.map(toPoolSpec));
+  log.info(recovered, 'recovered from the ledger');
+  runtime.start();
+
+  let server: HttpServer;
+  try {
+    server = await serve(config, { core, ledger, pools, runtime, metrics, slo, clock, log });
+  } catch (error) {
+    await runtime.stop();
+    await pools.stop(ENGINE_STOP_MS);
+    await ledger.close();
+    throw error;
+  }
+
+  return {
+    url: server.url,
+    metrics,
+    pools,
+    untilServing: (timeoutMs) => untilServing(config, pools, clock, timeoutMs),
+    async stop(graceMs) {
+      runtime.service.close();
+      await runtime.quiesce(graceMs);
+      await server.close(READER_FLUSH_MS);
+      await runtime.stop();
+      await pools.stop(ENGINE_STOP_MS);
+      await ledger.close();
+    },
+  };
+}
+
+interface Served {
+  readonly core: Core;
+  readonly ledger: Ledger;
+  readonly pools: PoolManager;
+  readonly runtime: TaskRuntime;
+  readonly metrics: Metrics;
+  readonly slo: SloWindow;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+function serve(config: Config, served: Served): Promise<HttpServer> {
+  const { core, ledger, pools, runtime, metrics, slo, clock, log } = served;
+  const { host, service } = runtime;
+  const heartbeatMs = config.server.heartbeat_ms;
+  const dataContract = readFileSync(join(CONTRACTS_DIR, 'data.yaml'), 'utf8');
+  const controlContract = readFileSync(join(CONTRACTS_DIR, 'control.yaml'), 'utf8');
+  const app = createApp({
+    bodyLimitBytes: config.server.body_limit_bytes,
+    log,
+    routers: [
+      taskRoutes({ service, ledger, metrics, heartbeatMs }),
+      sessionRoutes({
+        core,
+        host,
+        clock,
+        maxTurns: config.sessions.max_turns,
+        kvBytesPerToken: (poolId) => pools.replicas(poolId)[0]?.kvBytesPerToken ?? 0,
+      }),
+      poolRoutes({
+        apiVersion: versionOf(dataContract),
+        pools: config.pools.map(toConfiguredPool),
+        manager: pools,
+        core,
+        host,
+        clock,
+        slo,
+        runningOn: (replicaId) => runtime.runningOn(replicaId),
+      }),
+      eventRoutes({ ledger, heartbeatMs, onEvents: (listener) => runtime.onEvents(listener) }),
+      operationsRoutes({
+        checks: () => runtime.checks(),
+        scrape: () => runtime.scrape(),
+        dataContract,
+        controlContract,
+      }),
+    ],
+  });
+  return listen(app, {
+    host: config.server.host,
+    port: config.server.port,
+    headerTimeoutMs: config.server.header_timeout_ms,
+    idleTimeoutMs: config.server.idle_timeout_ms,
+  });
+}
+
+function untilServing(
+  config: Config,
+  pools: PoolManager,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<void> {
+  const launched = config.pools.filter((pool) => pool.launch !== 'external').map((pool) => pool.id);
+  const isServing = () =>
+    launched.every((id) => {
+      const health = pools.health(id);
+      return health.ready || !health.recoverable;
+    });
+  if (isServing()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      cancel();
+      unsubscribe();
+      resolve();
+    };
+    const cancel = clock.setTimer(timeoutMs, finish);
+    const unsubscribe = pools.subscribe(() => {
+      if (isServing()) finish();
+    });
+  });
+}
+
+function toPoolSpec(pool: PoolConfig): PoolSpec {
+  const { interactive_capacity: interactive, batch_capacity: batch } = pool.queue;
+  return {
+    poolId: pool.id,
+    engine: pool.engine,
+    capacity: pool.queue.capacity,
+    classCapacity: {
+      ...(interactive === undefined ? {} : { interactive }),
+      ...(batch === undefined ? {} : { batch }),
+    },
+    fullPolicy: pool.queue.full_policy,
+    wallMs: pool.timeouts.wall_ms,
+    idleMs: pool.timeouts.idle_ms,
+    ctx: pool.ctx,
+    device: pool.device,
+    maxAttempts: pool.max_attempts,
+  };
+}
+
+function toManagedPool(pool: PoolConfig): ManagedPool {
+  const { timeouts, restart } = pool;
+  return {
+    id: pool.id,
+    engine: pool.engine,
+    launch: pool.launch,
+    modelId: pool.model.id,
+    modelPath: pool.model.path,
+    device: pool.device,
+    replicas: pool.replicas,
+    slots: pool.slots,
+    ctx: pool.ctx,
+    threads: pool.threads,
+    endpoints: pool.endpoints,
+    command: pool.command,
+    connectMs: timeouts.connect_ms,
+    controlMs: timeouts.control_ms,
+    // The core's watchdogs judge a task; these only keep a dead socket from living for ever.
+    headersMs: timeouts.wall_ms,
+    bodyMs: timeouts.wall_ms,
+    loadMs: timeouts.load_ms,
+    restart: {
+      baseMs: restart.initial_delay_ms,
+      maxMs: restart.max_delay_ms,
+      maxInWindow: restart.max_restarts,
+      windowMs: restart.window_ms,
+    },
+  };
+}
+
+function toConfiguredPool(pool: PoolConfig): ConfiguredPool {
+  return {
+    id: pool.id,
+    engine: pool.engine,
+    launch: pool.launch,
+    modelId: pool.model.id,
+    aliases: pool.model.aliases,
+    device: pool.device,
+    fullPolicy: pool.queue.full_policy,
+    capacity: pool.queue.capacity,
+    ctx: pool.ctx,
+    workloads: ['completion'],
+    features: ['chat', 'seed', 'sse-resume', 'stop', 'strict-determinism'],
+  };
+}
+
+/** `info.version` of the contract that is served. @throws Error when the file has none */
+function versionOf(contract: string): string {
+  const version = /^info:[\s\S]*?\bversion: *["']?([0-9.]+)/m.exec(contract)?.[1];
+  if (version === undefined) throw new Error('the contract names no version');
+  return version;
+}
+
+export type { Command };

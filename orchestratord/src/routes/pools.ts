@@ -1,0 +1,262 @@
+/** Control plane: capabilities, pools and the replicas behind them. */
+import {
+  OrchError,
+  invalidParams,
+  isName,
+  validateDrainRequest,
+  type Capabilities,
+  type DrainStatus,
+  type Pool,
+  type PoolHealthView,
+  type PoolMetrics,
+  type Replica,
+  type ReplicaSet,
+} from '@llama-orch/contracts';
+import type { Core } from '@llama-orch/orchestrator-core';
+import type { PoolManager, ReplicaSnapshot } from '@llama-orch/pool-managerd';
+import { Router, type Request } from 'express';
+import type { Clock } from '../clock.ts';
+import { methodNotAllowed } from '../http/errors.ts';
+import { parseJsonBody } from '../http/json-body.ts';
+import type { SloWindow } from '../metrics/slo-window.ts';
+import type { CoreHost } from '../tasks/core-host.ts';
+import { SAMPLER_PROFILE_VERSION } from '../tasks/live-task.ts';
+
+/** A pool as configured, with what its adapter can do. */
+export interface ConfiguredPool {
+  readonly id: string;
+  readonly engine: Replica['engine'];
+  readonly launch: Pool['launch'];
+  readonly modelId: string;
+  readonly aliases: readonly string[];
+  readonly device: string;
+  readonly fullPolicy: Pool['full_policy'];
+  readonly capacity: number;
+  readonly ctx: number;
+  readonly workloads: readonly ('completion' | 'embedding' | 'rerank')[];
+  readonly features: readonly string[];
+}
+
+export interface PoolRoutesOptions {
+  readonly apiVersion: string;
+  readonly pools: readonly ConfiguredPool[];
+  readonly manager: PoolManager;
+  readonly core: Core;
+  readonly host: CoreHost;
+  readonly clock: Clock;
+  readonly slo: SloWindow;
+  /** Tasks running on a replica now. */
+  readonly runningOn: (replicaId: string) => number;
+}
+
+export function poolRoutes(options: PoolRoutesOptions): Router {
+  const { pools, manager, host, core, clock } = options;
+  const router = Router();
+
+  router
+    .route('/v1/capabilities')
+    .get((_req, res) => void res.json(toCapabilities(options)))
+    .all(methodNotAllowed('GET'));
+
+  router
+    .route('/v1/replicasets')
+    .get((_req, res) => void res.json({ items: toReplicaSets(options) }))
+    .all(methodNotAllowed('GET'));
+
+  router
+    .route('/v1/pools')
+    .get((_req, res) => void res.json({ items: pools.map((pool) => toPool(pool, options)) }))
+    .all(methodNotAllowed('GET'));
+
+  router
+    .route('/v1/pools/:id/health')
+    .get((req, res) => void res.json(toPoolHealth(findPool(req, pools), options)))
+    .all(methodNotAllowed('GET'));
+
+  router
+    .route('/v1/pools/:id/drain')
+    .post(async (req, res) => {
+      const { id } = findPool(req, pools);
+      const body = validateDrainRequest(parseJsonBody(req).value);
+      if (!body.ok) throw invalidParams('The request body', body.details);
+      manager.drain(id);
+      await host.apply({ type: 'drain', poolId: id, deadlineMs: body.value.deadline_ms }).durable;
+      res.status(202).json(toDrainStatus(id, core, clock));
+    })
+    .all(methodNotAllowed('POST'));
+
+  router
+    .route('/v1/pools/:id/undrain')
+    .post(async (req, res) => {
+      const { id } = findPool(req, pools);
+      manager.undrain(id);
+      await host.apply({ type: 'undrain', poolId: id }).durable;
+      res.status(202).json(toDrainStatus(id, core, clock));
+    })
+    .all(methodNotAllowed('POST'));
+
+  return router;
+}
+
+/** @throws OrchError NOT_FOUND */
+function findPool(req: Request, pools: readonly ConfiguredPool[]): ConfiguredPool {
+  const id = req.params['id'];
+  const pool =
+    typeof id === 'string' && isName(id) ? pools.find((each) => each.id === id) : undefined;
+  if (pool === undefined) throw new OrchError('NOT_FOUND', 'no such pool');
+  return pool;
+}
+
+function toCapabilities(options: PoolRoutesOptions): Capabilities {
+  const { pools, manager, apiVersion } = options;
+  const engines = [...new Set(pools.map((pool) => pool.engine))];
+  return {
+    api_version: apiVersion,
+    engines: engines.map((engine) => {
+      const mine = pools.filter((pool) => pool.engine === engine);
+      return {
+        engine,
+        ctx_max: Math.max(...mine.map((pool) => pool.ctx)),
+        supported_workloads: [...new Set(mine.flatMap((pool) => pool.workloads))],
+        rate_limits: {},
+        features: [...new Set(mine.flatMap((pool) => pool.features))],
+        models: mine.map((pool) => {
+          const digest = manager.replicas(pool.id).find((each) => each.modelDigest !== '');
+          return {
+            id: pool.modelId,
+            pool_id: pool.id,
+            ...(digest === undefined ? {} : { digest: digest.modelDigest }),
+            ...(pool.aliases.length === 0 ? {} : { aliases: [...pool.aliases] }),
+          };
+        }),
+      };
+    }),
+  };
+}
+
+function toReplicaSets(options: PoolRoutesOptions): ReplicaSet[] {
+  const { pools, manager, slo, clock } = options;
+  const sets = new Map<string, ReplicaSnapshot[]>();
+  for (const pool of pools) {
+    for (const replica of manager.replicas(pool.id)) {
+      // Without a version and a digest there is nothing to group by yet.
+      if (replica.setId === '') continue;
+      const members = sets.get(replica.setId);
+      if (members === undefined) sets.set(replica.setId, [replica]);
+      else members.push(replica);
+    }
+  }
+  return [...sets].map(([id, members]) => {
+    const [first] = members;
+    const replicas = members.map((member) => toReplica(member, options));
+    const total = sum(replicas.map((replica) => replica.slots_total));
+    const free = sum(replicas.map((replica) => replica.slots_free));
+    return {
+      id,
+      pool_id: first?.poolId ?? '',
+      engine: first?.engine ?? 'llamacpp',
+      engine_version: first?.engineVersion ?? '',
+      model_id: first?.modelId ?? '',
+      model_digest: first?.modelDigest ?? '',
+      quant: first?.quant ?? '',
+      ctx: first?.ctx ?? 0,
+      sampler_profile_version: SAMPLER_PROFILE_VERSION,
+      load: total === 0 ? 0 : (total - free) / total,
+      slots_total: total,
+      slots_free: free,
+      replicas,
+      slo: slo.snapshot(id, clock.now()),
+    };
+  });
+}
+
+function toReplica(replica: ReplicaSnapshot, options: PoolRoutesOptions): Replica {
+  const serving = replica.state === 'ready' || replica.state === 'draining';
+  const busy = options.runningOn(replica.replicaId);
+  return {
+    replica_id: replica.replicaId,
+    ...(replica.setId === '' ? {} : { replica_set_id: replica.setId }),
+    engine: replica.engine,
+    engine_version: replica.engineVersion,
+    model_id: replica.modelId,
+    model_digest: replica.modelDigest,
+    quant: replica.quant,
+    device: replica.device,
+    url: replica.url,
+    state: replica.state,
+    slots_total: replica.slots,
+    slots_free: serving ? Math.max(0, replica.slots - busy) : 0,
+    ctx: replica.ctx,
+    restarts: replica.restarts,
+    ...(replica.readySinceMs === undefined
+      ? {}
+      : { ready_since_ms: Math.round(replica.readySinceMs) }),
+    ...(replica.lastError === undefined ? {} : { last_error: replica.lastError.slice(0, 4096) }),
+  };
+}
+
+function toPool(pool: ConfiguredPool, options: PoolRoutesOptions): Pool {
+  const health = options.manager.health(pool.id);
+  return {
+    id: pool.id,
+    engine: pool.engine,
+    launch: pool.launch,
+    model_id: pool.modelId,
+    device: pool.device,
+    full_policy: pool.fullPolicy,
+    live: health.live,
+    ready: health.ready,
+    draining: isDraining(pool.id, options),
+    metrics: toPoolMetrics(pool, options),
+  };
+}
+
+function toPoolHealth(pool: ConfiguredPool, options: PoolRoutesOptions): PoolHealthView {
+  const health = options.manager.health(pool.id);
+  return {
+    pool_id: pool.id,
+    live: health.live,
+    ready: health.ready,
+    draining: isDraining(pool.id, options),
+    recoverable: health.recoverable,
+    ...(health.lastError === undefined ? {} : { last_error: health.lastError.slice(0, 4096) }),
+    metrics: toPoolMetrics(pool, options),
+    replicas: health.replicas.map((replica) => toReplica(replica, options)),
+  };
+}
+
+function isDraining(poolId: string, { core }: PoolRoutesOptions): boolean {
+  return core.poolView(poolId)?.draining ?? false;
+}
+
+function toPoolMetrics(pool: ConfiguredPool, { core }: PoolRoutesOptions): PoolMetrics {
+  const view = core.poolView(pool.id);
+  const interactive = view?.waiting.interactive ?? 0;
+  const batch = view?.waiting.batch ?? 0;
+  return {
+    queue_depth: interactive + batch,
+    queue_depth_interactive: interactive,
+    queue_depth_batch: batch,
+    queue_capacity: pool.capacity,
+    running: view?.running ?? 0,
+    slots_total: view?.slotsTotal ?? 0,
+    slots_free: view?.slotsFree ?? 0,
+  };
+}
+
+function toDrainStatus(poolId: string, core: Core, clock: Clock): DrainStatus {
+  const view = core.poolView(poolId);
+  const deadline = view?.drainDeadlineAtMs;
+  return {
+    pool_id: poolId,
+    draining: view?.draining ?? false,
+    ...(deadline === undefined
+      ? {}
+      : { deadline_ms: Math.max(0, Math.round(deadline - clock.now())) }),
+    running: view?.running ?? 0,
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,176 @@
+/** Data plane: tasks. Routes parse, call and answer; nothing is decided here. */
+import {
+  OrchError,
+  invalidParams,
+  isIdempotencyKey,
+  isUuid,
+  parseQuery,
+} from '@llama-orch/contracts';
+import { Router, type Request, type Response } from 'express';
+import { correlationOf } from '../http/correlation.ts';
+import { methodNotAllowed } from '../http/errors.ts';
+import { DEFAULT_TENANT, checkedQuery, lastEventIdOf, sendJson } from '../http/route-helpers.ts';
+import { parseJsonBody } from '../http/json-body.ts';
+import { followLog, openEventStream, replayArchivedLog } from '../http/sse-reader.ts';
+import type { Ledger } from '../ledger/types.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { LiveTask } from '../tasks/live-task.ts';
+import { parseLogEntry } from '../tasks/task-log.ts';
+import type { TaskService } from '../tasks/task-service.ts';
+
+export interface TaskRoutesOptions {
+  readonly service: TaskService;
+  readonly ledger: Ledger;
+  readonly metrics: Metrics;
+  readonly heartbeatMs: number;
+}
+
+export function taskRoutes(options: TaskRoutesOptions): Router {
+  const { service } = options;
+  const router = Router();
+
+  router
+    .route('/v1/tasks')
+    .post(async (req, res) => {
+      const query = checkedQuery(parseQuery('createTask', req.query));
+      const admitted = await service.create(parseJsonBody(req), {
+        tenantId: DEFAULT_TENANT,
+        correlationId: correlationOf(res),
+        idempotencyKey: idempotencyKeyOf(req),
+      });
+      const { response } = admitted;
+      res.setHeader('Location', `/v1/tasks/${response.task_id}`);
+      res.setHeader('X-Queue-Position', String(response.queue_position));
+      res.setHeader('X-Queue-ETA-Ms', String(response.predicted_start_ms));
+      if (wantsStream(req)) {
+        await stream(res, options, response.task_id, admitted.task, 0, () => {
+          if (query.cancel_on_disconnect) {
+            void service.cancel(response.task_id, DEFAULT_TENANT, 'disconnect').catch(ignoreGone);
+          }
+        });
+        return;
+      }
+      res.status(202).json(response);
+    })
+    .get(async (req, res) => {
+      const query = checkedQuery(parseQuery('listTasks', req.query));
+      const { items, next } = await service.list(
+        {
+          tenantId: DEFAULT_TENANT,
+          ...(query.state === undefined ? {} : { state: query.state }),
+          ...(query.session_id === undefined ? {} : { sessionId: query.session_id }),
+          ...(query.priority === undefined ? {} : { priority: query.priority }),
+        },
+        query.cursor === undefined ? undefined : parseCursor(query.cursor),
+        query.limit,
+      );
+      const cursor = next === undefined ? '' : `,"next_cursor":"${toCursor(next)}"`;
+      sendJson(res, `{"items":[${items.join(',')}]${cursor}}`);
+    })
+    .all(methodNotAllowed('GET, POST'));
+
+  router
+    .route('/v1/tasks/:id')
+    .get(async (req, res) => sendJson(res, await service.get(taskIdOf(req), DEFAULT_TENANT)))
+    .all(methodNotAllowed('GET'));
+
+  router
+    .route('/v1/tasks/:id/stream')
+    .get(async (req, res) => {
+      const taskId = taskIdOf(req);
+      const query = checkedQuery(parseQuery('streamTask', req.query));
+      const after = lastEventIdOf(req) ?? query.after ?? 0;
+      const live = service.findLive(taskId, DEFAULT_TENANT);
+      await stream(res, options, taskId, live, after, () => undefined);
+    })
+    .all(methodNotAllowed('GET'));
+
+  router
+    .route('/v1/tasks/:id/cancel')
+    .post(async (req, res) => {
+      await service.cancel(taskIdOf(req), DEFAULT_TENANT, 'client');
+      res.status(204).end();
+    })
+    .all(methodNotAllowed('POST'));
+
+  return router;
+}
+
+/** Follows a live task, or replays one that has ended. */
+async function stream(
+  res: Response,
+  options: TaskRoutesOptions,
+  taskId: string,
+  task: LiveTask | undefined,
+  afterId: number,
+  onLeft: () => void,
+): Promise<void> {
+  const { metrics, service, ledger } = options;
+  if (task !== undefined) {
+    metrics.sseStreamsOpen.inc();
+    openEventStream(res);
+    followLog(res, task.log, {
+      afterId,
+      heartbeatMs: options.heartbeatMs,
+      onClose: (complete) => {
+        metrics.sseStreamsOpen.dec();
+        if (!complete) onLeft();
+      },
+    });
+    return;
+  }
+  const ended = await service.findEnded(taskId, DEFAULT_TENANT);
+  const first = await ledger.readTranscript(taskId, 0, 1);
+  if (first.length === 0) {
+    throw new OrchError('NOT_FOUND', 'the transcript of this task is no longer kept', {
+      status: 410,
+    });
+  }
+  metrics.sseStreamsOpen.inc();
+  try {
+    openEventStream(res);
+    const readPage = async (after: number, limit: number) =>
+      (await ledger.readTranscript(taskId, after, limit)).map(parseLogEntry);
+    await replayArchivedLog(res, readPage, afterId, ended.state === 'canceled');
+  } finally {
+    metrics.sseStreamsOpen.dec();
+  }
+}
+
+function ignoreGone(): void {
+  // The task ended, and was swept, before its reader left: nothing is left to cancel.
+}
+
+function wantsStream(req: Request): boolean {
+  return (req.headers.accept ?? '').includes('text/event-stream');
+}
+
+/** @throws OrchError NOT_FOUND: an id that is not a UUID cannot name a task */
+function taskIdOf(req: Request): string {
+  const id = req.params['id'];
+  if (typeof id !== 'string' || !isUuid(id)) throw new OrchError('NOT_FOUND', 'no such task');
+  return id;
+}
+
+/** @throws OrchError INVALID_PARAMS */
+function idempotencyKeyOf(req: Request): string | undefined {
+  const key = req.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key === 'string' && isIdempotencyKey(key)) return key;
+  throw invalidParams('The Idempotency-Key header', [
+    { path: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' },
+  ]);
+}
+
+/** Cursors are opaque to clients: the arrival number to continue below. */
+function toCursor(seq: number): string {
+  return Buffer.from(`t${seq}`).toString('base64url');
+}
+
+/** @throws OrchError INVALID_PARAMS */
+function parseCursor(cursor: string): number {
+  const text = Buffer.from(cursor, 'base64url').toString('latin1');
+  const seq = /^t(\d{1,15})$/.exec(text)?.[1];
+  if (seq !== undefined) return Number(seq);
+  throw invalidParams('The query', [{ path: 'cursor', message: 'is not a cursor of this list' }]);
+}

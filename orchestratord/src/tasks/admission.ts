@@ -1,0 +1,93 @@
+/**
+ * From a valid request to what the core decides on: ids, seed, token counts. Everything here is derived
+ * from the request, so that a retry derives the same.
+ */
+import { createHash } from 'node:crypto';
+import type { TaskRequest } from '@llama-orch/contracts';
+import type { TaskSpec } from '@llama-orch/orchestrator-core';
+import { isStrict, type TaskRecord } from './live-task.ts';
+
+/**
+ * The seed of a task that names none: the first 63 bits of SHA-256 over its id, so that the same task
+ * run again gives the same bytes, and its seed can be sent back as a positive int64.
+ */
+export function deriveSeed(taskId: string): bigint {
+  const digest = createHash('sha256').update(`seed:${taskId}`).digest();
+  return digest.readBigUInt64BE(0) >> 1n;
+}
+
+/** A stable task id for an Idempotency-Key: the same key of the same tenant names the same task. */
+export function taskIdForKey(tenantId: string, key: string): string {
+  const hex = createHash('sha256').update(`task:${tenantId}:${key}`).digest('hex');
+  // Version 8 (vendor-defined) and variant bits of RFC 9562.
+  const variant = ((parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
+}
+
+/**
+ * Hash of a request that does not depend on the order of its fields.
+ * @param exactSeed the seed, where a number cannot hold it: two such seeds may look alike in the request
+ */
+export function hashRequest(request: TaskRequest, exactSeed: bigint | undefined): string {
+  return createHash('sha256')
+    .update(`${exactSeed ?? ''}${canonicalJson(request)}`)
+    .digest('hex');
+}
+
+/** JSON with sorted keys. Depth is bounded by the body parser. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const fields = Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
+  return `{${fields.join(',')}}`;
+}
+
+/** Tokens a chat template may add around each message; generous, for an upper bound. */
+const TEMPLATE_TOKENS = 32;
+
+/**
+ * An upper bound on the tokens of a request's prompt without asking the engine: a token covers at least
+ * one byte of UTF-8 in every vocabulary we serve, plus what a template adds.
+ */
+export function boundPromptTokens(request: TaskRequest): number {
+  if (request.messages !== undefined) {
+    let bytes = TEMPLATE_TOKENS;
+    for (const message of request.messages) {
+      bytes += Buffer.byteLength(message.content) + TEMPLATE_TOKENS;
+    }
+    return bytes;
+  }
+  return Buffer.byteLength(request.prompt ?? '') + TEMPLATE_TOKENS;
+}
+
+export interface PromptTokens {
+  readonly count: number;
+  readonly exact: boolean;
+}
+
+export function toTaskSpec(record: TaskRecord, prompt: PromptTokens): TaskSpec {
+  const { request } = record;
+  return {
+    taskId: record.taskId,
+    poolId: record.poolId,
+    tenantId: record.tenantId,
+    priority: request.priority ?? 'interactive',
+    sessionId: request.session_id,
+    promptTokens: prompt.count,
+    promptTokensExact: prompt.exact,
+    maxTokens: request.max_tokens,
+    expectedTokens: request.expected_tokens,
+    ctx: request.ctx,
+    deadlineAtMs: record.deadlineAtMs,
+    rerunnable: isStrict(request),
+    kvHint: request.kv_hint ?? 'reuse',
+  };
+}

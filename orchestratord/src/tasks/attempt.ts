@@ -1,0 +1,223 @@
+/**
+ * One attempt to run a task on one replica: from the core's `dispatch` to `finish` or `fail`. Tokens go
+ * from the engine straight into the task's log; the core only hears that there is progress.
+ */
+import { OrchError } from '@llama-orch/contracts';
+import type { AttemptFault, Command } from '@llama-orch/orchestrator-core';
+import type { ReplicaHandle, ReplicaSuspicion } from '@llama-orch/pool-managerd';
+import {
+  ENGINE_FAULTS,
+  EngineError,
+  foldSeed,
+  type EngineResult,
+  type TokenSink,
+} from '@llama-orch/worker-adapters';
+import type { Clock } from '../clock.ts';
+import { isStrict, seedNumber, type LiveTask } from './live-task.ts';
+import { renderPrompt, toSampling } from './render-prompt.ts';
+import { ReplayCheck, ReplayDivergedError } from './replay-check.ts';
+import type { TranscriptWriter } from './transcript-writer.ts';
+
+/** The core's idle watchdog needs to hear of progress only this often, ms. */
+const PROGRESS_EVERY_MS = 50;
+
+export interface AttemptPorts {
+  readonly clock: Clock;
+  readonly transcripts: TranscriptWriter;
+  /** Tells the core. */
+  readonly command: (command: Command) => void;
+  /** Tokens that are new to the task's readers; for the counters. */
+  readonly onTokens: (task: LiveTask, count: number) => void;
+  /** The engine took the task into a slot. */
+  readonly onStarted: (task: LiveTask) => void;
+  /** The first token was appended. */
+  readonly onFirstToken: (task: LiveTask) => void;
+  /** The engine is done; tells which slot holds the KV. */
+  readonly onResult: (task: LiveTask, replicaId: string, result: EngineResult) => void;
+}
+
+export interface AttemptEnd {
+  /** What the failure says about the replica, if anything. */
+  readonly suspicion?: ReplicaSuspicion;
+  readonly detail?: string;
+}
+
+/**
+ * Runs to the end and tells the core how it went; never throws. When `signal` is aborted the core has
+ * already moved on, and nothing is told.
+ */
+export async function runAttempt(
+  task: LiveTask,
+  attempt: number,
+  replica: ReplicaHandle,
+  kvWarmth: boolean,
+  signal: AbortSignal,
+  ports: AttemptPorts,
+): Promise<AttemptEnd> {
+  const { request } = task.record;
+  const sink = new LogSink(task, attempt, kvWarmth, signal, ports);
+  try {
+    const prompt = await renderPrompt(request, task.record.promptFormat, replica, signal);
+    const result = await replica.adapter.submit(
+      {
+        taskId: task.taskId,
+        correlationId: task.record.correlationId,
+        prompt,
+        maxTokens: request.max_tokens,
+        seed: foldSeed(task.seed),
+        sampling: toSampling(request),
+        deterministic: isStrict(request),
+        reuseKv: request.kv_hint !== 'cold',
+      },
+      sink,
+      signal,
+    );
+    if (signal.aborted) return {};
+    sink.finish();
+    ports.onResult(task, replica.snapshot.replicaId, result);
+    ports.command({
+      type: 'finish',
+      taskId: task.taskId,
+      attempt,
+      finishReason: result.finishReason,
+      usage: toUsage(task, result),
+    });
+    return {};
+  } catch (error) {
+    if (signal.aborted) return {};
+    ports.command({
+      type: 'fail',
+      taskId: task.taskId,
+      attempt,
+      fault: toFault(error),
+      tokensSent: task.log.tokens,
+    });
+    return toSuspicion(error);
+  }
+}
+
+class LogSink implements TokenSink {
+  readonly #task: LiveTask;
+  readonly #attempt: number;
+  readonly #kvWarmth: boolean;
+  readonly #signal: AbortSignal;
+  readonly #ports: AttemptPorts;
+  readonly #replay: ReplayCheck;
+  #tokens = 0;
+  #toldAtMs = -Infinity;
+
+  constructor(
+    task: LiveTask,
+    attempt: number,
+    kvWarmth: boolean,
+    signal: AbortSignal,
+    ports: AttemptPorts,
+  ) {
+    this.#task = task;
+    this.#attempt = attempt;
+    this.#kvWarmth = kvWarmth;
+    this.#signal = signal;
+    this.#ports = ports;
+    this.#replay = new ReplayCheck(task.log.tokens === 0 ? '' : task.log.text());
+  }
+
+  started(): void {
+    const task = this.#task;
+    if (this.#signal.aborted) return;
+    this.#ports.onStarted(task);
+    // Once per task: a re-run continues the stream its readers already follow.
+    if (task.log.length > 0) return;
+    task.log.append({ event: 'started', data: JSON.stringify(this.#startedEvent()) });
+    this.#ports.transcripts.touch(task.taskId, task.log, 1);
+  }
+
+  tokens(pieces: readonly string[]): void | Promise<void> {
+    const task = this.#task;
+    if (this.#signal.aborted) return;
+    this.#tokens += pieces.length;
+    const now = this.#ports.clock.now();
+    const fresh = this.#replay.accept(pieces);
+    if (fresh.length > 0) {
+      task.log.appendTokens(fresh);
+      task.lastTokenAtMs = now;
+      if (task.firstTokenAtMs === undefined) {
+        task.firstTokenAtMs = now;
+        this.#ports.onFirstToken(task);
+      }
+      this.#ports.onTokens(task, fresh.length);
+      this.#ports.transcripts.touch(task.taskId, task.log, fresh.length);
+    }
+    if (now - this.#toldAtMs >= PROGRESS_EVERY_MS) {
+      this.#toldAtMs = now;
+      this.#ports.command({
+        type: 'progress',
+        taskId: task.taskId,
+        attempt: this.#attempt,
+        tokensOut: this.#tokens,
+      });
+    }
+    return task.log.saturated ? task.log.desaturated() : undefined;
+  }
+
+  /** @throws ReplayDivergedError */
+  finish(): void {
+    this.#replay.finish();
+  }
+
+  #startedEvent(): object {
+    const { admission, replica, record } = this.#task;
+    return {
+      queue_position: admission.queuePosition,
+      predicted_start_ms: Math.round(admission.predictedStartMs),
+      ...(replica === undefined
+        ? {}
+        : {
+            replica_id: replica.replicaId,
+            engine_version: replica.engineVersion,
+            model_digest: replica.modelDigest,
+          }),
+      seed: seedNumber(record.seed),
+      kv_warmth: this.#kvWarmth,
+    };
+  }
+}
+
+function toUsage(task: LiveTask, result: EngineResult) {
+  return {
+    tokensIn: result.tokensIn,
+    tokensOut: result.tokensOut,
+    cachedTokens: result.cachedTokens,
+    decodeMs: result.decodeMs ?? task.decodeMs,
+  };
+}
+
+/** Any failure of an attempt as the core takes it. */
+export function toFault(error: unknown): AttemptFault {
+  if (error instanceof EngineError) {
+    const { kind, retriable } = ENGINE_FAULTS[error.fault];
+    return { code: kind, message: error.message, retriable };
+  }
+  if (error instanceof ReplayDivergedError) {
+    return { code: 'WORKER_RESET', message: error.message, retriable: false };
+  }
+  if (error instanceof OrchError) {
+    return { code: error.kind, message: error.message, retriable: error.retriable };
+  }
+  return { code: 'INTERNAL', message: 'the attempt failed unexpectedly', retriable: false };
+}
+
+function toSuspicion(error: unknown): AttemptEnd {
+  if (!(error instanceof EngineError)) return {};
+  switch (error.fault) {
+    case 'broken':
+      return { suspicion: 'connection', detail: error.message };
+    case 'garbage':
+      return { suspicion: 'garbage', detail: error.message };
+    case 'timeout':
+      return { suspicion: 'hung', detail: error.message };
+    case 'busy':
+    case 'not-ready':
+    case 'permanent':
+      return {};
+  }
+}

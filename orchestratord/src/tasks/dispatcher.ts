@@ -1,0 +1,121 @@
+/**
+ * Carries out the core's `dispatch` and `abort`: one attempt per running task, each with its own
+ * AbortController, and once a second a `metrics` event on every running stream.
+ */
+import { OrchError } from '@llama-orch/contracts';
+import type { Effect } from '@llama-orch/orchestrator-core';
+import type { Lease, PoolManager, ReplicaHandle } from '@llama-orch/pool-managerd';
+import { runAttempt, toFault, type AttemptEnd, type AttemptPorts } from './attempt.ts';
+import type { LiveTask } from './live-task.ts';
+
+export type DispatchEffect = Extract<Effect, { type: 'dispatch' }>;
+export type AbortEffect = Extract<Effect, { type: 'abort' }>;
+
+export interface DispatcherOptions extends AttemptPorts {
+  readonly pools: PoolManager;
+  /** The lease held on a replica, if it is held. */
+  readonly leaseOf: (replicaId: string) => Lease | undefined;
+  /** The last running attempt is over. */
+  readonly onIdle: () => void;
+  /** An attempt failed with something we did not foresee. */
+  readonly onUnexpected: (task: LiveTask, error: unknown) => void;
+}
+
+interface RunningAttempt {
+  readonly task: LiveTask;
+  readonly attempt: number;
+  readonly replicaId: string;
+  readonly abort: AbortController;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #running = new Map<string, RunningAttempt>();
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  runningOn(replicaId: string): number {
+    let count = 0;
+    for (const running of this.#running.values()) if (running.replicaId === replicaId) count += 1;
+    return count;
+  }
+
+  /** Tasks on a slot now. */
+  *tasks(): Iterable<LiveTask> {
+    for (const { task } of this.#running.values()) yield task;
+  }
+
+  /** Starts an attempt. The core's step must be over before the attempt can report, so it starts one microtask later. */
+  dispatch(task: LiveTask, effect: DispatchEffect): void {
+    const { attempt, replicaId } = effect;
+    const running = { task, attempt, replicaId, abort: new AbortController() };
+    this.#running.set(task.taskId, running);
+    queueMicrotask(() => {
+      void this.#run(running, effect);
+    });
+  }
+
+  abort(effect: AbortEffect): void {
+    const running = this.#running.get(effect.taskId);
+    if (running?.attempt !== effect.attempt) return;
+    this.#forget(running);
+    running.abort.abort();
+    if (effect.reason === 'idle-timeout' || effect.reason === 'wall-timeout') {
+      this.#options.pools.suspect(effect.replicaId, 'hung', `a task hit its ${effect.reason}`);
+    }
+  }
+
+  /** Drops every attempt without telling the core: at shutdown their tasks stay running in the ledger. */
+  abandonAll(): void {
+    for (const { abort } of this.#running.values()) abort.abort();
+    this.#running.clear();
+  }
+
+  async #run(running: RunningAttempt, effect: DispatchEffect): Promise<void> {
+    const { task, attempt, abort } = running;
+    let end: AttemptEnd = {};
+    try {
+      if (abort.signal.aborted) return;
+      const replica = this.#use(effect.replicaId);
+      task.replica = replica.snapshot;
+      end = await runAttempt(task, attempt, replica, effect.kvWarmth, abort.signal, this.#options);
+    } catch (error) {
+      // Only `#use` refuses here (fenced, not ready); runAttempt reports for itself.
+      if (!(error instanceof OrchError)) this.#options.onUnexpected(task, error);
+      this.#options.command({
+        type: 'fail',
+        taskId: task.taskId,
+        attempt,
+        fault: toFault(error),
+        tokensSent: task.log.tokens,
+      });
+    } finally {
+      this.#forget(running);
+    }
+    if (end.suspicion !== undefined) {
+      this.#options.pools.suspect(effect.replicaId, end.suspicion, end.detail ?? '');
+    }
+  }
+
+  #forget(running: RunningAttempt): void {
+    const { taskId } = running.task;
+    if (this.#running.get(taskId) !== running) return;
+    this.#running.delete(taskId);
+    if (this.#running.size === 0) this.#options.onIdle();
+  }
+
+  /** @throws OrchError POOL_UNREADY */
+  #use(replicaId: string): ReplicaHandle {
+    const lease = this.#options.leaseOf(replicaId);
+    if (lease === undefined) {
+      throw new OrchError('POOL_UNREADY', `no lease is held on replica ${replicaId}`);
+    }
+    return this.#options.pools.use(lease);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Ledger writes that must not be lost once the core has moved on. When a write fails, it and all that
+ * follow queue up in order and are retried with growing, jittered pauses; when the ledger stays broken
+ * the daemon is told to stop, because a restart resumes from what is durable.
+ */
+import type { Clock } from '../clock.ts';
+import type { Ledger, WriteBatch } from '../ledger/types.ts';
+
+export interface DurableWriterOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** 0 ≤ x < 1; jitter of the pauses. */
+  readonly random: () => number;
+  /** The retry budget is spent. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+/** Consecutive failures of one write before giving up: about half a minute. */
+const RETRY_BUDGET = 20;
+
+interface Waiting {
+  readonly batch: WriteBatch;
+  readonly resolve: () => void;
+}
+
+export class DurableWriter {
+  readonly #options: DurableWriterOptions;
+  readonly #backlog: Waiting[] = [];
+  #draining = false;
+  #stopped = false;
+
+  constructor(options: DurableWriterOptions) {
+    this.#options = options;
+  }
+
+  /** False while the ledger refuses writes: a time to refuse admissions, nobody having a promise yet. */
+  get healthy(): boolean {
+    return this.#backlog.length === 0;
+  }
+
+  /** Resolves when durable, however long that takes; never rejects. */
+  write(batch: WriteBatch): Promise<void> {
+    if (this.#backlog.length > 0) return this.#enqueue(batch);
+    return this.#options.ledger.write(batch).catch(() => this.#enqueue(batch));
+  }
+
+  /** One try, for a caller that can undo. @throws LedgerError */
+  tryWrite(batch: WriteBatch): Promise<void> {
+    return this.#options.ledger.write(batch);
+  }
+
+  /** Gives up retrying; what waits stays unwritten. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #enqueue(batch: WriteBatch): Promise<void> {
+    return new Promise((resolve) => {
+      this.#backlog.push({ batch, resolve });
+      void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    let failures = 0;
+    let lastError: unknown;
+    for (
+      let next = this.#backlog[0];
+      next !== undefined && failures < RETRY_BUDGET && !this.#stopped;
+      next = this.#backlog[0]
+    ) {
+      const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
+      await this.#sleep(pause * (0.5 + this.#options.random() / 2));
+      try {
+        await this.#options.ledger.write(next.batch);
+        this.#backlog.shift();
+        failures = 0;
+        next.resolve();
+      } catch (error) {
+        failures += 1;
+        lastError = error;
+      }
+    }
+    this.#draining = false;
+    if (this.#backlog.length > 0 && !this.#stopped) this.#options.onFatal(lastError);
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.setTimer(ms, resolve);
+    });
+  }
+}

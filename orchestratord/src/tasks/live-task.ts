@@ -1,0 +1,231 @@
+/**
+ * A task between admission and its end, as the daemon holds it: what was asked (durable, `TaskRecord`),
+ * what has happened, and the log of what it said. Decisions about it live in the core.
+ */
+import { createHash } from 'node:crypto';
+import type { PromptFormat, Task, TaskRequest } from '@llama-orch/contracts';
+import type { Outcome, Usage } from '@llama-orch/orchestrator-core';
+import type { ReplicaSnapshot } from '@llama-orch/pool-managerd';
+import { TaskLog, type LogEntry } from './task-log.ts';
+
+/** What is written with `task.accepted`: enough to run the task after any crash. */
+export interface TaskRecord {
+  readonly taskId: string;
+  readonly tenantId: string;
+  readonly poolId: string;
+  readonly modelId: string;
+  readonly engine: string;
+  readonly correlationId: string;
+  readonly request: TaskRequest;
+  /** How a bare prompt becomes text for the engine: the request's word, else the pool's. */
+  readonly promptFormat: PromptFormat;
+  /** int64 in decimal: JSON numbers cannot hold it. */
+  readonly seed: string;
+  /** SHA-256 of the canonical request, kept when the client may retry it under the same id. */
+  readonly requestHash: string | undefined;
+  readonly acceptedAtMs: number;
+  readonly deadlineAtMs: number | undefined;
+}
+
+/** What the core promised at admission; repeated to a client that retries the POST. */
+export interface AdmissionPromise {
+  readonly queuePosition: number;
+  readonly predictedStartMs: number;
+}
+
+export const SAMPLER_PROFILE_VERSION = 'v1';
+
+export class LiveTask {
+  readonly record: TaskRecord;
+  readonly log: TaskLog;
+  /** Arrival number, given by the core; orders lists. */
+  arrival = 0;
+  admission: AdmissionPromise = { queuePosition: 0, predictedStartMs: 0 };
+  /** Resolves when the acceptance is durable; a retried POST waits for it. */
+  accepted: Promise<void> = Promise.resolve();
+  attempts = 0;
+  kvWarmth = false;
+  dispatchedAtMs: number | undefined;
+  firstTokenAtMs: number | undefined;
+  lastTokenAtMs: number | undefined;
+  /** Where it runs or ran last. */
+  replica: ReplicaSnapshot | undefined;
+
+  /** @param restored the log an earlier life of the daemon left, after a restart */
+  constructor(record: TaskRecord, restored?: readonly LogEntry[]) {
+    this.record = record;
+    const durableFirst = !isStrict(record.request);
+    this.log = new TaskLog(restored === undefined ? { durableFirst } : { durableFirst, restored });
+  }
+
+  get taskId(): string {
+    return this.record.taskId;
+  }
+  get seed(): bigint {
+    return BigInt(this.record.seed);
+  }
+  get queueMs(): number {
+    return (this.dispatchedAtMs ?? this.record.acceptedAtMs) - this.record.acceptedAtMs;
+  }
+  get ttftMs(): number | undefined {
+    return this.firstTokenAtMs === undefined
+      ? undefined
+      : this.firstTokenAtMs - this.record.acceptedAtMs;
+  }
+  get decodeMs(): number {
+    return (this.lastTokenAtMs ?? 0) - (this.firstTokenAtMs ?? 0);
+  }
+}
+
+/** Strict is the default of the contract. */
+export function isStrict(request: TaskRequest): boolean {
+  return request.determinism !== 'best_effort';
+}
+
+export function sha256Hex(text: string): string {
+  return createHash('sha256').update(text, 'utf8').digest('hex');
+}
+
+/** Where a waiting task stands, from the core. */
+export interface WaitingView {
+  readonly queuePosition: number;
+  readonly predictedStartMs: number;
+}
+
+/** The task as `GET /v1/tasks/{id}` shows it while it is alive. */
+export function liveView(task: LiveTask, waiting: WaitingView | undefined): Task {
+  const text = task.log.tokens === 0 ? undefined : task.log.text();
+  return {
+    ...commonView(task),
+    state: waiting === undefined ? 'running' : 'queued',
+    ...(waiting === undefined
+      ? {}
+      : {
+          queue_position: waiting.queuePosition,
+          predicted_start_ms: Math.round(waiting.predictedStartMs),
+        }),
+    ...(text === undefined ? {} : { result: { text } }),
+  };
+}
+
+export interface Ending {
+  readonly text: string;
+  readonly outputSha256: string;
+  readonly endedAtMs: number;
+}
+
+/** The task as it is kept after its end. */
+export function endedView(task: LiveTask, outcome: Outcome, ending: Ending): Task {
+  const { text, outputSha256, endedAtMs } = ending;
+  const common = { ...commonView(task), ended_at_ms: endedAtMs };
+  const partial = text === '' ? {} : { result: { text } };
+  switch (outcome.kind) {
+    case 'completed':
+      return {
+        ...common,
+        state: 'completed',
+        finish_reason: outcome.finishReason,
+        usage: usageView(task, outcome.usage),
+        output_sha256: outputSha256,
+        result: { text },
+        ...proofOf(task, outputSha256),
+      };
+    case 'canceled':
+      return {
+        ...common,
+        state: 'canceled',
+        finish_reason: 'canceled',
+        usage: { tokens_in: 0, tokens_out: task.log.tokens, queue_ms: task.queueMs },
+        ...partial,
+      };
+    case 'failed':
+      return {
+        ...common,
+        state: 'failed',
+        error: {
+          code: outcome.code,
+          message: outcome.message,
+          retriable: outcome.retriable,
+          engine: task.record.engine,
+          pool_id: task.record.poolId,
+          ...(outcome.retryAfterMs === undefined
+            ? {}
+            : { retry_after_ms: Math.ceil(outcome.retryAfterMs) }),
+        },
+        ...partial,
+      };
+  }
+}
+
+export function usageView(task: LiveTask, usage: Usage): NonNullable<Task['usage']> {
+  return {
+    tokens_in: usage.tokensIn,
+    tokens_out: usage.tokensOut,
+    cached_tokens: usage.cachedTokens,
+    queue_ms: task.queueMs,
+    ...(task.ttftMs === undefined ? {} : { ttft_ms: task.ttftMs }),
+    decode_ms: Math.round(usage.decodeMs),
+  };
+}
+
+function commonView(task: LiveTask): Omit<Task, 'state'> {
+  const { record, replica } = task;
+  const { request } = record;
+  return {
+    task_id: record.taskId,
+    workload: request.workload ?? 'completion',
+    ...(request.session_id === undefined ? {} : { session_id: request.session_id }),
+    pool_id: record.poolId,
+    model_id: record.modelId,
+    priority: request.priority ?? 'interactive',
+    determinism: request.determinism ?? 'strict',
+    seed: seedNumber(record.seed),
+    accepted_at_ms: record.acceptedAtMs,
+    ...(record.deadlineAtMs === undefined ? {} : { deadline_at_ms: record.deadlineAtMs }),
+    ...(task.dispatchedAtMs === undefined ? {} : { started_at_ms: task.dispatchedAtMs }),
+    attempts: task.attempts,
+    ...(replica === undefined
+      ? {}
+      : {
+          replica: {
+            replica_id: replica.replicaId,
+            engine: replica.engine,
+            engine_version: replica.engineVersion,
+            model_digest: replica.modelDigest,
+          },
+        }),
+    ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
+  };
+}
+
+function proofOf(task: LiveTask, outputSha256: string): Pick<Task, 'proof'> {
+  const { replica, record } = task;
+  if (replica === undefined) return {};
+  return {
+    proof: {
+      seed: seedNumber(record.seed),
+      engine: replica.engine,
+      engine_version: replica.engineVersion,
+      model_digest: replica.modelDigest,
+      sampler_profile_version: record.request.sampler_profile_version ?? SAMPLER_PROFILE_VERSION,
+      replica_set_id: replica.setId,
+      output_sha256: outputSha256,
+    },
+  };
+}
+
+/** `JSON.rawJSON` (ES2026): lets an int64 be written digit for digit. */
+declare global {
+  interface JSON {
+    rawJSON(text: string): unknown;
+  }
+}
+
+/**
+ * An int64 for a JSON answer, digit for digit. The type is the contract's `number`; beyond 2^53 the
+ * value is a raw JSON literal, which only `JSON.stringify` may touch.
+ */
+export function seedNumber(seed: string): number {
+  const value = Number(seed);
+  return Number.isSafeInteger(value) ? value : (JSON.rawJSON(seed) as number);
+}

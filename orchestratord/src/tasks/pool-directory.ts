@@ -1,0 +1,82 @@
+/** Which pool serves a request: by model reference, engine and workload. */
+import { OrchError, type TaskRequest } from '@llama-orch/contracts';
+
+export interface PoolEntry {
+  readonly poolId: string;
+  readonly engine: string;
+  readonly modelId: string;
+  readonly aliases: readonly string[];
+  readonly ctx: number;
+  /** What a request's `prompt_format: auto` means here. */
+  readonly promptFormat: 'auto' | 'raw' | 'chat';
+  readonly workloads: readonly string[];
+}
+
+export interface PoolDirectoryOptions {
+  /** In configured order; the first is the default. */
+  readonly pools: readonly PoolEntry[];
+  /** Digests of the model files that a pool's replicas have loaded. */
+  readonly digestsOf: (poolId: string) => readonly string[];
+  /** Waiting and running tasks: the less loaded of two fitting pools is taken. */
+  readonly loadOf: (poolId: string) => number;
+}
+
+export class PoolDirectory {
+  readonly #options: PoolDirectoryOptions;
+
+  constructor(options: PoolDirectoryOptions) {
+    this.#options = options;
+  }
+
+  get pools(): readonly PoolEntry[] {
+    return this.#options.pools;
+  }
+
+  get(poolId: string): PoolEntry | undefined {
+    return this.#options.pools.find((pool) => pool.poolId === poolId);
+  }
+
+  /**
+   * @throws OrchError NOT_FOUND when no pool has the model (or the engine), INVALID_PARAMS when it has it
+   * but not the workload
+   */
+  resolve(request: TaskRequest): PoolEntry {
+    const { model_ref: modelRef, engine, workload = 'completion' } = request;
+    const named =
+      modelRef === undefined
+        ? this.#options.pools
+        : this.#options.pools.filter((pool) => this.#serves(pool, modelRef));
+    const fitting = engine === undefined ? named : named.filter((pool) => pool.engine === engine);
+    if (fitting.length === 0) {
+      const path = named.length === 0 ? '/model_ref' : '/engine';
+      const message =
+        named.length === 0 ? 'no pool serves this model' : 'no pool serves it with this engine';
+      throw new OrchError('NOT_FOUND', message, { details: [{ path, message }] });
+    }
+    const able = fitting.filter((pool) => pool.workloads.includes(workload));
+    const chosen = modelRef === undefined ? able[0] : this.#leastLoaded(able);
+    if (chosen === undefined) {
+      const message = `no pool serves the workload ${workload}`;
+      throw new OrchError('INVALID_PARAMS', message, { details: [{ path: '/workload', message }] });
+    }
+    return chosen;
+  }
+
+  #serves(pool: PoolEntry, modelRef: string): boolean {
+    if (pool.modelId === modelRef || pool.aliases.includes(modelRef)) return true;
+    return modelRef.startsWith('sha256:') && this.#options.digestsOf(pool.poolId).includes(modelRef);
+  }
+
+  #leastLoaded(pools: readonly PoolEntry[]): PoolEntry | undefined {
+    let best: PoolEntry | undefined;
+    let bestLoad = Infinity;
+    for (const pool of pools) {
+      const load = this.#options.loadOf(pool.poolId);
+      if (load < bestLoad) {
+        best = pool;
+        bestLoad = load;
+      }
+    }
+    return best;
+  }
+}

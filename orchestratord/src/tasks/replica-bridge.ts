@@ -1,0 +1,174 @@
+/**
+ * Between pool-managerd and the core: replica events become core commands, and the leases under which
+ * this daemon dispatches are taken and renewed here.
+ */
+import type { Command } from '@llama-orch/orchestrator-core';
+import type { Lease, PoolEvent, PoolManager, ReplicaSnapshot } from '@llama-orch/pool-managerd';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../logging.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+
+export interface ReplicaBridgeOptions {
+  readonly pools: PoolManager;
+  readonly command: (command: Command) => void;
+  /** Names this daemon as the holder of leases. */
+  readonly holder: string;
+  readonly renewEveryMs: number;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** A replica's process, and what it held in memory, is gone. */
+  readonly onGone: (replicaId: string) => void;
+}
+
+export class ReplicaBridge {
+  readonly #options: ReplicaBridgeOptions;
+  readonly #leases = new Map<string, Lease>();
+  readonly #recoverable = new Map<string, boolean>();
+  #unsubscribe: (() => void) | undefined;
+  #cancelRenewal: (() => void) | undefined;
+  #frozen = false;
+
+  constructor(options: ReplicaBridgeOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#unsubscribe = this.#options.pools.subscribe((event) => this.#on(event));
+    this.#options.pools.start();
+    this.#scheduleRenewal();
+  }
+
+  leaseOf(replicaId: string): Lease | undefined {
+    return this.#leases.get(replicaId);
+  }
+
+  leases(): Iterable<Lease> {
+    return this.#leases.values();
+  }
+
+  /** Nothing new is dispatched from here on; what runs goes on. For shutdown. */
+  freeze(poolIds: readonly string[]): void {
+    this.#frozen = true;
+    for (const poolId of poolIds) {
+      for (const replica of this.#options.pools.replicas(poolId)) this.#tellCore(replica);
+    }
+  }
+
+  stop(): void {
+    this.#unsubscribe?.();
+    this.#cancelRenewal?.();
+    for (const lease of this.#leases.values()) this.#options.pools.release(lease);
+    this.#leases.clear();
+  }
+
+  #on(event: PoolEvent): void {
+    const { metrics, log } = this.#options;
+    switch (event.type) {
+      case 'replica':
+      case 'replica-gone':
+        log.info(replicaFields(event.replica), `replica is ${event.replica.state}`);
+        this.#tellCore(event.replica);
+        this.#tellAvailability(event.replica.poolId);
+        return;
+      case 'restart': {
+        const { engine, poolId, replicaId } = event.replica;
+        metrics.replicaRestarts.inc({
+          engine,
+          pool_id: poolId,
+          replica_id: replicaId,
+          reason: event.reason,
+        });
+        log.warn(
+          { ...replicaFields(event.replica), reason: event.reason, delay_ms: event.delayMs },
+          'replica restarts',
+        );
+        return;
+      }
+      case 'preload':
+        metrics.preloads.inc({
+          engine: event.replica.engine,
+          pool_id: event.replica.poolId,
+          outcome: event.outcome,
+        });
+        return;
+      case 'lease':
+        metrics.leaseEvents.inc({ pool_id: event.poolId, event: event.event });
+        return;
+    }
+  }
+
+  #tellCore(replica: ReplicaSnapshot): void {
+    const { poolId, replicaId, setId, slots, ctx, state } = replica;
+    const serving = state === 'ready' && !this.#frozen && this.#hold(replicaId);
+    if (serving || state === 'ready' || state === 'draining') {
+      this.#options.command({
+        type: 'replica-set',
+        replica: { replicaId, poolId, setId, slots, ctx, ready: serving },
+      });
+    } else {
+      this.#leases.delete(replicaId);
+      this.#options.onGone(replicaId);
+      this.#options.command({ type: 'replica-gone', poolId, replicaId });
+    }
+  }
+
+  #tellAvailability(poolId: string): void {
+    const { recoverable, lastError } = this.#options.pools.health(poolId);
+    if (this.#recoverable.get(poolId) === recoverable) return;
+    this.#recoverable.set(poolId, recoverable);
+    this.#options.command({
+      type: 'pool-availability',
+      poolId,
+      recoverable,
+      reason: lastError ?? '',
+    });
+  }
+
+  #hold(replicaId: string): boolean {
+    if (this.#leases.has(replicaId)) return true;
+    const lease = this.#options.pools.acquire(replicaId, this.#options.holder);
+    if (lease !== undefined) this.#leases.set(replicaId, lease);
+    return lease !== undefined;
+  }
+
+  #scheduleRenewal(): void {
+    this.#cancelRenewal = this.#options.clock.setTimer(this.#options.renewEveryMs, () => {
+      this.#renewAll();
+      this.#scheduleRenewal();
+    });
+  }
+
+  /** A lost lease is asked for anew; while it is not ours the replica takes nothing. */
+  #renewAll(): void {
+    for (const [replicaId, lease] of [...this.#leases]) {
+      const renewed = this.#options.pools.renew(lease);
+      if (renewed !== undefined) {
+        this.#leases.set(replicaId, renewed);
+        continue;
+      }
+      this.#leases.delete(replicaId);
+      this.#options.log.warn({ replica_id: replicaId }, 'a lease was lost');
+    }
+    for (const poolId of this.#recoverable.keys()) {
+      for (const replica of this.#options.pools.replicas(poolId)) {
+        if (replica.state === 'ready' && !this.#leases.has(replica.replicaId)) {
+          this.#tellCore(replica);
+        }
+      }
+    }
+  }
+}
+
+function replicaFields(replica: ReplicaSnapshot): Record<string, unknown> {
+  return {
+    engine: replica.engine,
+    engine_version: replica.engineVersion,
+    pool_id: replica.poolId,
+    replica_id: replica.replicaId,
+    model_id: replica.modelId,
+    quant: replica.quant,
+    ctx: replica.ctx,
+    last_error: replica.lastError,
+  };
+}

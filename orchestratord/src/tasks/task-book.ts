@@ -1,0 +1,244 @@
+/**
+ * Every task that has not ended, and what the daemon does when the core decides about one: the effect
+ * handler. Ended tasks move to the ledger's archive in the same transaction as their `task.ended`.
+ */
+import type { CoreEvent, Effect, Outcome } from '@llama-orch/orchestrator-core';
+import type { Logger } from '../logging.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { packArchived, toStoredAdmission } from './archived-record.ts';
+import type { SloWindow } from '../metrics/slo-window.ts';
+import type { EffectHandler, EffectWrites } from './core-host.ts';
+import type { AbortEffect, DispatchEffect } from './dispatcher.ts';
+import { endedView, sha256Hex, usageView, type LiveTask, type TaskRecord } from './live-task.ts';
+import type { ControlEntry } from './task-log.ts';
+import { logFields, taskLabels } from './task-fields.ts';
+import { lastIdOf, type TranscriptWriter } from './transcript-writer.ts';
+
+export interface TaskBookOptions {
+  readonly transcripts: TranscriptWriter;
+  readonly metrics: Metrics;
+  readonly slo: SloWindow;
+  readonly log: Logger;
+  readonly dispatch: (task: LiveTask, effect: DispatchEffect) => void;
+  readonly abort: (effect: AbortEffect) => void;
+  readonly evictSession: (sessionId: string, replicaId: string) => void;
+  /** Data of a `metrics` event for a task, see `MetricsEvent` in the contract. */
+  readonly signals: (task: LiveTask) => object;
+}
+
+export class TaskBook implements EffectHandler {
+  readonly #options: TaskBookOptions;
+  readonly #tasks = new Map<string, LiveTask>();
+
+  constructor(options: TaskBookOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#tasks.size;
+  }
+
+  get(taskId: string): LiveTask | undefined {
+    return this.#tasks.get(taskId);
+  }
+
+  add(task: LiveTask): void {
+    this.#tasks.set(task.taskId, task);
+  }
+
+  /** Forgets a task that was refused. */
+  drop(taskId: string): void {
+    this.#tasks.delete(taskId);
+  }
+
+  /** Every task that has not ended, in no order. */
+  all(): Iterable<LiveTask> {
+    return this.#tasks.values();
+  }
+
+  detail(event: CoreEvent): TaskRecord | undefined {
+    if (event.type !== 'task.accepted') return undefined;
+    const task = this.#tasks.get(event.taskId);
+    if (task !== undefined) task.arrival = event.seq;
+    return task?.record;
+  }
+
+  handle(effect: Effect, nowMs: number): EffectWrites | undefined {
+    switch (effect.type) {
+      case 'accepted':
+        this.#accepted(effect);
+        return undefined;
+      case 'rejected':
+        return undefined;
+      case 'dispatch':
+        this.#dispatched(effect, nowMs);
+        return undefined;
+      case 'abort':
+        this.#options.abort(effect);
+        return undefined;
+      case 'requeued':
+        this.#requeued(effect.taskId, effect.reason);
+        return undefined;
+      case 'ended':
+        return this.#ended(effect.taskId, effect.outcome, nowMs);
+      case 'evict-session':
+        this.#options.evictSession(effect.sessionId, effect.replicaId);
+        return undefined;
+    }
+  }
+
+  #accepted(effect: Extract<Effect, { type: 'accepted' }>): void {
+    const task = this.#tasks.get(effect.taskId);
+    if (task === undefined) return;
+    task.admission = {
+      queuePosition: effect.queuePosition,
+      predictedStartMs: effect.predictedStartMs,
+    };
+    this.#options.metrics.tasksEnqueued.inc(taskLabels(task));
+    this.#options.log.info(
+      {
+        ...logFields(task),
+        queue_position: effect.queuePosition,
+        predicted_start_ms: Math.round(effect.predictedStartMs),
+      },
+      'task accepted',
+    );
+  }
+
+  #dispatched(effect: DispatchEffect, nowMs: number): void {
+    const task = this.#tasks.get(effect.taskId);
+    if (task === undefined) return;
+    task.attempts = effect.attempt;
+    task.kvWarmth = effect.kvWarmth;
+    task.dispatchedAtMs ??= nowMs;
+    this.#options.dispatch(task, effect);
+  }
+
+  #requeued(taskId: string, reason: string): void {
+    const task = this.#tasks.get(taskId);
+    if (task === undefined) return;
+    this.#options.log.warn({ ...logFields(task), reason }, 'task goes back to the queue');
+  }
+
+  /**
+   * The last entries are shown only once they are durable, so a reader that saw an `end` can rely on it
+   * after any crash. A cancel silences readers at once (ORCH-3026).
+   */
+  #ended(taskId: string, outcome: Outcome, nowMs: number): EffectWrites | undefined {
+    const task = this.#tasks.get(taskId);
+    if (task === undefined) return undefined;
+    const { transcripts, signals } = this.#options;
+    const { log } = task;
+    if (outcome.kind === 'canceled') log.suppressTokens();
+    const show = log.hold();
+    if (log.tokens > 0 && outcome.kind !== 'canceled') {
+      log.append({ event: 'metrics', data: JSON.stringify(signals(task)) });
+    }
+    const text = log.text();
+    const outputSha256 = sha256Hex(text);
+    log.seal(terminalEntry(task, outcome, outputSha256));
+    this.#count(task, outcome);
+    if (task.replica !== undefined && outcome.kind !== 'canceled') {
+      this.#options.slo.observe(task.replica.setId, task.record.request.priority ?? 'interactive', {
+        endedAtMs: nowMs,
+        failed: outcome.kind === 'failed',
+        ttftMs: task.ttftMs,
+        tokenMs: log.tokens > 1 ? task.decodeMs / (log.tokens - 1) : undefined,
+      });
+    }
+    const transcript = transcripts.take(taskId, log);
+    const view = endedView(task, outcome, { text, outputSha256, endedAtMs: nowMs });
+    return {
+      transcript,
+      archive: {
+        taskId,
+        acceptedSeq: task.arrival,
+        endedAtMs: nowMs,
+        tenantId: task.record.tenantId,
+        poolId: task.record.poolId,
+        priority: view.priority,
+        sessionId: view.session_id,
+        state: view.state,
+        view: packArchived(JSON.stringify(view), toStoredAdmission(task)),
+      },
+      onDurable: () => {
+        if (transcript !== undefined) log.markPersisted(lastIdOf(transcript));
+        this.drop(taskId);
+        show();
+      },
+    };
+  }
+
+  #count(task: LiveTask, outcome: Outcome): void {
+    const { metrics, log } = this.#options;
+    const labels = taskLabels(task);
+    const { engine, engine_version, pool_id, replica_id, priority } = labels;
+    const ended = { ...logFields(task), tokens_out: task.log.tokens };
+    switch (outcome.kind) {
+      case 'completed': {
+        const latency = { engine, engine_version, pool_id, priority };
+        metrics.tasksCompleted.inc({ ...labels, finish_reason: outcome.finishReason });
+        metrics.decodeMs.observe(latency, task.decodeMs);
+        metrics.tokensIn.inc({ engine, engine_version, pool_id, replica_id }, outcome.usage.tokensIn);
+        log.info(
+          { ...ended, tokens_in: outcome.usage.tokensIn, decode_time_ms: task.decodeMs },
+          'task completed',
+        );
+        return;
+      }
+      case 'canceled':
+        metrics.tasksCanceled.inc({
+          engine,
+          engine_version,
+          pool_id,
+          replica_id,
+          reason: outcome.reason,
+        });
+        log.info({ ...ended, reason: outcome.reason }, 'task canceled');
+        return;
+      case 'failed':
+        metrics.tasksFailed.inc({ engine, pool_id, code: outcome.code });
+        if (outcome.code === 'QUEUE_FULL_DROP_LRU' || outcome.code === 'ADMISSION_REJECT') {
+          metrics.backpressure.inc({ engine, policy: evictionPolicy(outcome.code) });
+        }
+        log.warn({ ...ended, code: outcome.code, reason: outcome.message }, 'task failed');
+        return;
+    }
+  }
+}
+
+/** A waiting task that is evicted names its policy by its code: drop-lru has one of its own. */
+function evictionPolicy(code: 'QUEUE_FULL_DROP_LRU' | 'ADMISSION_REJECT'): string {
+  return code === 'QUEUE_FULL_DROP_LRU' ? 'drop-lru' : 'shed-low-priority';
+}
+
+function terminalEntry(task: LiveTask, outcome: Outcome, outputSha256: string): ControlEntry {
+  if (outcome.kind === 'failed') {
+    return {
+      event: 'error',
+      data: JSON.stringify({
+        code: outcome.code,
+        message: outcome.message,
+        engine: task.record.engine,
+        retriable: outcome.retriable,
+        ...(outcome.retryAfterMs === undefined
+          ? {}
+          : { retry_after_ms: Math.ceil(outcome.retryAfterMs) }),
+      }),
+    };
+  }
+  const canceled = outcome.kind === 'canceled';
+  const usage = canceled ? undefined : usageView(task, outcome.usage);
+  return {
+    event: 'end',
+    data: JSON.stringify({
+      tokens_out: usage?.tokens_out ?? task.log.tokens,
+      decode_ms: usage?.decode_ms ?? Math.max(0, task.decodeMs),
+      ...(usage === undefined ? {} : { tokens_in: usage.tokens_in, cached_tokens: usage.cached_tokens }),
+      finish_reason: canceled ? 'canceled' : outcome.finishReason,
+      queue_ms: task.queueMs,
+      ...(task.ttftMs === undefined ? {} : { ttft_ms: task.ttftMs }),
+      ...(canceled ? {} : { output_sha256: outputSha256 }),
+    }),
+  };
+}

@@ -1,0 +1,319 @@
+/**
+ * Everything that makes tasks move, wired together: the core's host, the book of live tasks, the
+ * dispatcher, the bridge to replicas, and the beats (metrics events, snapshots, retention).
+ */
+import type { Config, Readiness, TaskRequest } from '@llama-orch/contracts';
+import type { Command, Core, PoolSpec } from '@llama-orch/orchestrator-core';
+import type { PoolManager } from '@llama-orch/pool-managerd';
+import type { EngineResult } from '@llama-orch/worker-adapters';
+import type { Clock } from '../clock.ts';
+import type { Ledger } from '../ledger/types.ts';
+import type { Logger } from '../logging.ts';
+import { EngineTelemetry } from '../metrics/engine-telemetry.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { SloWindow } from '../metrics/slo-window.ts';
+import { CoreHost } from './core-host.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { DurableWriter } from './durable-writer.ts';
+import type { LiveTask } from './live-task.ts';
+import { PoolDirectory, type PoolEntry } from './pool-directory.ts';
+import { recover, takeSnapshot } from './recovery.ts';
+import { renderPrompt } from './render-prompt.ts';
+import { ReplicaBridge } from './replica-bridge.ts';
+import { SessionSlots } from './session-slots.ts';
+import { TaskBook } from './task-book.ts';
+import { taskLabels } from './task-fields.ts';
+import { TaskService } from './task-service.ts';
+import { TranscriptWriter } from './transcript-writer.ts';
+
+export interface TaskRuntimeOptions {
+  readonly config: Config;
+  readonly core: Core;
+  readonly ledger: Ledger;
+  readonly pools: PoolManager;
+  readonly metrics: Metrics;
+  readonly slo: SloWindow;
+  readonly clock: Clock;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Longest a strict task's visible token stays only in memory, ms. */
+const TRANSCRIPT_BEAT_MS = 20;
+const SIGNAL_BEAT_MS = 1_000;
+const RETENTION_BEAT_MS = 60_000;
+const LEASE_RENEW_MS = 3_000;
+/** Events between two snapshots: bounds how long recovery takes. */
+const SNAPSHOT_EVENTS = 50_000;
+/** Asking an engine for a token count must not hold an admission longer, ms. */
+const COUNT_TIMEOUT_MS = 1_000;
+const HOLDER = 'orchestratord';
+
+export type TaskRuntime = ReturnType<typeof createTaskRuntime>;
+
+export function createTaskRuntime(options: TaskRuntimeOptions) {
+  const { config, core, ledger, pools, metrics, slo, clock, random, log, onFatal } = options;
+  const writer = new DurableWriter({ ledger, clock, random, onFatal });
+  const transcripts = new TranscriptWriter({ writer, clock, intervalMs: TRANSCRIPT_BEAT_MS });
+  const sessionSlots = new SessionSlots();
+  const eventListeners = new Set<() => void>();
+  const beats: (() => void)[] = [];
+  let eventsSinceSnapshot = 0;
+  let idleWaiters: (() => void)[] = [];
+
+  const book = new TaskBook({
+    transcripts,
+    metrics,
+    slo,
+    log,
+    dispatch: (task, effect) => dispatcher.dispatch(task, effect),
+    abort: (effect) => dispatcher.abort(effect),
+    evictSession: (sessionId, replicaId) => void eraseSession(sessionId, replicaId),
+    signals: (task) => signalsOf(task),
+  });
+  const host = new CoreHost({ core, writer, clock, handler: book, onEvents });
+  const command = (each: Command): void => void host.apply(each);
+  const bridge = new ReplicaBridge({
+    pools,
+    command,
+    holder: HOLDER,
+    renewEveryMs: LEASE_RENEW_MS,
+    clock,
+    metrics,
+    log,
+    onGone: (replicaId) => sessionSlots.forget(replicaId),
+  });
+  const dispatcher = new Dispatcher({
+    pools,
+    clock,
+    transcripts,
+    command,
+    leaseOf: (replicaId) => bridge.leaseOf(replicaId),
+    onUnexpected: (task, error) =>
+      log.error({ job_id: task.taskId, err: error }, 'an attempt failed unexpectedly'),
+    onStarted: (task) => {
+      const labels = taskLabels(task);
+      metrics.tasksStarted.inc(labels);
+      const { engine, engine_version, pool_id, priority } = labels;
+      if (task.attempts === 1) {
+        metrics.queueTimeMs.observe({ engine, engine_version, pool_id, priority }, task.queueMs);
+      }
+    },
+    onFirstToken: (task) => {
+      const { engine, engine_version, pool_id, priority } = taskLabels(task);
+      metrics.firstTokenMs.observe({ engine, engine_version, pool_id, priority }, task.ttftMs ?? 0);
+    },
+    onTokens: (task, count) => {
+      const { engine, engine_version, pool_id, replica_id } = taskLabels(task);
+      metrics.tokensOut.inc({ engine, engine_version, pool_id, replica_id }, count);
+    },
+    onResult: (task: LiveTask, replicaId: string, result: EngineResult) => {
+      if (result.slotId !== undefined) {
+        sessionSlots.note(replicaId, result.slotId, task.record.request.session_id);
+      }
+    },
+    onIdle: () => {
+      const waiters = idleWaiters;
+      idleWaiters = [];
+      for (const wake of waiters) wake();
+    },
+  });
+  const directory = new PoolDirectory({
+    pools: config.pools.map((pool) => ({
+      poolId: pool.id,
+      engine: pool.engine,
+      modelId: pool.model.id,
+      aliases: pool.model.aliases,
+      ctx: pool.ctx,
+      promptFormat: pool.model.prompt_format,
+      workloads: ['completion'],
+    })),
+    digestsOf: (poolId) => pools.replicas(poolId).map((replica) => replica.modelDigest),
+    loadOf: (poolId) => {
+      const view = core.poolView(poolId);
+      return view === undefined ? 0 : view.waiting.interactive + view.waiting.batch + view.running;
+    },
+  });
+  const service = new TaskService({
+    core,
+    host,
+    book,
+    ledger,
+    pools: directory,
+    clock,
+    metrics,
+    log,
+    countTokens,
+  });
+  const telemetry = new EngineTelemetry({ pools, bridge, metrics, clock });
+
+  function onEvents(count: number): void {
+    eventsSinceSnapshot += count;
+    if (eventsSinceSnapshot >= SNAPSHOT_EVENTS) void snapshot();
+    for (const listener of eventListeners) listener();
+  }
+
+  async function snapshot(): Promise<void> {
+    if (!writer.healthy) return;
+    eventsSinceSnapshot = 0;
+    try {
+      await ledger.snapshot(takeSnapshot(core, book));
+    } catch (error) {
+      log.error({ err: error }, 'the ledger could not take a snapshot');
+    }
+  }
+
+  async function sweep(): Promise<void> {
+    const { max_age_ms: maxAgeMs, max_tasks: maxTasks } = config.retention;
+    try {
+      await ledger.sweep({ maxAgeMs, maxTasks }, clock.now());
+    } catch (error) {
+      log.error({ err: error }, 'the ledger could not be swept');
+    }
+  }
+
+  async function countTokens(pool: PoolEntry, request: TaskRequest): Promise<number | undefined> {
+    const ready = pools.replicas(pool.poolId).find((replica) => bridge.leaseOf(replica.replicaId));
+    const lease = ready === undefined ? undefined : bridge.leaseOf(ready.replicaId);
+    if (lease === undefined) return undefined;
+    try {
+      const signal = AbortSignal.timeout(COUNT_TIMEOUT_MS);
+      const replica = pools.use(lease);
+      const format = request.prompt_format ?? pool.promptFormat;
+      const prompt = await renderPrompt(request, format, replica, signal);
+      return await replica.adapter.countTokens(prompt, signal);
+    } catch {
+      // Not knowing is not a reason to refuse: the engine itself will, if the prompt is too long.
+      return undefined;
+    }
+  }
+
+  async function eraseSession(sessionId: string, replicaId: string): Promise<void> {
+    const lease = bridge.leaseOf(replicaId);
+    if (lease === undefined) return;
+    try {
+      const { adapter } = pools.use(lease);
+      for (const slot of sessionSlots.take(replicaId, sessionId)) await adapter.eraseSlot(slot);
+    } catch (error) {
+      log.warn({ session_id: sessionId, replica_id: replicaId, err: error }, 'KV was not erased');
+    }
+  }
+
+  function signalsOf(task: LiveTask): object {
+    const view = core.poolView(task.record.poolId);
+    return {
+      queue_depth: view === undefined ? 0 : view.waiting.interactive + view.waiting.batch,
+      kv_warmth: task.kvWarmth,
+      tokens_out: task.log.tokens,
+    };
+  }
+
+  /** Shown only once it is durable, see TaskLog. */
+  function emitSignals(): void {
+    for (const task of dispatcher.tasks()) {
+      const { log: entries } = task;
+      if (entries.tokens === 0 || !entries.mayCarryMetrics) continue;
+      const show = entries.hold();
+      entries.append({ event: 'metrics', data: JSON.stringify(signalsOf(task)) });
+      void transcripts.flush(task.taskId, entries).then(show);
+    }
+  }
+
+  function every(ms: number, run: () => void): void {
+    const timer = setInterval(run, ms);
+    timer.unref();
+    beats.push(() => clearInterval(timer));
+  }
+
+  return {
+    host,
+    service,
+    book,
+
+    /** Folds the ledger and tells the core its pools; call once, before `start`. @throws LedgerError */
+    async recover(specs: readonly PoolSpec[]) {
+      const { events, outputSeen } = await recover(ledger, core, book);
+      for (const pool of specs) host.apply({ type: 'pool-set', pool });
+      const tasks = book.size;
+      await host.run((each, now) => each.resume(now, { outputSeen })).durable;
+      ledger.onCommit((stats) => {
+        metrics.ledgerCommitMs.observe(stats.commitMs);
+        metrics.ledgerBatchEvents.observe(stats.events);
+      });
+      return { events, tasks };
+    },
+
+    start(): void {
+      bridge.start();
+      telemetry.start();
+      every(SIGNAL_BEAT_MS, emitSignals);
+      every(RETENTION_BEAT_MS, () => void sweep());
+    },
+
+    /** Dispatches nothing more; resolves when nothing runs, or after `graceMs`. */
+    async quiesce(graceMs: number): Promise<void> {
+      bridge.freeze(config.pools.map((pool) => pool.id));
+      if (dispatcher.running === 0) return;
+      await new Promise<void>((resolve) => {
+        const cancel = clock.setTimer(graceMs, resolve);
+        idleWaiters.push(() => {
+          cancel();
+          resolve();
+        });
+      });
+    },
+
+    /** Leaves what still runs to the next start, persists the rest. */
+    async stop(): Promise<void> {
+      for (const stop of beats) stop();
+      telemetry.stop();
+      host.stop();
+      dispatcher.abandonAll();
+      bridge.stop();
+      await transcripts.flushAll();
+      await snapshot();
+      writer.stop();
+    },
+
+    runningOn(replicaId: string): number {
+      return dispatcher.runningOn(replicaId);
+    },
+
+    onEvents(listener: () => void): () => void {
+      eventListeners.add(listener);
+      return () => eventListeners.delete(listener);
+    },
+
+    checks(): Readiness['checks'] {
+      return [
+        writer.healthy
+          ? { name: 'ledger', ok: true }
+          : { name: 'ledger', ok: false, detail: 'writes fail and are being retried' },
+        ...config.pools.map(({ id }) => {
+          const { ready, lastError } = pools.health(id);
+          const name = `pool:${id}`;
+          return ready
+            ? { name, ok: true }
+            : { name, ok: false, detail: (lastError ?? 'no replica is ready').slice(0, 1024) };
+        }),
+      ];
+    },
+
+    async scrape(): Promise<string> {
+      metrics.queueDepth.reset();
+      for (const pool of config.pools) {
+        const waiting = core.poolView(pool.id)?.waiting;
+        const version = pools.replicas(pool.id)[0]?.engineVersion ?? '';
+        for (const priority of ['interactive', 'batch'] as const) {
+          metrics.queueDepth.set(
+            { engine: pool.engine, engine_version: version, pool_id: pool.id, priority },
+            waiting?.[priority] ?? 0,
+          );
+        }
+      }
+      return metrics.registry.metrics();
+    },
+  };
+}
