@@ -64,10 +64,7 @@ async function main(): Promise<void> {
 }
 
 function announce(daemon: Daemon, config: Config): void {
-  writeFileSync(
-    runFile(config),
-    `${JSON.stringify({ url: daemon.url, pid: process.pid })}\n`,
-  );
+  writeFileSync(runFile(config), `${JSON.stringify({ url: daemon.url, pid: process.pid })}\n`);
   process.stdout.write(`llama-orch ready on ${daemon.url}\n`);
   if (process.stdout.isTTY) {
     process.stdout.write(

@@ -110,7 +110,7 @@ function resolved(
   sources: ReadonlyMap<string, string>,
 ): Config {
   const fileDir = file ? dirname(file.path) : cwd;
-  const filePools = Object.hasOwn((file?.value ?? {}) as object, 'pools');
+  const filePools = Object.hasOwn(file?.value ?? {}, 'pools');
   const absolute = (path: string, pointer: string, base: string): string =>
     isAbsolute(path) ? path : resolve(sources.has(pointer) ? cwd : base, path);
   return {

@@ -110,7 +110,12 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
     const fault = toOrchError(error);
     if (fault.kind === 'INTERNAL') {
       log.error(
-        { correlation_id: correlationOf(res), method: req.method, route: req.path, err: fault.cause },
+        {
+          correlation_id: correlationOf(res),
+          method: req.method,
+          route: req.path,
+          err: fault.cause,
+        },
         'request failed unexpectedly',
       );
     }

@@ -20,9 +20,7 @@ const MAX_CONNECTIONS = 10_000;
 
 export interface HttpServer {
   readonly url: string;
-  /** Stops accepting; open responses go on. */
-  stopAccepting(): void;
-  /** Resolves when every response is over, or after `graceMs`, when the rest is cut off. */
+  /** Stops accepting; open responses may end by themselves for `graceMs`, the rest is cut off. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -41,7 +39,7 @@ export async function listen(app: Express, options: ServerOptions): Promise<Http
   );
   server.maxConnections = MAX_CONNECTIONS;
   server.on('clientError', answerClientError);
-  const open = trackResponses(server);
+  const responses = new OpenResponses(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -53,45 +51,41 @@ export async function listen(app: Express, options: ServerOptions): Promise<Http
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return {
     url: `http://${host}:${address.port}`,
-    stopAccepting: () => {
+    close: async (graceMs) => {
       server.close();
       server.closeIdleConnections();
+      await responses.over(graceMs);
+      server.closeAllConnections();
     },
-    close: (graceMs) => closeServer(server, open, graceMs),
   };
 }
 
-/** Responses that have begun and not ended. */
-function trackResponses(server: Server): ReadonlySet<ServerResponse> {
-  const open = new Set<ServerResponse>();
-  server.on('request', (_req, res: ServerResponse) => {
-    open.add(res);
-    res.on('close', () => open.delete(res));
-  });
-  return open;
-}
+/** Counts the responses that have begun and not ended. */
+class OpenResponses {
+  #open = 0;
+  #whenOver: (() => void) | undefined;
 
-async function closeServer(
-  server: Server,
-  open: ReadonlySet<ServerResponse>,
-  graceMs: number,
-): Promise<void> {
-  server.close();
-  server.closeIdleConnections();
-  if (open.size > 0) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, graceMs);
-      const check = setInterval(() => {
-        if (open.size > 0) return;
-        clearInterval(check);
-        clearTimeout(timer);
-        resolve();
-      }, 20);
-      timer.unref();
-      setTimeout(() => clearInterval(check), graceMs).unref();
+  constructor(server: Server) {
+    server.on('request', (_req, res: ServerResponse) => {
+      this.#open += 1;
+      res.on('close', () => {
+        this.#open -= 1;
+        if (this.#open === 0) this.#whenOver?.();
+      });
     });
   }
-  server.closeAllConnections();
+
+  /** Resolves when none is open, or after `graceMs`. */
+  async over(graceMs: number): Promise<void> {
+    if (this.#open === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.#whenOver = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
 }
 
 interface ClientError extends Error {
@@ -106,7 +100,11 @@ function answerClientError(error: ClientError, socket: Socket): void {
   }
   const [status, phrase, message] =
     error.code === 'HPE_HEADER_OVERFLOW'
-      ? [431, 'Request Header Fields Too Large', `headers are larger than ${MAX_HEADER_BYTES} bytes`]
+      ? [
+          431,
+          'Request Header Fields Too Large',
+          `headers are larger than ${MAX_HEADER_BYTES} bytes`,
+        ]
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? [408, 'Request Timeout', 'the request did not arrive in time']
         : [400, 'Bad Request', 'this is not an HTTP request'];

@@ -268,7 +268,7 @@ export class LedgerClient implements Ledger {
     this.#committing = undefined;
     this.#buffer.settled(group);
     this.#lastSeq = result.lastSeq;
-    while(false);
+    this.#flush();
     this.#judge(group, result);
     const errors = new Map(
       result.refusals.map(({ index, code, message }) => [index, new LedgerError(code, message)]),

@@ -31,12 +31,16 @@ export function operationsRoutes(options: OperationsRoutesOptions): Router {
         res.json({ ready: true, checks });
         return;
       }
-      throw new OrchError('POOL_UNREADY', `not ready: ${down.map((each) => each.name).join(', ')}`, {
-        retryAfterMs: RETRY_READY_MS,
-        details: down
-          .slice(0, 32)
-          .map((each) => ({ path: each.name, message: each.detail ?? 'is down' })),
-      });
+      throw new OrchError(
+        'POOL_UNREADY',
+        `not ready: ${down.map((each) => each.name).join(', ')}`,
+        {
+          retryAfterMs: RETRY_READY_MS,
+          details: down
+            .slice(0, 32)
+            .map((each) => ({ path: each.name, message: each.detail ?? 'is down' })),
+        },
+      );
     })
     .all(methodNotAllowed('GET'));
 

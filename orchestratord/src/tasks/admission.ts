@@ -8,12 +8,12 @@ import type { TaskSpec } from '@llama-orch/orchestrator-core';
 import { isStrict, type TaskRecord } from './live-task.ts';
 
 /**
- * The seed of a task that names none: the first 63 bits of SHA-256 over its id, so that the same task
- * run again gives the same bytes, and its seed can be sent back as a positive int64.
+ * The seed of a task that names none: 32 bits of SHA-256 over its id, so that the same task run again
+ * gives the same bytes. Any engine takes such a seed as it stands, and any client can send it back.
  */
 export function deriveSeed(taskId: string): bigint {
   const digest = createHash('sha256').update(`seed:${taskId}`).digest();
-  return digest.readBigUInt64BE(0) >> 1n;
+  return BigInt(digest.readUInt32BE(0) % 0xffff_ffff);
 }
 
 /** A stable task id for an Idempotency-Key: the same key of the same tenant names the same task. */

@@ -3,7 +3,7 @@
  * from the engine straight into the task's log; the core only hears that there is progress.
  */
 import { OrchError } from '@llama-orch/contracts';
-import type { AttemptFault, Command } from '@llama-orch/orchestrator-core';
+import type { AttemptFault, Command, Usage } from '@llama-orch/orchestrator-core';
 import type { ReplicaHandle, ReplicaSuspicion } from '@llama-orch/pool-managerd';
 import {
   ENGINE_FAULTS,
@@ -182,10 +182,14 @@ class LogSink implements TokenSink {
   }
 }
 
-function toUsage(task: LiveTask, result: EngineResult) {
+/**
+ * `tokensOut` is what readers were sent: the engine's own count also holds the end token, and counts
+ * a character that took several tokens more than once.
+ */
+function toUsage(task: LiveTask, result: EngineResult): Usage {
   return {
     tokensIn: result.tokensIn,
-    tokensOut: result.tokensOut,
+    tokensOut: task.log.tokens,
     cachedTokens: result.cachedTokens,
     decodeMs: result.decodeMs ?? task.decodeMs,
   };

@@ -78,7 +78,10 @@ export class CoreHost {
     const { batch, effects, callbacks } = this.#step(step);
     if (batch === undefined) return { effects, durable: DURABLE };
     const written = this.#options.writer.write(batch);
-    return { effects, durable: callbacks.length === 0 ? written : written.then(() => call(callbacks)) };
+    return {
+      effects,
+      durable: callbacks.length === 0 ? written : written.then(() => call(callbacks)),
+    };
   }
 
   /**

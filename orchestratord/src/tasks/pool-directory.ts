@@ -64,7 +64,9 @@ export class PoolDirectory {
 
   #serves(pool: PoolEntry, modelRef: string): boolean {
     if (pool.modelId === modelRef || pool.aliases.includes(modelRef)) return true;
-    return modelRef.startsWith('sha256:') && this.#options.digestsOf(pool.poolId).includes(modelRef);
+    return (
+      modelRef.startsWith('sha256:') && this.#options.digestsOf(pool.poolId).includes(modelRef)
+    );
   }
 
   #leastLoaded(pools: readonly PoolEntry[]): PoolEntry | undefined {

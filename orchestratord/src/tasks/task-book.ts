@@ -179,7 +179,10 @@ export class TaskBook implements EffectHandler {
         const latency = { engine, engine_version, pool_id, priority };
         metrics.tasksCompleted.inc({ ...labels, finish_reason: outcome.finishReason });
         metrics.decodeMs.observe(latency, task.decodeMs);
-        metrics.tokensIn.inc({ engine, engine_version, pool_id, replica_id }, outcome.usage.tokensIn);
+        metrics.tokensIn.inc(
+          { engine, engine_version, pool_id, replica_id },
+          outcome.usage.tokensIn,
+        );
         log.info(
           { ...ended, tokens_in: outcome.usage.tokensIn, decode_time_ms: task.decodeMs },
           'task completed',
@@ -234,7 +237,9 @@ function terminalEntry(task: LiveTask, outcome: Outcome, outputSha256: string): 
     data: JSON.stringify({
       tokens_out: usage?.tokens_out ?? task.log.tokens,
       decode_ms: usage?.decode_ms ?? Math.max(0, task.decodeMs),
-      ...(usage === undefined ? {} : { tokens_in: usage.tokens_in, cached_tokens: usage.cached_tokens }),
+      ...(usage === undefined
+        ? {}
+        : { tokens_in: usage.tokens_in, cached_tokens: usage.cached_tokens }),
       finish_reason: canceled ? 'canceled' : outcome.finishReason,
       queue_ms: task.queueMs,
       ...(task.ttftMs === undefined ? {} : { ttft_ms: task.ttftMs }),

@@ -44,7 +44,10 @@ export class TaskLog {
   #persistWaiters: (() => void)[] = [];
 
   /** @param restored what the ledger kept of an earlier life of this task */
-  constructor(options: { readonly durableFirst: boolean; readonly restored?: readonly LogEntry[] }) {
+  constructor(options: {
+    readonly durableFirst: boolean;
+    readonly restored?: readonly LogEntry[];
+  }) {
     this.durableFirst = options.durableFirst;
     this.#entries = [...(options.restored ?? [])];
     for (const entry of this.#entries) if (typeof entry === 'string') this.#tokens += 1;

@@ -1,0 +1,95 @@
+import { validateConfig } from '@llama-orch/contracts';
+import { describe, expect, test } from 'vitest';
+
+import { crossCheck } from './cross-checks.ts';
+
+function pathsOf(value: object): readonly string[] {
+  const checked = validateConfig(value);
+  if (!checked.ok) throw new Error(JSON.stringify(checked.details));
+  return crossCheck(checked.value).map((fault) => fault.path);
+}
+
+const model = { id: 'm', path: 'm.gguf' };
+const pool = (fields: object = {}) => ({ id: 'a', model, ...fields });
+const external = (id: string, ...endpoints: string[]) => ({
+  id,
+  model: { id: 'm' },
+  launch: 'external',
+  endpoints,
+});
+const command = (...words: string[]) => pool({ launch: 'process', command: words });
+
+describe('OC-CONFIG-6004 without keys the daemon binds', () => {
+  test.each(['127.0.0.1', '127.9.9.9', '::1', '0:0:0:0:0:0:0:1', 'localhost', 'LOCALHOST'])(
+    '%s',
+    (host) => {
+      expect(pathsOf({ server: { host } })).toEqual([]);
+    },
+  );
+
+  test.each([
+    '0.0.0.0',
+    '::',
+    '10.0.0.1',
+    '128.0.0.1',
+    'example.com',
+    '127.0.0.1.example.com',
+    '1',
+  ])('not %s', (host) => {
+    expect(pathsOf({ server: { host } })).toEqual(['/server/host']);
+  });
+});
+
+describe('OC-CONFIG-6003', () => {
+  test('the default has no fault', () => {
+    expect(pathsOf({})).toEqual([]);
+  });
+
+  test('pool ids are unique', () => {
+    expect(pathsOf({ pools: [pool(), pool({ id: 'b' }), pool()] })).toEqual(['/pools/2/id']);
+  });
+
+  test('an endpoint belongs to one replica of one pool', () => {
+    const pools = [external('a', 'http://x:1', 'http://x:1'), external('b', 'http://x:1')];
+    expect(pathsOf({ pools })).toEqual(['/pools/0/endpoints/1', '/pools/1/endpoints/0']);
+  });
+
+  test('external replicas are counted by their endpoints', () => {
+    const two = external('a', 'http://x:1', 'http://x:2');
+    expect(pathsOf({ pools: [{ ...two, replicas: 2 }] })).toEqual([]);
+    expect(pathsOf({ pools: [{ ...two, replicas: 3 }] })).toEqual(['/pools/0/replicas']);
+  });
+
+  test('class capacities fit the pool and leave room', () => {
+    const queue = (fields: object) => ({ pools: [pool({ queue: { capacity: 4, ...fields } })] });
+    expect(pathsOf(queue({ interactive_capacity: 4, batch_capacity: 4 }))).toEqual([]);
+    expect(pathsOf(queue({ interactive_capacity: 0 }))).toEqual([]);
+    expect(pathsOf(queue({ interactive_capacity: 5, batch_capacity: 5 }))).toEqual([
+      '/pools/0/queue/interactive_capacity',
+      '/pools/0/queue/batch_capacity',
+    ]);
+    expect(pathsOf(queue({ interactive_capacity: 0, batch_capacity: 0 }))).toEqual([
+      '/pools/0/queue',
+    ]);
+  });
+
+  test('a restart delay starts below its bound', () => {
+    const restart = { initial_delay_ms: 200, max_delay_ms: 100 };
+    expect(pathsOf({ pools: [pool({ restart })] })).toEqual(['/pools/0/restart/initial_delay_ms']);
+  });
+
+  test('a command uses {port}, and only what can be filled in', () => {
+    expect(
+      pathsOf({ pools: [command('s', '--port={port}', '{model}', '{ctx}', '{slots}')] }),
+    ).toEqual([]);
+    expect(pathsOf({ pools: [command('s', '{prot}')] })).toEqual([
+      '/pools/0/command/1',
+      '/pools/0/command',
+    ]);
+  });
+
+  test('a command that uses {model} needs its path', () => {
+    const pools = [{ ...command('s', '{port}', '{model}'), model: { id: 'm' } }];
+    expect(pathsOf({ pools })).toEqual(['/pools/0/model/path']);
+  });
+});

@@ -1,0 +1,59 @@
+import { OrchError } from '@llama-orch/contracts';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MAX_JSON_DEPTH, parseJsonBytes } from './json-body.ts';
+
+const parse = (text: string) => parseJsonBytes(Buffer.from(text));
+
+test('any JSON within the depth is read as JSON.parse reads it', () => {
+  fc.assert(
+    fc.property(fc.json({ maxDepth: 10 }), (text) => {
+      expect(parse(text).value).toEqual(JSON.parse(text));
+    }),
+  );
+});
+
+describe('the depth bound', () => {
+  test('counts brackets, not strings that look like them', () => {
+    const strings = JSON.stringify({ prompt: `${'['.repeat(500)}\\"{{{ "quoted" \\\\` });
+    expect(parse(strings).value).toEqual(JSON.parse(strings));
+  });
+
+  test.each([MAX_JSON_DEPTH, MAX_JSON_DEPTH + 1, 100_000])('at %i levels', (levels) => {
+    const text = '['.repeat(levels) + ']'.repeat(levels);
+    if (levels <= MAX_JSON_DEPTH) expect(parse(text).value).toBeDefined();
+    else expect(() => parse(text)).toThrow(/nests deeper/);
+  });
+});
+
+test.each([
+  ['not JSON', Buffer.from('{')],
+  ['NaN', Buffer.from('{"temperature":NaN}')],
+  ['invalid UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+  ['an unfinished string', Buffer.from('"\\')],
+])('%s is INVALID_PARAMS and the body is not repeated', (_name, bytes) => {
+  try {
+    parseJsonBytes(bytes);
+    expect.unreachable();
+  } catch (error) {
+    expect(error).toBeInstanceOf(OrchError);
+    expect((error as OrchError).kind).toBe('INVALID_PARAMS');
+    expect((error as OrchError).message).not.toContain('temperature');
+  }
+});
+
+describe('a seed beyond 2^53', () => {
+  test('is kept digit for digit beside the rounded number', () => {
+    expect(parse('{"prompt":"x","seed":9223372036854775807}').exactSeed).toBe(2n ** 63n - 1n);
+    expect(parse('{"prompt":"x","seed": -9007199254740993}').exactSeed).toBe(-9007199254740993n);
+  });
+
+  test('is not confused with a seed elsewhere in the body', () => {
+    const text = '{"json_schema":{"seed":9223372036854775807},"seed":5}';
+    expect(parse(text).exactSeed).toBeUndefined();
+  });
+
+  test('leaves small seeds to the number', () => {
+    expect(parse('{"seed":42}').exactSeed).toBeUndefined();
+  });
+});

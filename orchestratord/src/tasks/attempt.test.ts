@@ -1,0 +1,181 @@
+import type { Command } from '@llama-orch/orchestrator-core';
+import type { ReplicaHandle, ReplicaSnapshot } from '@llama-orch/pool-managerd';
+import {
+  EngineError,
+  type EngineRequest,
+  type EngineResult,
+  type TokenSink,
+  type WorkerAdapter,
+} from '@llama-orch/worker-adapters';
+import { describe, expect, test, vi } from 'vitest';
+import { createMemoryLedger } from '../ledger/memory-ledger.ts';
+import { VirtualClock } from '../virtual-clock.ts';
+import { runAttempt, type AttemptPorts } from './attempt.ts';
+import { DurableWriter } from './durable-writer.ts';
+import { LiveTask } from './live-task.ts';
+import { MAX_UNPERSISTED, type LogEntry } from './task-log.ts';
+import { TranscriptWriter } from './transcript-writer.ts';
+
+type Run = (request: EngineRequest, sink: TokenSink, signal: AbortSignal) => Promise<EngineResult>;
+
+const RESULT: EngineResult = {
+  finishReason: 'stop',
+  tokensIn: 3,
+  tokensOut: 3,
+  cachedTokens: 0,
+  decodeMs: 5,
+  slotId: 0,
+};
+
+const REPLICA = {
+  replicaId: 'default-0',
+  poolId: 'default',
+  setId: 'set',
+  engine: 'llamacpp',
+  engineVersion: 'v',
+  modelDigest: 'sha256:0',
+} as ReplicaSnapshot;
+
+function replica(run: Run): ReplicaHandle {
+  const adapter = { submit: run } as unknown as WorkerAdapter;
+  return { snapshot: REPLICA, adapter, envelope: { prefix: '<', suffix: '>' } };
+}
+
+function liveTask(request: object = {}, restored?: readonly LogEntry[]): LiveTask {
+  return new LiveTask(
+    {
+      taskId: '00000000-0000-4000-8000-000000000001',
+      tenantId: 'default',
+      poolId: 'default',
+      modelId: 'm',
+      engine: 'llamacpp',
+      correlationId: 'c',
+      request: { prompt: 'hi', ...request },
+      promptFormat: 'auto',
+      seed: '7',
+      requestHash: undefined,
+      acceptedAtMs: 0,
+      deadlineAtMs: undefined,
+    },
+    restored,
+  );
+}
+
+async function attempt(run: Run, task = liveTask(), abort = new AbortController()) {
+  const commands: Command[] = [];
+  const ledger = createMemoryLedger();
+  const clock = new VirtualClock();
+  const writer = new DurableWriter({ ledger, clock, random: () => 0.5, onFatal: vi.fn() });
+  const ports: AttemptPorts = {
+    clock,
+    transcripts: new TranscriptWriter({ writer, clock, intervalMs: 20 }),
+    command: (command) => commands.push(command),
+    onTokens: vi.fn(),
+    onStarted: vi.fn(),
+    onFirstToken: vi.fn(),
+    onResult: vi.fn(),
+  };
+  const end = await runAttempt(task, 1, replica(run), false, abort.signal, ports);
+  return { task, commands, end, ports };
+}
+
+const speak =
+  (...reads: readonly (readonly string[])[]): Run =>
+  async (_request, sink) => {
+    sink.started();
+    for (const pieces of reads) await sink.tokens(pieces);
+    return RESULT;
+  };
+
+test('tokens reach the log in order, and the core hears of the end', async () => {
+  const { task, commands } = await attempt(speak(['a', 'b'], ['c']));
+  expect(task.log.text()).toBe('abc');
+  expect(task.log.entry(0)).toMatchObject({ event: 'started' });
+  expect(commands.at(-1)).toMatchObject({
+    type: 'finish',
+    finishReason: 'stop',
+    usage: { tokensIn: 3, tokensOut: 3 },
+  });
+});
+
+test('OC-CTRL-2015 a bare prompt is wrapped by the chat template without asking the engine', async () => {
+  let prompt = '';
+  await attempt((request, sink) => {
+    prompt = request.prompt;
+    return speak([])(request, sink, new AbortController().signal);
+  });
+  expect(prompt).toBe('<hi>');
+});
+
+describe('a re-run', () => {
+  const before: LogEntry[] = [{ event: 'started', data: '{}' }, 'a', 'b'];
+
+  test('OC-CTRL-2025 continues where readers are, without a second started', async () => {
+    const { task } = await attempt(speak(['ab', 'c']), liveTask({}, before));
+    expect(task.log.text()).toBe('abc');
+    expect(task.log.length).toBe(4);
+  });
+
+  test('OC-CTRL-2025 that gives other text fails for good', async () => {
+    const { commands } = await attempt(speak(['ax']), liveTask({}, before));
+    expect(commands.at(-1)).toMatchObject({
+      type: 'fail',
+      fault: { code: 'WORKER_RESET', retriable: false },
+      tokensSent: 2,
+    });
+  });
+
+  test('OC-CTRL-2025 that ends before what was shown fails for good', async () => {
+    const { commands } = await attempt(speak(['a']), liveTask({}, before));
+    expect(commands.at(-1)).toMatchObject({ type: 'fail', fault: { retriable: false } });
+  });
+});
+
+test.each([
+  ['broken', 'WORKER_RESET', true, 'connection'],
+  ['garbage', 'WORKER_RESET', true, 'garbage'],
+  ['timeout', 'DECODE_TIMEOUT', true, 'hung'],
+  ['busy', 'REPLICA_EXHAUSTED', true, undefined],
+  ['permanent', 'INVALID_PARAMS', false, undefined],
+] as const)('a %s engine becomes %s', async (fault, code, retriable, suspicion) => {
+  const { commands, end } = await attempt(() =>
+    Promise.reject(new EngineError(fault, 'llamacpp', 'it failed')),
+  );
+  expect(commands.at(-1)).toMatchObject({ type: 'fail', fault: { code, retriable } });
+  expect(end.suspicion).toBe(suspicion);
+});
+
+test('ORCH-3026 an aborted attempt adds nothing and tells nothing', async () => {
+  const abort = new AbortController();
+  const { task, commands, ports } = await attempt(
+    async (_request, sink) => {
+      await sink.tokens(['a']);
+      abort.abort();
+      await sink.tokens(['b']);
+      throw new Error('closed');
+    },
+    liveTask(),
+    abort,
+  );
+  expect(task.log.text()).toBe('a');
+  expect(commands.filter((command) => command.type !== 'progress')).toEqual([]);
+  expect(ports.onTokens).toHaveBeenCalledTimes(1);
+});
+
+test('OC-CTRL-2026 the engine is held back while too much is only in memory', async () => {
+  const many = Array.from({ length: MAX_UNPERSISTED }, () => 'x');
+  let held: void | Promise<void>;
+  await attempt(async (_request, sink) => {
+    held = sink.tokens(many);
+    await held;
+    return RESULT;
+  });
+  expect(held).toBeInstanceOf(Promise);
+});
+
+test('OC-CTRL-2031 a failure we did not foresee says nothing of its cause', async () => {
+  const { commands } = await attempt(() => Promise.reject(new Error('secret')));
+  const last = commands.at(-1);
+  expect(last).toMatchObject({ type: 'fail', fault: { code: 'INTERNAL', retriable: false } });
+  expect(JSON.stringify(last)).not.toContain('secret');
+});
