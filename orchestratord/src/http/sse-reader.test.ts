@@ -85,7 +85,7 @@ describe('following a live log', () => {
       fc.property(anyEntries, anyEntries, fc.nat(80), (before, later, after) => {
         const log = new TaskLog({ durableFirst: false, restored: before });
         const res = new FakeResponse();
-        const afterId = Math.min(after, before.length);
+        const afterId = Math.min(after, before.length + later.length + 1);
         follow(res, log, afterId);
         for (const entry of later) {
           if (typeof entry === 'string') log.appendTokens([entry]);
@@ -147,12 +147,30 @@ describe('following a live log', () => {
     expect(res.text.match(/keep-alive/g)).toHaveLength(1);
   });
 
+  test('OC-CTRL-2021 a reader ahead of a task that runs again waits for what it has not seen', () => {
+    const log = new TaskLog({ durableFirst: false, restored: ['a'] });
+    const res = new FakeResponse();
+    follow(res, log, 3);
+    log.appendTokens(['b']);
+    log.appendTokens(['c', 'd']);
+    expect(frames(res.text)).toEqual([{ id: 4, event: 'token', data: { t: 'd', i: 3 } }]);
+  });
+
   test('a reader that had seen the end already gets a closed, empty stream', () => {
     const log = new TaskLog({ durableFirst: false });
     log.seal(END);
     const res = new FakeResponse();
-    const result = follow(res, log, 7);
+    const result = follow(res, log, 1);
     expect(res.text).toBe('');
+    expect(result.closed).toBe(true);
+  });
+
+  test('a reader past the end of a task that ended early is told how it ended', () => {
+    const log = new TaskLog({ durableFirst: false, restored: ['a'] });
+    const res = new FakeResponse();
+    const result = follow(res, log, 9);
+    log.seal({ event: 'error', data: '{"code":"WORKER_RESET"}' });
+    expect(frames(res.text)).toEqual([{ id: 2, event: 'error', data: { code: 'WORKER_RESET' } }]);
     expect(result.closed).toBe(true);
   });
 

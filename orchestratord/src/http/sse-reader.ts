@@ -29,10 +29,13 @@ export function openEventStream(res: ServerResponse): void {
   res.flushHeaders();
 }
 
-/** Follows a log that is in memory until its terminal entry has been written. */
+/**
+ * Follows a log that is in memory until its terminal entry has been written. The reader may be ahead of
+ * the log: after a crash a task says again what its readers have seen, and they wait for what is new.
+ */
 export function followLog(res: ServerResponse, log: TaskLog, options: SseReaderOptions): void {
-  let position = Math.min(options.afterId, log.length);
-  let tokenIndex = log.tokensBefore(position);
+  let position = options.afterId;
+  let tokenIndex: number | undefined;
   let blocked = false;
   let closed = false;
   let wroteSinceBeat = true;
@@ -46,7 +49,11 @@ export function followLog(res: ServerResponse, log: TaskLog, options: SseReaderO
   };
 
   const pump = (): void => {
+    // The last entry sums up what went before, so even a reader that is past it is told.
+    if (log.sealed && log.visible === log.length && position > log.length)
+      position = log.length - 1;
     while (!blocked && !closed && position < log.visible) {
+      tokenIndex ??= log.tokensBefore(position);
       let text = '';
       let ended = false;
       while (position < log.visible && text.length < WRITE_CHARS) {
@@ -106,7 +113,7 @@ export async function replayArchivedLog(
   afterId: number,
   suppressTokens: boolean,
 ): Promise<void> {
-  // The index of the first token to send is the count of tokens before it.
+  // Read from the start: the index of a token is the count of tokens before it.
   let id = 0;
   let tokenIndex = 0;
   while (!res.destroyed) {
@@ -115,7 +122,8 @@ export async function replayArchivedLog(
     for (const entry of page) {
       id += 1;
       const isToken = typeof entry === 'string';
-      if (id > afterId && !(isToken && suppressTokens)) text += toFrame(id, entry, tokenIndex);
+      const isNews = id > afterId || (isTerminal(entry) && id < afterId);
+      if (isNews && !(isToken && suppressTokens)) text += toFrame(id, entry, tokenIndex);
       if (isToken) tokenIndex += 1;
     }
     if (text !== '' && !res.write(text)) await drained(res);

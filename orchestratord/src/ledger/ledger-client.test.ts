@@ -63,7 +63,8 @@ test('OC-LEDGER-2204 writes made during a commit share the next one', async () =
   const commits: CommitStats[] = [];
   under.ledger.onCommit((stats) => commits.push(stats));
   const first = fill(under.ledger, 1, HUGE);
-  await until(() => under.ledger.health().commitRunningMs > 0);
+  await setImmediate();
+  expect(under.ledger.health().commitRunningMs).toBeGreaterThan(0);
   const rest = fill(under.ledger, 30);
   await Promise.all([...first, ...rest]);
   expect(commits.map(({ events }) => events)).toEqual([1, 30]);
@@ -74,13 +75,16 @@ test('OC-LEDGER-2218 a read waits for the group under commit and not for those b
   await using under = await openSqliteForTest({});
   const { ledger } = under;
   let commits = 0;
-  ledger.onCommit(() => (commits += 1));
-  const writes = fill(ledger, 12_000);
-  await until(() => commits === 1);
-  await ledger.readEvents(0, 1);
-  expect(commits).toBe(2);
-  expect(ledger.health().waitingWrites).toBeGreaterThan(0);
-  await Promise.all(writes);
+  const commitsAtAnswer = new Promise<number>((resolve, reject) => {
+    ledger.onCommit(() => {
+      commits += 1;
+      // The second group is under commit already, four more wait.
+      if (commits === 1) ledger.readEvents(0, 1).then(() => resolve(commits), reject);
+    });
+  });
+  await Promise.all(fill(ledger, 12_000));
+  expect(await commitsAtAnswer).toBe(2);
+  expect(commits).toBe(6);
 });
 
 test('OC-LEDGER-2206 a batch the disk has no room for does not take its neighbours along', async () => {

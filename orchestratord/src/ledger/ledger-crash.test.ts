@@ -52,4 +52,4 @@ test('OC-LEDGER-2201 OC-LEDGER-2202 kill -9 loses no acknowledged batch and leav
     }),
     { numRuns: Math.ceil(ROUNDS / 3), endOnFailure: true },
   );
-});
+}, 120_000);

@@ -121,4 +121,4 @@ test('OC-LEDGER-2201 OC-LEDGER-2202 OC-LEDGER-2203 any run of calls and reopens 
     ),
     { numRuns: 25 },
   );
-});
+}, 120_000);

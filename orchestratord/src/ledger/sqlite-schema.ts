@@ -17,7 +17,7 @@ const APPLICATION_ID = 0x4c4c4f52;
  *
  * The big rows live in ordinary tables, which append; their text keys in separate indexes. A table
  * without rowid, clustered by task, took 6 times as long for transcript chunks and 3 times the space.
- * Events have no index by task: nothing reads them so.
+ * Events have no index by task: nothing reads them so, and it would double the cost of an insert.
  */
 export const MIGRATIONS: readonly string[] = [
   `

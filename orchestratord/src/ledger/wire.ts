@@ -1,7 +1,7 @@
 /**
  * What crosses between the client and the ledger's thread. A group of writes is one flat array of
- * strings and numbers: structured clone copies that about twice as fast as the objects themselves,
- * and no slower than one joined string would be, which would cost a copy to build.
+ * strings and numbers: structured clone copies that in half the time of the objects themselves, and
+ * as fast as one joined string, which would first have to be built.
  */
 import { packChunk, type PackedChunk } from './transcript-chunks.ts';
 import type { LedgerErrorCode } from './ledger-error.ts';
