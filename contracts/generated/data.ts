@@ -217,7 +217,7 @@ export interface components {
             readonly stop?: readonly string[];
             /** @description A GBNF grammar. */
             readonly grammar?: string;
-            /** @description A JSON Schema the output must fit. Nests at most 64 levels. Not with grammar. */
+            /** @description A JSON Schema the output must fit. At most 4096 values, nested at most 64 levels. Not with grammar. */
             readonly json_schema?: {
                 readonly [key: string]: unknown;
             };

@@ -1,6 +1,6 @@
 /** What is made of openapi/config.yaml besides types and validator. */
 import type { Contract, Json, JsonObject } from './contract-document.ts';
-import { object } from './contract-document.ts';
+import { object, string } from './contract-document.ts';
 
 const REF = /^#\/components\/schemas\//;
 
@@ -40,7 +40,7 @@ function leaves(
     return leaves(config, object(schemasOf(config)[name]), path);
   }
   if (schema['type'] === 'array') return leaves(config, object(schema['items']), `${path}/*`);
-  if (schema['type'] !== 'object') return [[path, String(schema['type'])]];
+  if (schema['type'] !== 'object') return [[path, string(schema['type'])]];
   return Object.entries(object(schema['properties'])).flatMap(([key, property]) =>
     leaves(config, object(property), `${path}/${key}`),
   );

@@ -54,8 +54,20 @@ export function object(value: unknown): JsonObject {
   return value as JsonObject;
 }
 
+export function string(value: unknown): string {
+  if (typeof value !== 'string') throw new Error(`expected text, found ${JSON.stringify(value)}`);
+  return value;
+}
+
 export const pointer = (...segments: readonly string[]): string =>
   segments.map((s) => `/${s.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+/** `data.yaml#/components/schemas/Task` → Task. */
+export function schemaName(ref: string): string {
+  const name = /\/components\/schemas\/(\w+)$/.exec(ref)?.[1];
+  if (!name) throw new Error(`${ref} must be a schema with a name`);
+  return name;
+}
 
 /** Every operation of the contracts, with references between their files followed. */
 export function operationsOf(contracts: readonly Contract[]): readonly Operation[] {
@@ -99,7 +111,7 @@ export function operationsOf(contracts: readonly Contract[]): readonly Operation
           }),
         );
         return {
-          operationId: String(operation['operationId']),
+          operationId: string(operation['operationId']),
           method: method.toUpperCase(),
           path,
           requirementIds: operation['x-req-id'] as readonly string[],

@@ -1,6 +1,9 @@
-/** A table of the operations: for routing checks, query parsing and tracing requirements. */
+/**
+ * A table of the operations, for routing, query parsing and tracing requirements. `responses` maps a
+ * status to the name of its JSON body's schema, null when there is none.
+ */
 import type { Contract } from './contract-document.ts';
-import { object, operationsOf } from './contract-document.ts';
+import { object, operationsOf, schemaName, string } from './contract-document.ts';
 
 export function operationsModule(contracts: readonly Contract[]): string {
   const rows = operationsOf(contracts).map((op) => {
@@ -9,12 +12,14 @@ export function operationsModule(contracts: readonly Contract[]): string {
       method: op.method,
       path: op.path,
       requirementIds: op.requirementIds,
-      statuses: [...op.responses.keys()].filter((s) => s !== 'default').map(Number),
+      responses: Object.fromEntries(
+        [...op.responses].map(([status, ref]) => [status, ref ? schemaName(ref) : null]),
+      ),
       query: Object.fromEntries(query.map((p) => [p.name, p.schema['type']])),
     };
     return `  ${op.operationId}: ${JSON.stringify(row)},`;
   });
-  const [version] = contracts.map(({ document }) => String(object(document['info'])['version']));
+  const [version] = contracts.map(({ document }) => string(object(document['info'])['version']));
   return [
     '// Made by `npm run contracts` from contracts/openapi; not edited by hand.',
     'export const OPERATIONS = {',

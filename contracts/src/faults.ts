@@ -23,6 +23,7 @@ export function jsonPointer(...segments: readonly (string | number)[]): string {
   return segments.map((s) => `/${escapeSegment(String(s))}`).join('');
 }
 
+/** At least one fault, whatever was found. */
 export function toFaults(
   errors: readonly ErrorObject[],
   refusals: readonly RefusalMessage[] = [],
@@ -34,6 +35,7 @@ export function toFaults(
     const path = pathOf(error);
     if (!byPath.has(path)) byPath.set(path, messageOf(error, refusals));
   }
+  if (byPath.size === 0) byPath.set('', 'is not valid');
   return [...byPath].map(([path, message]) => ({ path: shorten(path), message }));
 }
 

@@ -3,18 +3,17 @@
 /** Whether `value` and everything inside it are at most `limit` values; stops counting beyond it. */
 export function hasAtMostValues(value: unknown, limit: number): boolean {
   const pending = [value];
-  let seen = 0;
-  while (pending.length > 0) {
-    seen += 1;
-    if (seen + pending.length - 1 > limit) return false;
+  let seen = 1;
+  while (pending.length > 0 && seen <= limit) {
     const next = pending.pop();
-    if (typeof next !== 'object' || next === null) continue;
-    for (const child of Array.isArray(next) ? (next as unknown[]) : Object.values(next)) {
+    if (!isContainer(next)) continue;
+    for (const child of Object.values(next)) {
+      seen += 1;
+      if (seen > limit) return false;
       pending.push(child);
-      if (seen + pending.length > limit) return false;
     }
   }
-  return true;
+  return seen <= limit;
 }
 
 /** Whether objects and arrays nest at most `limit` deep; a bare `{}` is one deep. */
@@ -27,6 +26,6 @@ export function nestsAtMost(value: unknown, limit: number): boolean {
   return true;
 }
 
-function isContainer(value: unknown): value is object {
+function isContainer(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }

@@ -10,8 +10,16 @@ import { toFaults } from './faults.ts';
 import type { TaskEvents } from './types.ts';
 import type { Validated } from './validate-request.ts';
 
-type Validator = (typeof generated)['createTask_202'];
-const validators = generated as unknown as Readonly<Record<string, Validator | undefined>>;
+type Validator = (typeof generated)['Task'];
+const validators: Readonly<Record<string, Validator | undefined>> = generated;
+
+const EVENT_SCHEMAS: Readonly<Record<string, string | undefined>> = {
+  started: 'StartedEvent',
+  token: 'TokenEvent',
+  metrics: 'MetricsEvent',
+  end: 'EndEvent',
+  error: 'ErrorEvent',
+} satisfies Record<keyof TaskEvents, keyof typeof generated>;
 
 /**
  * `body` is the parsed JSON body, undefined when there was none. A status the contract does not list
@@ -22,31 +30,27 @@ export function validateResponse(
   status: number,
   body: unknown,
 ): Validated<unknown> {
-  const listed: readonly number[] = OPERATIONS[operationId].statuses;
-  if (!listed.includes(status) && status < 400) {
-    return {
-      ok: false,
-      details: [{ path: '', message: `${operationId} has no status ${status}` }],
-    };
-  }
-  const validate = validators[`${operationId}_${listed.includes(status) ? status : 'default'}`];
-  if (validate) return check(validate, body);
+  const responses: Readonly<Record<string, string | null>> = OPERATIONS[operationId].responses;
+  const schema = responses[status >= 400 && !(status in responses) ? 'default' : status];
+  if (schema === undefined) return fault(`${operationId} has no status ${status}`);
+  if (schema !== null) return check(schema, body);
   if (body === undefined) return { ok: true, value: body };
-  const message = `${operationId} has no JSON body with status ${status}`;
-  return { ok: false, details: [{ path: '', message }] };
+  return fault(`${operationId} has no JSON body with status ${status}`);
 }
 
 /** Checks the data of one event of a task's stream. */
-export function validateTaskEvent(
-  event: string,
-  data: unknown,
-): Validated<TaskEvents[keyof TaskEvents]> {
-  const validate = validators[`event_${event}`];
-  if (validate) return check(validate, data) as Validated<TaskEvents[keyof TaskEvents]>;
-  return { ok: false, details: [{ path: '', message: `${event} is not an event of a task` }] };
+export function validateTaskEvent(event: string, data: unknown): Validated<unknown> {
+  const schema = EVENT_SCHEMAS[event];
+  return schema === undefined ? fault(`${event} is not an event of a task`) : check(schema, data);
 }
 
-function check(validate: Validator, value: unknown): Validated<unknown> {
+function check(schema: string, value: unknown): Validated<unknown> {
+  const validate = validators[schema];
+  if (!validate) throw new Error(`the contract's schema ${schema} was not compiled`);
   if (validate(value)) return { ok: true, value };
   return { ok: false, details: toFaults(validate.errors ?? []) };
+}
+
+function fault(message: string): Validated<never> {
+  return { ok: false, details: [{ path: '', message }] };
 }

@@ -1,11 +1,13 @@
 /** The contract's shapes by name, as the rest of the house imports them. */
 import type { components as ConfigComponents } from '../generated/config.ts';
-import type { components as ControlComponents } from '../generated/control.ts';
+import type {
+  components as ControlComponents,
+  operations as ControlOperations,
+} from '../generated/control.ts';
 import type {
   components as DataComponents,
   operations as DataOperations,
 } from '../generated/data.ts';
-import type { operations as ControlOperations } from '../generated/control.ts';
 
 type Data = DataComponents['schemas'];
 type Control = ControlComponents['schemas'];
@@ -72,9 +74,11 @@ export type ListEventsQuery = Defaulted<
   ControlOperations['listEvents']['parameters'],
   'after' | 'limit' | 'stream'
 >;
-type Defaulted<P extends { readonly query?: unknown }, K extends PropertyKey> = NonNullable<
-  P['query']
-> & { readonly [Key in K & keyof NonNullable<P['query']>]-?: NonNullable<P['query']>[Key] };
+type Defaulted<P extends { readonly query?: unknown }, K extends string> = Omit<
+  NonNullable<P['query']>,
+  K
+> &
+  Required<Pick<NonNullable<P['query']>, K & keyof NonNullable<P['query']>>>;
 
 /** A configuration with every default filled in; names as in llama-orch.yaml. */
 export type Config = Configuration['Config'];

@@ -137,8 +137,22 @@ test('a JSON schema may nest 64 levels and no more', () => {
   const nested = (levels: number): object => (levels === 1 ? {} : { a: nested(levels - 1) });
   expect(faultsOf({ prompt: 'p', json_schema: nested(64) })).toEqual([]);
   expect(faultsOf({ prompt: 'p', json_schema: nested(65) })).toEqual([
-    { path: '/json_schema', message: 'must not nest deeper than 64 levels' },
+    { path: '/json_schema', message: 'must nest at most 64 levels' },
   ]);
+});
+
+test('a JSON schema may hold 4096 values and no more', () => {
+  const wide = (values: number) => ({ enum: Array(values - 2).fill(0) });
+  expect(faultsOf({ prompt: 'p', json_schema: wide(4_096) })).toEqual([]);
+  expect(faultsOf({ prompt: 'p', json_schema: wide(4_097) })).toEqual([
+    { path: '/json_schema', message: 'must hold at most 4096 values' },
+  ]);
+});
+
+test('a character outside the basic plane counts once', () => {
+  expect(faultsOf({ prompt: 'p', stop: ['😀'.repeat(256)] })).toEqual([]);
+  expect(faultsOf({ prompt: 'p', stop: ['😀'.repeat(257)] })).toHaveLength(1);
+  expect(faultsOf({ prompt: 'p', stop: ['\ud83d'.repeat(257)] })).toHaveLength(1);
 });
 
 test('JSON nested a hundred thousand deep is refused, not a crash', () => {

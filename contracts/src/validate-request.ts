@@ -19,8 +19,9 @@ export type Validated<T> =
  * megabyte of garbage would hold up everyone else for tens of milliseconds.
  */
 const EXPLAINED_VALUES = 2_000;
-/** Deeper JSON could exhaust the stack of whoever walks it recursively, such as JSON.stringify. */
-const MAX_DEPTH = 64;
+/** Bounds of `json_schema`, the only open part of a task, for whoever walks it recursively. */
+const SCHEMA_VALUES = 4_096;
+const SCHEMA_DEPTH = 64;
 
 const TASK_REFUSALS: readonly RefusalMessage[] = [
   { at: '#/else/oneOf', message: 'needs exactly one of prompt, messages and inputs' },
@@ -34,11 +35,16 @@ export function validateTaskRequest(value: unknown): Validated<TaskRequest> {
   const faults = faultsOf('createTask', value, TASK_REFUSALS);
   if (faults.length > 0) return { ok: false, details: faults };
   const task = value as TaskRequest;
-  if (task.json_schema !== undefined && !nestsAtMost(task.json_schema, MAX_DEPTH)) {
-    const message = `must not nest deeper than ${MAX_DEPTH} levels`;
-    return { ok: false, details: [{ path: '/json_schema', message }] };
-  }
+  const message = schemaFault(task.json_schema);
+  if (message !== undefined) return { ok: false, details: [{ path: '/json_schema', message }] };
   return { ok: true, value: task };
+}
+
+function schemaFault(schema: TaskRequest['json_schema']): string | undefined {
+  if (schema === undefined) return undefined;
+  if (!hasAtMostValues(schema, SCHEMA_VALUES)) return `must hold at most ${SCHEMA_VALUES} values`;
+  if (!nestsAtMost(schema, SCHEMA_DEPTH)) return `must nest at most ${SCHEMA_DEPTH} levels`;
+  return undefined;
 }
 
 export function validateDrainRequest(value: unknown): Validated<DrainRequest> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Driver, ofType } from './fixtures.ts';
+import { Driver, ofType } from './testing/fixtures.ts';
 import type { TaskSpec } from './types.ts';
 
 function ready(): Driver {
@@ -18,12 +18,12 @@ test('a pool that nobody configured is not found', () => {
   expect(refusal(new Driver(), {})?.code).toBe('NOT_FOUND');
 });
 
-test('ORCH-3014 a context above the pool is refused before enqueue', () => {
+test('ORCH-3014 OC-CORE-1020 a context above the pool is refused before enqueue', () => {
   expect(refusal(ready(), { ctx: 101 })).toEqual({ code: 'INVALID_PARAMS', path: '/ctx' });
   expect(refusal(ready(), { ctx: 100 })).toBeUndefined();
 });
 
-test('ORCH-3015 prompt and generation must fit the context together', () => {
+test('ORCH-3015 OC-CORE-1021 prompt and generation must fit the context together', () => {
   const invalid = (path: string) => ({ code: 'INVALID_PARAMS', path });
   expect(refusal(ready(), { promptTokens: 60, maxTokens: 40 })).toBeUndefined();
   expect(refusal(ready(), { promptTokens: 60, maxTokens: 41 })).toEqual(invalid('/max_tokens'));
@@ -33,7 +33,7 @@ test('ORCH-3015 prompt and generation must fit the context together', () => {
   expect(refusal(ready(), { promptTokens: 100, maxTokens: 0 })).toBeUndefined();
 });
 
-test('ORCH-3015 an uncounted prompt is held against the budget only where it is certain', () => {
+test('ORCH-3015 OC-CORE-1021 an uncounted prompt is held against the budget only where it is certain', () => {
   const uncounted = { promptTokens: 5_000, promptTokensExact: false };
   expect(refusal(ready(), { ...uncounted, maxTokens: 99 })).toBeUndefined();
   expect(refusal(ready(), { ...uncounted, maxTokens: 100 })).toEqual({
@@ -42,7 +42,7 @@ test('ORCH-3015 an uncounted prompt is held against the budget only where it is 
   });
 });
 
-test('the context is the smallest of the ready replicas, or the last one seen', () => {
+test('OC-CORE-1020 the context is the smallest of the ready replicas, or the last one seen', () => {
   const driver = ready();
   driver.replica('small', { ctx: 50 });
   expect(driver.core.poolView('p')?.ctx).toBe(50);
@@ -59,7 +59,7 @@ test('ORCH-2101 a draining pool refuses with a retry hint', () => {
   expect(rejected).toMatchObject({ code: 'POOL_UNREADY', retryAfterMs: 7_000 });
 });
 
-test('ORCH-3018 a pool that cannot come back fails fast, until a replica is ready again', () => {
+test('ORCH-3018 OC-CORE-1025 a pool that cannot come back fails fast, until a replica is ready again', () => {
   const driver = ready();
   const unavailable = { type: 'pool-availability', poolId: 'p', reason: 'restarts spent' } as const;
   driver.step({ ...unavailable, recoverable: false });
@@ -70,7 +70,7 @@ test('ORCH-3018 a pool that cannot come back fails fast, until a replica is read
   expect(refusal(driver, {})).toBeUndefined();
 });
 
-test('ORCH-3018 what waits in a pool that cannot come back ends with a typed error', () => {
+test('ORCH-3018 OC-CORE-1025 what waits in a pool that cannot come back ends with a typed error', () => {
   const driver = new Driver();
   driver.pool();
   driver.admit('a');
@@ -85,7 +85,7 @@ test('ORCH-3018 what waits in a pool that cannot come back ends with a typed err
   expect(ofType(driver.admit('b'), 'accepted')).toHaveLength(1);
 });
 
-test('ORCH-3010 a cold pool accepts and queues, and dispatches only once a replica is ready', () => {
+test('ORCH-3010 OC-CORE-1025 a cold pool accepts and queues, and dispatches only once a replica is ready', () => {
   const driver = new Driver();
   driver.pool();
   driver.replica('r', { ready: false });
@@ -96,7 +96,7 @@ test('ORCH-3010 a cold pool accepts and queues, and dispatches only once a repli
   expect(ofType(driver.replica('r'), 'dispatch')).toHaveLength(1);
 });
 
-test('ORCH-3079 a deadline that has passed is refused', () => {
+test('ORCH-3079 OC-CORE-1026 a deadline that has passed is refused', () => {
   const driver = ready();
   expect(refusal(driver, { deadlineAtMs: driver.nowMs })).toEqual({
     code: 'DEADLINE_UNMET',
@@ -111,7 +111,35 @@ test('a live task id is refused, whatever the body', () => {
   expect(refusal(driver, {})?.code).toBe('CONFLICT');
 });
 
-test('ORCH-3029 position and predicted start grow with what is ahead', () => {
+test('OC-CORE-1019 the first failing check in the fixed order gives the answer', () => {
+  const driver = ready();
+  const everythingWrong = {
+    ctx: 1e9,
+    maxTokens: 1e9,
+    sessionId: 'x',
+    tenantId: 'other',
+    deadlineAtMs: 0,
+  };
+  const codes = () => refusal(driver, everythingWrong)?.code;
+  driver.step({ type: 'pool-availability', poolId: 'p', recoverable: false, reason: 'test' });
+  driver.step({ type: 'drain', poolId: 'p', deadlineMs: 1_000 });
+  expect(codes()).toBe('POOL_UNREADY');
+  driver.step({ type: 'undrain', poolId: 'p' });
+  expect(codes()).toBe('POOL_UNAVAILABLE');
+  driver.step({ type: 'pool-availability', poolId: 'p', recoverable: true, reason: '' });
+  driver.admit('first', { sessionId: 'x' });
+  const events = driver.log.length;
+  const sized = { ...everythingWrong, ctx: undefined };
+  const fitting = { ...sized, maxTokens: 1 };
+  const own = { ...fitting, tenantId: 't' };
+  expect(refusal(driver, everythingWrong)).toMatchObject({ path: '/ctx' });
+  expect(refusal(driver, sized)).toMatchObject({ path: '/max_tokens' });
+  expect(refusal(driver, fitting)).toMatchObject({ path: '/session_id' });
+  expect(refusal(driver, own)).toMatchObject({ code: 'DEADLINE_UNMET' });
+  expect(driver.log).toHaveLength(events);
+});
+
+test('ORCH-3029 OC-CORE-1018 OC-CORE-1040 position and predicted start grow with what is ahead', () => {
   const driver = ready();
   const admitted = (taskId: string, priority: TaskSpec['priority']) =>
     ofType(driver.admit(taskId, { priority }), 'accepted')[0]!;

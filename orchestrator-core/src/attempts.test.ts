@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Driver, ofType, USAGE } from './fixtures.ts';
+import { Driver, ofType, USAGE } from './testing/fixtures.ts';
 import type { PoolSpec, TaskSpec } from './types.ts';
 
 /** Task `a` runs on `r1`; `r2` is free. */
@@ -28,14 +28,14 @@ test('a finished task ends completed, leaves memory and frees its slot', () => {
   expect(driver.core.poolView('p')).toMatchObject({ running: 0, slotsFree: 2, slotsTotal: 2 });
 });
 
-test('a fault before any output re-runs the task, on another replica', () => {
+test('OC-CORE-1027 a fault before any output re-runs the task, on another replica', () => {
   const driver = running(once);
   const effects = driver.fail('a');
   expect(effects.map((effect) => effect.type)).toEqual(['requeued', 'dispatch']);
   expect(driver.core.task('a', driver.nowMs)).toMatchObject({ attempt: 2, replicaId: 'r2' });
 });
 
-test('ORCH-3045 a repeatable task re-runs after output, but only within its set', () => {
+test('ORCH-3046 OC-CORE-1028 a repeatable task re-runs after output, but only within its set', () => {
   const driver = running();
   driver.replica('r2', { setId: 'other' });
   driver.replica('r3', { slots: 1, ready: false });
@@ -43,7 +43,7 @@ test('ORCH-3045 a repeatable task re-runs after output, but only within its set'
   expect(ofType(driver.replica('r3'), 'dispatch')).toMatchObject([{ replicaId: 'r3', attempt: 2 }]);
 });
 
-test('a pinned task does not stand in the way of others', () => {
+test('OC-CORE-1004 a pinned task does not stand in the way of others', () => {
   const driver = running();
   driver.replica('r2', { setId: 'other' });
   driver.fail('a', { tokensSent: 3 });
@@ -51,7 +51,7 @@ test('a pinned task does not stand in the way of others', () => {
   expect(ofType(driver.advance(100), 'dispatch')).toMatchObject([{ taskId: 'a', replicaId: 'r1' }]);
 });
 
-test('a pinned task whose set is gone ends with WORKER_RESET', () => {
+test('OC-CORE-1028 a pinned task whose set is gone ends with WORKER_RESET', () => {
   const driver = running();
   driver.replica('r2', { setId: 'other' });
   driver.progress('a');
@@ -59,24 +59,24 @@ test('a pinned task whose set is gone ends with WORKER_RESET', () => {
   expect(ofType(effects, 'ended')).toMatchObject([{ outcome: { code: 'WORKER_RESET' } }]);
 });
 
-test('a task that sent output and is not repeatable ends with the code of the fault', () => {
+test('OC-CORE-1027 a task that sent output and is not repeatable ends with the code of the fault', () => {
   const driver = running(once);
   const [ended] = ofType(driver.fail('a', { tokensSent: 1 }), 'ended');
   expect(ended?.outcome).toMatchObject({ kind: 'failed', code: 'WORKER_RESET', retriable: true });
 });
 
-test('a fault that cannot help elsewhere ends the task at the first attempt', () => {
+test('OC-CORE-1027 a fault that cannot help elsewhere ends the task at the first attempt', () => {
   const [ended] = ofType(running().fail('a', { retriable: false }), 'ended');
   expect(ended?.outcome).toMatchObject({ retriable: false, retryAfterMs: undefined });
 });
 
-test('attempts are limited, and the last fault ends the task', () => {
+test('OC-CORE-1027 attempts are limited, and the last fault ends the task', () => {
   const driver = running({}, { maxAttempts: 2 });
   driver.fail('a');
   expect(ofType(driver.fail('a'), 'ended')).toMatchObject([{ outcome: { code: 'WORKER_RESET' } }]);
 });
 
-test('news of an attempt that is not the running one is ignored', () => {
+test('OC-CORE-1015 news of an attempt that is not the running one is ignored', () => {
   const driver = running();
   driver.fail('a');
   const stale = { taskId: 'a', attempt: 1 } as const;
@@ -88,7 +88,7 @@ test('news of an attempt that is not the running one is ignored', () => {
   expect(driver.stateOf('a')).toBe('running');
 });
 
-test('a broken replica rests after a fault instead of swallowing the queue', () => {
+test('OC-CORE-1029 a broken replica rests after a fault instead of swallowing the queue', () => {
   const driver = new Driver();
   driver.pool();
   driver.replica('r');
@@ -102,7 +102,7 @@ test('a broken replica rests after a fault instead of swallowing the queue', () 
   expect(ofType(driver.advance(1), 'dispatch')).toMatchObject([{ taskId: 'a', attempt: 3 }]);
 });
 
-test('faults of attempts side by side count as one, and a new self-test clears them', () => {
+test('OC-CORE-1029 faults of attempts side by side count as one, and a new self-test clears them', () => {
   const driver = new Driver();
   driver.pool();
   driver.replica('r', { slots: 2 });
@@ -115,17 +115,20 @@ test('faults of attempts side by side count as one, and a new self-test clears t
   expect(ofType(driver.replica('r', { slots: 2 }), 'dispatch')).toHaveLength(2);
 });
 
-test('those who waited for a resting replica go before a newcomer', () => {
+test('those who waited for a resting replica go before a newcomer, who then waits', () => {
   const driver = new Driver();
   driver.pool();
   driver.replica('r');
   driver.admit('a');
   driver.fail('a');
   driver.nowMs += 100;
-  expect(ofType(driver.admit('new'), 'dispatch')).toMatchObject([{ taskId: 'a' }]);
+  expect(driver.admit('new')).toMatchObject([
+    { type: 'dispatch', taskId: 'a' },
+    { type: 'accepted', taskId: 'new', queuePosition: 1 },
+  ]);
 });
 
-test('ORCH-3016 a task that takes too long in all is aborted and ends with DECODE_TIMEOUT', () => {
+test('ORCH-3016 OC-CORE-1022 a task that takes too long in all is aborted and ends with DECODE_TIMEOUT', () => {
   const driver = running({}, { wallMs: 10_000, idleMs: 6_000 });
   driver.advance(5_000);
   driver.progress('a');
@@ -137,7 +140,7 @@ test('ORCH-3016 a task that takes too long in all is aborted and ends with DECOD
   ]);
 });
 
-test('ORCH-3016 wall time adds up over the attempts, time in the queue does not count', () => {
+test('ORCH-3016 OC-CORE-1022 wall time adds up over the attempts, time in the queue does not count', () => {
   const driver = running({}, { wallMs: 10_000, idleMs: 60_000 });
   driver.replica('r2', { ready: false });
   driver.advance(4_000);
@@ -149,7 +152,7 @@ test('ORCH-3016 wall time adds up over the attempts, time in the queue does not 
   expect(ofType(driver.advance(1), 'ended')).toHaveLength(1);
 });
 
-test('ORCH-3016 a silent engine is aborted and the task runs elsewhere', () => {
+test('ORCH-3016 OC-CORE-1022 a silent engine is aborted and the task runs elsewhere', () => {
   const driver = running({}, { idleMs: 5_000 });
   driver.advance(4_000);
   driver.progress('a');
@@ -162,7 +165,7 @@ test('ORCH-3016 a silent engine is aborted and the task runs elsewhere', () => {
   ]);
 });
 
-test('ORCH-3016 a silent engine ends a task that cannot run again', () => {
+test('ORCH-3016 OC-CORE-1022 a silent engine ends a task that cannot run again', () => {
   const driver = running(once);
   driver.progress('a');
   expect(ofType(driver.advance(5_000), 'ended')).toMatchObject([
@@ -170,7 +173,7 @@ test('ORCH-3016 a silent engine ends a task that cannot run again', () => {
   ]);
 });
 
-test('ORCH-3017 cancel ends a running task at once and frees its slot', () => {
+test('ORCH-3017 OC-CORE-1005 cancel ends a running task at once and frees its slot', () => {
   const driver = running();
   const effects = driver.step({ type: 'cancel', taskId: 'a', reason: 'client' });
   expect(effects).toEqual([

@@ -1,6 +1,6 @@
 /** How attempts end: well, by a fault and perhaps a re-run, by a watchdog, by cancel. */
 import { retryAfterMs } from './backlog.ts';
-import type { PoolState, RunningAttempt, TaskRecord } from './state.ts';
+import type { TaskRecord } from './state.ts';
 import { attemptDue, poolOf, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
 import type { AttemptFault, CancelReason, Command, Effect, RequeueReason } from './types.ts';
@@ -87,7 +87,7 @@ export function cutShort(step: Step, task: TaskRecord): void {
 
 /** True when nobody saw output, or the same output will come again. */
 export function isSafeToRerun(task: TaskRecord, outputSeen: boolean): boolean {
-  return task.spec.rerunnable || !(outputSeen || task.pinnedSetId !== undefined);
+  return task.spec.rerunnable || !outputSeen;
 }
 
 export function requeue(
@@ -122,8 +122,11 @@ function settleFault(
   reason: RequeueReason,
   outputSeen: boolean,
 ): void {
-  const maxAttempts = poolOf(step.state, task.spec.poolId).spec?.maxAttempts ?? 1;
-  const mayRetry = fault.retriable && task.faults + 1 < maxAttempts;
+  const spec = poolOf(step.state, task.spec.poolId).spec;
+  const ranMs = task.ranMs + step.nowMs - (task.running?.dispatchedAtMs ?? step.nowMs);
+  const isWithinBudget =
+    spec !== undefined && task.faults + 1 < spec.maxAttempts && ranMs < spec.wallMs;
+  const mayRetry = fault.retriable && isWithinBudget;
   if (mayRetry && isSafeToRerun(task, outputSeen)) requeue(step, task, reason, outputSeen);
   else endFailed(step, task, fault);
 }
@@ -138,10 +141,9 @@ function runningTask(
 }
 
 function abort(step: Step, task: TaskRecord, reason: AbortReason): void {
-  const running: RunningAttempt | undefined = task.running;
-  if (running === undefined) return;
+  if (task.running === undefined) return;
   const { taskId } = task.spec;
-  const { replicaId } = running;
+  const { replicaId } = task.running;
   step.effect({ type: 'abort', taskId, attempt: task.attempt, replicaId, reason });
 }
 
@@ -151,7 +153,7 @@ function abort(step: Step, task: TaskRecord, reason: AbortReason): void {
  */
 function restReplica(step: Step, task: TaskRecord, replicaId: string): void {
   const { state, nowMs } = step;
-  const pool: PoolState = poolOf(state, task.spec.poolId);
+  const pool = poolOf(state, task.spec.poolId);
   const replica = pool.replicas.get(replicaId);
   if (replica === undefined || replica.restsUntilMs > nowMs) return;
   const { cooldownBaseMs, cooldownMaxMs } = state.tuning;

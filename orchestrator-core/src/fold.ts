@@ -53,7 +53,7 @@ function applyAccepted(state: CoreState, event: EventOf<'task.accepted'>, atMs: 
     lastProgressMs: atMs,
     hasProgress: false,
   };
-  state.nextSeq = Math.max(state.nextSeq, event.seq + 1);
+  state.nextSeq = event.seq + 1;
   state.tasks.set(event.taskId, task);
   enqueue(poolOf(state, task.spec.poolId), task);
 }

@@ -17,33 +17,33 @@ const candidate = (replicaId: string, running = 0, slots = 4, setId = 's'): Cand
 const place = (request: Partial<PlacementRequest>, candidates: readonly Candidate[]) =>
   placeTask({ ...ANYWHERE, ...request }, candidates)?.replicaId;
 
-test('ORCH-3008 the replica with the smallest busy share of its slots is chosen', () => {
+test('ORCH-3008 OC-CORE-1012 the replica with the smallest busy share of its slots is chosen', () => {
   expect(place({}, [candidate('a', 2, 4), candidate('b', 3, 8)])).toBe('b');
 });
 
-test('a tie goes to the lower replica id', () => {
+test('OC-CORE-1012 a tie goes to the lower replica id', () => {
   expect(place({}, [candidate('b'), candidate('a')])).toBe('a');
 });
 
-test('a replica without a free slot is never chosen', () => {
+test('OC-CORE-1010 a replica without a free slot is never chosen', () => {
   expect(place({ affinityReplicaId: 'a' }, [candidate('a', 1, 1)])).toBeUndefined();
 });
 
-test('ORCH-3009 the session is followed even to a busier replica', () => {
+test('ORCH-3009 OC-CORE-1013 the session is followed even to a busier replica', () => {
   expect(place({ affinityReplicaId: 'b' }, [candidate('a'), candidate('b', 3)])).toBe('b');
 });
 
-test('ORCH-3009 a session whose replica is full goes elsewhere', () => {
+test('ORCH-3009 OC-CORE-1013 a session whose replica is full goes elsewhere', () => {
   expect(place({ affinityReplicaId: 'b' }, [candidate('a', 3), candidate('b', 4)])).toBe('a');
 });
 
-test('a re-run prefers another replica, above session and load', () => {
+test('OC-CORE-1012 a re-run prefers another replica, above session and load', () => {
   const request = { avoidReplicaId: 'a', affinityReplicaId: 'a' };
   expect(place(request, [candidate('a'), candidate('b', 3)])).toBe('b');
   expect(place(request, [candidate('a')])).toBe('a');
 });
 
-test('ORCH-3045 a pinned task runs only within its set', () => {
+test('ORCH-3046 OC-CORE-1028 a pinned task runs only within its set', () => {
   const other = candidate('a', 0, 4, 'other');
   expect(place({ pinnedSetId: 's' }, [other, candidate('b', 3)])).toBe('b');
   expect(place({ pinnedSetId: 's' }, [other])).toBeUndefined();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Driver, ofType } from './fixtures.ts';
+import { Driver, ofType } from './testing/fixtures.ts';
 
 function busy(): Driver {
   const driver = new Driver();
@@ -13,7 +13,7 @@ function busy(): Driver {
 const drain = { type: 'drain', poolId: 'p', deadlineMs: 1_000 } as const;
 const undrain = { type: 'undrain', poolId: 'p' } as const;
 
-test('a lost replica gives its tasks back, before those who came later', () => {
+test('OC-CORE-1003 a lost replica gives its tasks back, before those who came later', () => {
   const driver = busy();
   const effects = driver.step({ type: 'replica-gone', poolId: 'p', replicaId: 'r1' });
   expect(effects).toMatchObject([
@@ -38,7 +38,14 @@ test('a replica that turns unready finishes what runs and gets nothing new', () 
   expect(ofType(driver.replica('r1'), 'dispatch')).toMatchObject([{ taskId: 'c' }]);
 });
 
-test('more slots on a replica are filled at once', () => {
+test('ORCH-3011 OC-CORE-1011 work for one pool never moves to a replica of another', () => {
+  const driver = busy();
+  driver.pool({ poolId: 'q' });
+  expect(driver.replica('q1', { poolId: 'q', slots: 4 })).toEqual([]);
+  expect(driver.core.poolView('p')?.waiting.interactive).toBe(1);
+});
+
+test('OC-CORE-1010 more slots on a replica are filled at once', () => {
   expect(ofType(busy().replica('r1', { slots: 2 }), 'dispatch')).toMatchObject([{ taskId: 'c' }]);
 });
 
@@ -51,7 +58,7 @@ test('fewer slots than running tasks: nothing new until they are done', () => {
   expect(ofType(driver.finish('a'), 'dispatch')).toEqual([]);
 });
 
-test('ORCH-2101 a draining pool dispatches nothing and lets what runs finish', () => {
+test('ORCH-2101 OC-CORE-1014 a draining pool dispatches nothing and lets what runs finish', () => {
   const driver = busy();
   driver.step(drain);
   expect(driver.finish('a').map((effect) => effect.type)).toEqual(['ended']);
@@ -62,7 +69,7 @@ test('ORCH-2101 a draining pool dispatches nothing and lets what runs finish', (
   });
 });
 
-test('ORCH-2101 at the deadline what can run again waits for the end of the drain', () => {
+test('ORCH-2101 OC-CORE-1014 at the deadline what can run again waits for the end of the drain', () => {
   const driver = busy();
   driver.step(drain);
   expect(driver.advance(999)).toEqual([]);
@@ -78,7 +85,7 @@ test('ORCH-2101 at the deadline what can run again waits for the end of the drai
   ]);
 });
 
-test('ORCH-2101 at the deadline what cannot run again ends with POOL_UNREADY', () => {
+test('ORCH-2101 OC-CORE-1014 at the deadline what cannot run again ends with POOL_UNREADY', () => {
   const driver = new Driver();
   driver.pool();
   driver.replica('r');
@@ -90,7 +97,7 @@ test('ORCH-2101 at the deadline what cannot run again ends with POOL_UNREADY', (
   ]);
 });
 
-test('a drain does not use up attempts', () => {
+test('OC-CORE-1032 a drain does not use up attempts', () => {
   const driver = busy();
   for (let n = 0; n < 5; n += 1) {
     driver.step(drain);

@@ -32,7 +32,6 @@ export function loseReplica(step: Step, poolId: string, replicaId: string): void
   const { state } = step;
   const pool = state.pools.get(poolId);
   if (pool === undefined) return;
-  clearRest(state, pool, replicaId);
   slotsChanged(pool, replicaId, () => pool.replicas.delete(replicaId));
   learnContext(pool);
   if (pool.sessionsByReplica.has(replicaId)) {

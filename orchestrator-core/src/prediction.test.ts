@@ -23,7 +23,7 @@ test('the first samples weigh equally, later ones by the tuned weight', () => {
   expect(predictor.estimates().interactive.meanMs).toBeCloseTo(1_000, 3);
 });
 
-test('a single server with known hold times is predicted exactly', () => {
+test('OC-CORE-1018 a single server with known hold times is predicted exactly', () => {
   const predictor = create();
   predictor.observe('interactive', 400);
   const ahead = { interactive: 2, batch: 0 };
@@ -57,7 +57,7 @@ test('while nothing is ready the load time is added', () => {
   expect(create().retryAfterMs(cold)).toBeGreaterThan(DEFAULT_TUNING.coldStartMs);
 });
 
-test('ORCH-2007 retry advice follows the drain rate and stays within its bounds', () => {
+test('ORCH-2007 OC-CORE-1009 retry advice follows the drain rate and stays within its bounds', () => {
   const predictor = create();
   predictor.observe('interactive', 400);
   predictor.observe('batch', 4_000);

@@ -22,9 +22,9 @@ export function schedule(step: Step, pool: PoolState): void {
   failStranded(step, pool);
 }
 
-/** Whether a newcomer, which any set may run, would get a slot in this step. */
+/** Whether a newcomer, which any set may run, would get a slot of a pool that is not draining. */
 export function canStartNow(pool: PoolState, nowMs: number): boolean {
-  return pool.drainDeadlineAtMs === undefined && openReplicas(pool, nowMs).length > 0;
+  return openReplicas(pool, nowMs).length > 0;
 }
 
 function openReplicas(pool: PoolState, nowMs: number): readonly Candidate[] {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Driver, ofType, SESSION_LIMITS, USAGE } from './fixtures.ts';
+import { Driver, ofType, SESSION_LIMITS, USAGE } from './testing/fixtures.ts';
 
 const inSession = { sessionId: 'x' } as const;
 
@@ -20,7 +20,7 @@ function turn(driver: Driver, taskId: string, fields = {}) {
 
 const session = (driver: Driver) => driver.core.session('x', driver.nowMs);
 
-test('ORCH-3009 the next turn follows the session to its replica, warm', () => {
+test('ORCH-3009 OC-CORE-1013 the next turn follows the session to its replica, warm', () => {
   const driver = twoReplicas();
   driver.admit('elsewhere');
   expect(turn(driver, 'a')).toEqual({ replicaId: 'r2', kvWarmth: false });
@@ -39,7 +39,14 @@ test('ORCH-3009 the next turn follows the session to its replica, warm', () => {
   });
 });
 
-test('ORCH-3009 a busy replica is not waited for: the session moves and is cold', () => {
+test('a session stays warm while its next turn runs', () => {
+  const driver = twoReplicas();
+  turn(driver, 'a');
+  driver.admit('b', inSession);
+  expect(session(driver)).toMatchObject({ kvWarmth: true, replicaId: 'r1' });
+});
+
+test('ORCH-3009 OC-CORE-1013 a busy replica is not waited for: the session moves and is cold', () => {
   const driver = twoReplicas();
   turn(driver, 'a');
   driver.admit('occupies');
@@ -48,7 +55,7 @@ test('ORCH-3009 a busy replica is not waited for: the session moves and is cold'
   expect(session(driver)?.replicaId).toBe('r2');
 });
 
-test('ORCH-3009 losing the replica makes the session cold', () => {
+test('ORCH-3009 OC-CORE-1017 losing the replica makes the session cold', () => {
   const driver = twoReplicas();
   turn(driver, 'a');
   driver.step({ type: 'replica-gone', poolId: 'p', replicaId: 'r1' });
@@ -65,7 +72,7 @@ test('a task that asks for a cold start ignores where the session is', () => {
   expect(turn(driver, 'b', { kvHint: 'cold' })).toEqual({ replicaId: 'r1', kvWarmth: false });
 });
 
-test('ORCH-3021 after the time to live the session is over and its KV is evicted', () => {
+test('ORCH-3021 OC-CORE-1016 after the time to live the session is over and its KV is evicted', () => {
   const driver = twoReplicas();
   turn(driver, 'a');
   expect(driver.advance(SESSION_LIMITS.ttlMs - 1)).toEqual([]);
@@ -74,7 +81,7 @@ test('ORCH-3021 after the time to live the session is over and its KV is evicted
   expect(session(driver)).toBeUndefined();
 });
 
-test('ORCH-3021 a turn after the time to live starts afresh, also before the tick', () => {
+test('ORCH-3021 OC-CORE-1016 a turn after the time to live starts afresh, also before the tick', () => {
   const driver = twoReplicas();
   turn(driver, 'a');
   driver.nowMs += SESSION_LIMITS.ttlMs;
@@ -83,7 +90,7 @@ test('ORCH-3021 a turn after the time to live starts afresh, also before the tic
   expect(session(driver)).toMatchObject({ turns: 1, ttlRemainingMs: SESSION_LIMITS.ttlMs });
 });
 
-test('ORCH-3021 the turn after the last one starts the session afresh', () => {
+test('ORCH-3021 OC-CORE-1016 the turn after the last one starts the session afresh', () => {
   const driver = twoReplicas();
   for (let n = 0; n < SESSION_LIMITS.maxTurns; n += 1) turn(driver, `t${n}`);
   expect(session(driver)).toMatchObject({ turns: 8, kvWarmth: true });
@@ -93,14 +100,14 @@ test('ORCH-3021 the turn after the last one starts the session afresh', () => {
   expect(session(driver)).toMatchObject({ turns: 1, tokensTotal: 0 });
 });
 
-test('a refused task is no turn', () => {
+test('OC-CORE-1016 a refused task is no turn', () => {
   const driver = twoReplicas();
   turn(driver, 'a');
   driver.admit('too-large', { ...inSession, ctx: 1e9 });
   expect(session(driver)?.turns).toBe(1);
 });
 
-test('ORCH-2005 deleting a session evicts its KV, and a second time nothing', () => {
+test('ORCH-2005 OC-CORE-1017 deleting a session evicts its KV, and a second time nothing', () => {
   const driver = twoReplicas();
   turn(driver, 'a');
   const remove = { type: 'session-delete', sessionId: 'x' } as const;
@@ -118,7 +125,7 @@ test('a task that outlives its session does not count for the next one under tha
   expect(session(driver)).toMatchObject({ turns: 1, tokensTotal: 0 });
 });
 
-test("another tenant's session is not found", () => {
+test("OC-CORE-1017 another tenant's session is not found", () => {
   const driver = twoReplicas();
   turn(driver, 'a');
   const effects = driver.admit('b', { ...inSession, tenantId: 'other' });
@@ -138,7 +145,7 @@ test('a session that changes pool leaves its KV behind', () => {
   expect(turn(driver, 'c')).toEqual({ replicaId: 'r1', kvWarmth: false });
 });
 
-test('ORCH-3022 the number of sessions is bounded: the oldest makes room', () => {
+test('ORCH-3022 OC-CORE-1016 the number of sessions is bounded: the oldest makes room', () => {
   const driver = twoReplicas({ maxSessions: 2 });
   for (const sessionId of ['x', 'y', 'z']) turn(driver, sessionId, { sessionId });
   expect(session(driver)).toBeUndefined();

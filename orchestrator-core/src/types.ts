@@ -77,7 +77,8 @@ export interface Usage {
 }
 
 export type FinishReason = 'stop' | 'length' | 'canceled';
-export type CancelReason = 'client' | 'disconnect' | 'drain' | 'shutdown';
+/** `withdrawn`: its acceptance could not be made durable, so nobody was promised it. */
+export type CancelReason = 'client' | 'disconnect' | 'withdrawn';
 
 export type Outcome =
   | { readonly kind: 'completed'; readonly finishReason: 'stop' | 'length'; readonly usage: Usage }
@@ -238,7 +239,7 @@ export type Effect =
       readonly taskId: string;
       readonly attempt: number;
       readonly replicaId: string;
-      readonly reason: CancelReason | 'wall-timeout' | 'idle-timeout' | 'replica-gone';
+      readonly reason: CancelReason | 'wall-timeout' | 'idle-timeout' | 'replica-gone' | 'drain';
     }
   | { readonly type: 'requeued'; readonly taskId: string; readonly reason: RequeueReason }
   | { readonly type: 'ended'; readonly taskId: string; readonly outcome: Outcome }

@@ -111,7 +111,7 @@ class Look implements QueueCommand {
   toString = () => 'look';
 }
 
-test('OC-CORE-1001, 1003, 1004, 1005 the queue agrees with a plain array', () => {
+test('OC-CORE-1003 OC-CORE-1004 OC-CORE-1005 the queue agrees with a plain array', () => {
   const commands = fc.commands(
     [
       fc.constantFrom<Priority[]>('interactive', 'batch').map((p) => new Arrive(p)),

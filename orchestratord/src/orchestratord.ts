@@ -4,9 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { Config, PoolConfig } from '@llama-orch/contracts';
-import { createCore, type Command, type Core, type PoolSpec } from '@llama-orch/orchestrator-core';
+import { API_VERSION, CONTRACT_FILES, type Config, type PoolConfig } from '@llama-orch/contracts';
+import { createCore, type Core, type PoolSpec } from '@llama-orch/orchestrator-core';
 import {
   createPoolManager,
   type PoolConfig as ManagedPool,
@@ -47,7 +46,6 @@ export interface Daemon {
   stop(graceMs: number): Promise<void>;
 }
 
-const CONTRACTS_DIR = fileURLToPath(new URL('../../contracts/openapi/', import.meta.url));
 /** Engines get this long to stop, ms. */
 const ENGINE_STOP_MS = 2_000;
 /** Readers of tasks that have just ended get this long to receive the end, ms. */
@@ -128,8 +126,8 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
   const { core, ledger, pools, runtime, metrics, slo, clock, log } = served;
   const { host, service } = runtime;
   const heartbeatMs = config.server.heartbeat_ms;
-  const dataContract = readFileSync(join(CONTRACTS_DIR, 'data.yaml'), 'utf8');
-  const controlContract = readFileSync(join(CONTRACTS_DIR, 'control.yaml'), 'utf8');
+  const dataContract = readFileSync(CONTRACT_FILES.data, 'utf8');
+  const controlContract = readFileSync(CONTRACT_FILES.control, 'utf8');
   const app = createApp({
     bodyLimitBytes: config.server.body_limit_bytes,
     log,
@@ -143,7 +141,7 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
         kvBytesPerToken: (poolId) => pools.replicas(poolId)[0]?.kvBytesPerToken ?? 0,
       }),
       poolRoutes({
-        apiVersion: versionOf(dataContract),
+        apiVersion: API_VERSION,
         pools: config.pools.map(toConfiguredPool),
         manager: pools,
         core,
@@ -259,12 +257,3 @@ function toConfiguredPool(pool: PoolConfig): ConfiguredPool {
     features: ['chat', 'seed', 'sse-resume', 'stop', 'strict-determinism'],
   };
 }
-
-/** `info.version` of the contract that is served. @throws Error when the file has none */
-function versionOf(contract: string): string {
-  const version = /^info:[\s\S]*?\bversion: *["']?([0-9.]+)/m.exec(contract)?.[1];
-  if (version === undefined) throw new Error('the contract names no version');
-  return version;
-}
-
-export type { Command };

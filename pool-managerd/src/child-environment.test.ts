@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { childEnvironment, visibleDevices } from './child-environment.ts';
 
-test('an engine inherits nothing that could change what it runs', () => {
+test('OC-POOL-3020 an engine inherits nothing that could change what it runs', () => {
   const ours = { PATH: '/bin', LLAMA_ARG_CTX_SIZE: '1', NODE_OPTIONS: '--inspect', API_KEY: 'k' };
   expect(childEnvironment('cpu', {}, ours)).toEqual({ PATH: '/bin', CUDA_VISIBLE_DEVICES: '' });
 });

@@ -32,7 +32,7 @@ function startManager(config: Partial<PoolConfig>): PoolManager {
         ...config,
       },
     ],
-    dataDir,
+    dataDir: join(dataDir, String(managers.length)),
     openAdapter: () => openLlamaCpp,
     embeddedEntry: ENGINE,
     clock: REAL_CLOCK,

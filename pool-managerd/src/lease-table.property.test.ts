@@ -17,7 +17,7 @@ const command = fc.oneof(
   fc.record({ type: fc.constant('pass-time' as const), ms: fc.nat({ max: 2 * TTL_MS }) }),
 );
 
-test('ORCH-3051 a replica has at most one live holder, its tokens only grow, an old token never works', () => {
+test('OC-POOL-3040 OC-POOL-3041 a replica has at most one live holder, its tokens only grow, an old token never works', () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 100 }), (commands) => {
       const table = new LeaseTable(TTL_MS);

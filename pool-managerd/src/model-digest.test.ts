@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ggufQuant } from './gguf-quant.ts';
+import { readGgufHeader } from './gguf-header.ts';
 import { createModelFacts } from './model-digest.ts';
 
 let folder: string;
@@ -45,7 +46,11 @@ test('the digest is the SHA-256 of the whole file, over many chunks', async () =
   const bytes = Buffer.alloc(3 * 256 * 1024 + 17, 'llama');
   const path = join(folder, 'model.bin');
   await writeFile(path, bytes);
-  expect(await createModelFacts()(path)).toEqual({ digest: sha256(bytes), quant: '' });
+  expect(await createModelFacts()(path)).toEqual({
+    digest: sha256(bytes),
+    quant: '',
+    kvBytesPerToken: 0,
+  });
 });
 
 test('an empty file has a digest too', async () => {
@@ -74,14 +79,20 @@ test('a missing file fails those who wait, and is looked for again', async () =>
 });
 
 test('the quantisation comes from the GGUF header', () => {
-  expect(ggufQuant(ggufHeader(15))).toBe('Q4_K_M');
-  expect(ggufQuant(ggufHeader(1))).toBe('F16');
+  expect(readGgufHeader(ggufHeader(15)).quant).toBe('Q4_K_M');
+  expect(readGgufHeader(ggufHeader(1)).quant).toBe('F16');
 });
 
 test('a header that is cut off, unknown or no header gives no quantisation', () => {
   const header = ggufHeader(15);
   for (let length = 0; length < header.length; length++)
-    expect(ggufQuant(header.subarray(0, length))).toBe('');
-  expect(ggufQuant(ggufHeader(9999))).toBe('');
-  expect(ggufQuant(Buffer.from('PK\x03\x04'))).toBe('');
+    expect(readGgufHeader(header.subarray(0, length)).quant).toBe('');
+  expect(readGgufHeader(ggufHeader(9999)).quant).toBe('');
+  expect(readGgufHeader(Buffer.from('PK\x03\x04')).quant).toBe('');
+});
+
+test('the size of KV comes from the shape of the model', async () => {
+  const path = fileURLToPath(new URL('../../models/tiny-haiku.gguf', import.meta.url));
+  // 4 layers × 6 KV heads × (32 + 32) values of 2 bytes.
+  expect(await createModelFacts()(path)).toMatchObject({ quant: 'F16', kvBytesPerToken: 3072 });
 });

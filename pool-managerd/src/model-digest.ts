@@ -1,17 +1,16 @@
 /**
- * What identifies a model file: its SHA-256 and its quantisation. Replicas that share a file hash it
+ * What identifies a model file, its SHA-256, and what its header tells. Replicas that share a file hash it
  * once; a file that changed (size, modification time or inode) is hashed again.
  */
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { ggufQuant } from './gguf-quant.ts';
+import { readGgufHeader } from './gguf-header.ts';
+import type { GgufHeader } from './gguf-header.ts';
 
-export interface ModelFacts {
+export interface ModelFacts extends GgufHeader {
   /** `sha256:` and 64 hex digits. */
   readonly digest: string;
-  /** Such as `Q4_K_M`; '' when the file does not say. */
-  readonly quant: string;
 }
 
 export type ReadModelFacts = (path: string) => Promise<ModelFacts>;
@@ -57,14 +56,14 @@ async function readFacts(path: string, version: string): Promise<ModelFacts> {
 async function digestOf(file: FileHandle): Promise<ModelFacts> {
   const hash = createHash('sha256');
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  let quant: string | undefined;
+  let header = readGgufHeader(Buffer.alloc(0));
   for (let position = 0; ;) {
     const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, position);
     const bytes = chunk.subarray(0, bytesRead);
-    quant ??= ggufQuant(bytes);
+    if (position === 0) header = readGgufHeader(bytes);
     if (bytesRead === 0) break;
     hash.update(bytes);
     position += bytesRead;
   }
-  return { digest: `sha256:${hash.digest('hex')}`, quant: quant ?? '' };
+  return { digest: `sha256:${hash.digest('hex')}`, ...header };
 }

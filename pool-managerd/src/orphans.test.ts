@@ -15,11 +15,13 @@ const GONE_WITHIN_MS = 2000;
 
 let dataDir: string;
 const daemons: ChildProcess[] = [];
+const engines: number[] = [];
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'orphans-'));
 });
 afterEach(async () => {
   for (const daemon of daemons.splice(0)) daemon.kill('SIGKILL');
+  for (const pid of engines.splice(0)) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
   await rm(dataDir, { recursive: true });
 });
 
@@ -45,6 +47,7 @@ async function startDaemon(): Promise<Running> {
     engine: Number(/engine (\d+)/.exec(output)?.[1]),
     escaped: Number(readFileSync(pidFile, 'utf8')),
   };
+  engines.push(running.engine, running.escaped);
   expect(isRunning(running.engine) && isRunning(running.escaped)).toBe(true);
   return running;
 }
@@ -58,13 +61,13 @@ function guardOf(daemon: ChildProcess): number {
   return Number(guard);
 }
 
-test('an engine dies with a daemon that is killed', async () => {
+test('OC-POOL-3022 an engine dies with a daemon that is killed', async () => {
   const { daemon, engine } = await startDaemon();
   daemon.kill('SIGKILL');
   await until('the engine is gone', () => !isRunning(engine), GONE_WITHIN_MS);
 });
 
-test('a stopped engine dies with a daemon that is killed', async () => {
+test('OC-POOL-3022 a stopped engine dies with a daemon that is killed', async () => {
   const { daemon, engine } = await startDaemon();
   process.kill(engine, 'SIGSTOP');
   daemon.kill('SIGKILL');
@@ -102,9 +105,9 @@ test.runIf(process.platform === 'linux')(
 );
 
 test.runIf(process.platform === 'linux')(
-  'the next daemon sweeps up when daemon and guard were killed together',
+  'OC-POOL-3022 the next daemon sweeps up when daemon and guard were killed together',
   async () => {
-    const { daemon, engine, escaped } = await startDaemon();
+    const { daemon, engine } = await startDaemon();
     const guard = guardOf(daemon);
     // Stopped first, so that neither acts on the death of the other.
     process.kill(guard, 'SIGSTOP');
@@ -114,7 +117,6 @@ test.runIf(process.platform === 'linux')(
     expect(isRunning(engine)).toBe(true);
     expect(new PidFile(dataDir).sweep()).toEqual([engine]);
     await until('the engine is gone', () => !isRunning(engine), GONE_WITHIN_MS);
-    process.kill(escaped, 'SIGKILL');
   },
 );
 
@@ -129,8 +131,8 @@ test('a process that merely got the pid of an old engine is left alone', async (
     detached: true,
   });
   const content = {
-    daemon: { pid: process.pid, command: 'node daemon' },
-    children: [{ pid: bystander.pid, command: 'llama-server -m model.gguf' }],
+    daemon: { pid: process.pid, identity: '1 node daemon' },
+    children: [{ pid: bystander.pid, identity: '2 llama-server -m model.gguf' }],
   };
   writeFileSync(join(dataDir, 'engines.pid.json'), JSON.stringify(content));
   expect(new PidFile(dataDir).sweep()).toEqual([]);

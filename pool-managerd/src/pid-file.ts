@@ -8,8 +8,8 @@ import { join } from 'node:path';
 
 interface PidRecord {
   readonly pid: number;
-  /** The command line as the system reports it; a pid alone may long belong to somebody else. */
-  readonly command: string;
+  /** See `identityOf`: a pid alone may long belong to somebody else. */
+  readonly identity: string;
 }
 
 interface PidFileContent {
@@ -26,9 +26,9 @@ export class PidFile {
   }
 
   add(pid: number): void {
-    const command = commandOf(pid);
-    if (command === undefined) return;
-    this.#children.set(pid, { pid, command });
+    const identity = identityOf(pid);
+    if (identity === undefined) return;
+    this.#children.set(pid, { pid, identity });
     this.#write();
   }
 
@@ -43,7 +43,7 @@ export class PidFile {
   sweep(): readonly number[] {
     const left = this.#read();
     if (left === undefined) return [];
-    if (left.daemon.pid !== process.pid && isSame(left.daemon)) return [];
+    if (isSame(left.daemon)) return [];
     const orphans = left.children.filter(isSame).map(({ pid }) => pid);
     for (const pid of orphans) killGroup(pid);
     rmSync(this.#path, { force: true });
@@ -56,7 +56,7 @@ export class PidFile {
       return;
     }
     const content: PidFileContent = {
-      daemon: { pid: process.pid, command: commandOf(process.pid) ?? '' },
+      daemon: { pid: process.pid, identity: identityOf(process.pid) ?? '' },
       children: [...this.#children.values()],
     };
     const temporary = `${this.#path}.${process.pid}`;
@@ -75,21 +75,30 @@ export class PidFile {
   }
 }
 
-function isSame({ pid, command }: PidRecord): boolean {
-  return commandOf(pid) === command;
+function isSame({ pid, identity }: PidRecord): boolean {
+  return identityOf(pid) === identity;
 }
 
-/** The command line of a running process, or undefined when there is none under this pid. */
-export function commandOf(pid: number): string | undefined {
+/**
+ * When a process was started and with which command line: together they tell it from every other that
+ * has had or will have its pid. Undefined when there is no such process.
+ */
+export function identityOf(pid: number): string | undefined {
   try {
-    const command =
+    const identity =
       process.platform === 'linux'
-        ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-        : execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
-    return command.trim() || undefined;
+        ? `${startTicks(pid)} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')}`
+        : execFileSync('ps', ['-o', 'lstart=,command=', '-p', String(pid)], { encoding: 'utf8' });
+    return identity.trim() || undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Field 22 of `/proc/PID/stat`, see proc(5). The command in field 2 may hold spaces and brackets. */
+function startTicks(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
 
 /** Kills a process and its group; what is gone already is fine. */
@@ -112,7 +121,7 @@ function isPidRecord(value: unknown): value is PidRecord {
     isObject(value) &&
     Number.isInteger(value['pid']) &&
     (value['pid'] as number) > 1 &&
-    typeof value['command'] === 'string'
+    typeof value['identity'] === 'string'
   );
 }
 

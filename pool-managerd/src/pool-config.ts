@@ -82,10 +82,10 @@ export interface PoolSettings {
   readonly samplerProfileVersion: string;
 }
 
-type Required = 'id' | 'engine' | 'launch' | 'modelId' | 'ctx';
+type MandatoryKey = 'id' | 'engine' | 'launch' | 'modelId' | 'ctx';
 
-export type PoolConfig = Pick<PoolSettings, Required> & {
-  readonly [K in Exclude<keyof PoolSettings, Required | 'probe' | 'restart'>]?:
+export type PoolConfig = Pick<PoolSettings, MandatoryKey> & {
+  readonly [K in Exclude<keyof PoolSettings, MandatoryKey | 'probe' | 'restart'>]?:
     PoolSettings[K] | undefined;
 } & {
   readonly probe?: Partial<ProbePolicy> | undefined;

@@ -41,7 +41,7 @@ describe('preload', () => {
     expect(sets[2]?.setId).not.toBe(sets[0]?.setId);
   });
 
-  test('an engine that offers less context than configured has failed, and says so', async () => {
+  test('OC-POOL-3002 an engine that offers less context than configured has failed, and says so', async () => {
     await using pool = startFakePool({}, { props: { ctx: 512 } });
     await settle();
     expect(pool.state()).toBe('failed');
@@ -71,14 +71,14 @@ describe('preload', () => {
     expect(pool.manager.replicas('default')[0]?.lastError).toContain('within 1000 ms');
   });
 
-  test('a read of the state never waits for a starting replica', () => {
+  test('OC-POOL-3006 a read of the state never waits for a starting replica', () => {
     const pool = startFakePool({}, { health: 'silent' });
     expect(pool.state()).toBe('starting');
   });
 });
 
 describe('a replica that breaks', () => {
-  test('a process that exits is replaced, and its lease is fenced', async () => {
+  test('OC-POOL-3010 a process that exits is replaced, and its lease is fenced', async () => {
     await using pool = startFakePool();
     await settle();
     const lease = pool.manager.acquire('default-0', 'core')!;
@@ -99,7 +99,7 @@ describe('a replica that breaks', () => {
     expect(pool.manager.acquire('default-0', 'core')!.token).toBeGreaterThan(lease.token);
   });
 
-  test('output is quoted only for an engine that never served', async () => {
+  test('OC-POOL-3023 output is quoted only for an engine that never served', async () => {
     await using pool = startFakePool({}, { health: { state: 'loading' } });
     await settle();
     pool.engine.spawned[0]!.exit(1);
@@ -109,7 +109,7 @@ describe('a replica that breaks', () => {
     );
   });
 
-  test('a hung process that ignores SIGTERM is killed before the next one starts', async () => {
+  test('OC-POOL-3014 OC-POOL-3015 a hung process that ignores SIGTERM is killed before the next one starts', async () => {
     await using pool = startFakePool({ hungCheckMs: 300, killGraceMs: 700 });
     await settle();
     Object.assign(pool.engine.behaviour, { decode: 'silent', ignoresTerm: true });
@@ -135,7 +135,7 @@ describe('a replica that breaks', () => {
     expect(pool.manager.replicas('default')[0]).toMatchObject({ state: 'ready', restarts: 0 });
   });
 
-  test('an engine that stops answering is unready within two probes and replaced after four', async () => {
+  test('OC-POOL-3013 an engine that stops answering is unready within two probes and replaced after four', async () => {
     await using pool = startFakePool({
       probe: { intervalMs: 1000, unreadyIntervalMs: 100, timeoutMs: 200 },
     });
@@ -173,7 +173,7 @@ describe('a replica that breaks', () => {
 });
 
 describe('an external endpoint', () => {
-  test('is probed until it comes up, and never spawned or killed', async () => {
+  test('OC-POOL-3012 OC-POOL-3016 is probed until it comes up, and never spawned or killed', async () => {
     await using pool = startFakePool(ENDPOINT, { health: { state: 'down', reason: 'refused' } });
     await pool.clock.advance(600_000);
     expect(pool.manager.health('default')).toMatchObject({
@@ -194,6 +194,24 @@ describe('an external endpoint', () => {
     expect(pool.engine.spawned).toHaveLength(0);
   });
 
+  test('that hangs loses its lease and must produce a token before it is used again', async () => {
+    await using pool = startFakePool({ ...ENDPOINT, hungCheckMs: 300, selfTestMs: 1000 });
+    await settle();
+    const lease = pool.manager.acquire('default-0', 'core')!;
+    pool.engine.behaviour.decode = 'silent';
+    pool.manager.suspect('default-0', 'hung', 'no token for 5000 ms');
+    expect(pool.manager.renew(lease)).toBeDefined();
+    await pool.clock.advance(300);
+    expect(pool.state()).toBe('unready');
+    expect(ofType(pool.events, 'replica-gone')).toHaveLength(1);
+    expect(pool.manager.renew(lease)).toBeUndefined();
+    await pool.clock.advance(60_000);
+    expect(pool.states()).not.toContain('failed');
+    pool.engine.behaviour.decode = 'ok';
+    await pool.clock.advance(31_000);
+    expect(pool.state()).toBe('ready');
+  });
+
   test('that speaks garbage must pass the self-test again', async () => {
     await using pool = startFakePool(ENDPOINT);
     await settle();
@@ -205,7 +223,7 @@ describe('an external endpoint', () => {
 });
 
 describe('leases', () => {
-  test('a lease is needed to dispatch and ends by itself', async () => {
+  test('OC-POOL-3042 a lease is needed to dispatch and ends by itself', async () => {
     await using pool = startFakePool({}, {}, { leaseTtlMs: 1000 });
     expect(pool.manager.acquire('default-0', 'core')).toBeUndefined();
     await settle();
@@ -252,7 +270,7 @@ describe('leases', () => {
 });
 
 describe('stopping', () => {
-  test('waits for every process, kills what outlasts the grace, and leaves no timer behind', async () => {
+  test('OC-POOL-3024 waits for every process, kills what outlasts the grace, and leaves no timer behind', async () => {
     const pool = startFakePool({ replicas: 2 }, { ignoresTerm: true });
     await settle();
     pool.manager.acquire('default-0', 'core');

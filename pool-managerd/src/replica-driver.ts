@@ -41,7 +41,7 @@ export interface ReplicaDriverDeps {
   readonly emit: (event: PoolEvent) => void;
 }
 
-const NO_MODEL_FACTS: ModelFacts = { digest: '', quant: '' };
+const NO_MODEL_FACTS: ModelFacts = { digest: '', quant: '', kvBytesPerToken: 0 };
 
 export class ReplicaDriver {
   readonly #deps: ReplicaDriverDeps;
@@ -130,7 +130,7 @@ export class ReplicaDriver {
     const gone = discard !== undefined && ['ready', 'draining', 'unready'].includes(before.state);
     if (gone) fence();
     if (discard !== undefined) this.#discard(discard.graceMs);
-    if (isVisibleChange(before, machine)) {
+    if (gone || isVisibleChange(before, machine)) {
       this.#snapshot = this.#takeSnapshot();
       emit({ type: gone ? 'replica-gone' : 'replica', replica: this.#snapshot });
     }

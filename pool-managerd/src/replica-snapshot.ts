@@ -33,6 +33,7 @@ export function toSnapshot(source: SnapshotSource): ReplicaSnapshot {
     modelId: pool.modelId,
     modelDigest: learned?.model.digest ?? '',
     quant: learned?.model.quant ?? '',
+    kvBytesPerToken: learned?.model.kvBytesPerToken ?? 0,
     device: pool.device,
     url,
     // More work than the engine has slots would wait inside it, where nobody can count it.

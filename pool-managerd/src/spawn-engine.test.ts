@@ -49,7 +49,7 @@ test('the address is read from the line that names it', async () => {
   expect(await engine.listening).toBe('http://127.0.0.1:4711');
 });
 
-test('output is always drained: an engine that talks without end never blocks', async () => {
+test('OC-POOL-3023 output is always drained: an engine that talks without end never blocks', async () => {
   // 64 MB, a thousand times what a pipe holds.
   const engine = run(`
     const line = 'x'.repeat(65535) + '\\n';

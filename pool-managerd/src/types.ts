@@ -30,6 +30,8 @@ export interface ReplicaSnapshot {
   /** `sha256:…` of the model file, or '' for an external endpoint whose file we cannot read. */
   readonly modelDigest: string;
   readonly quant: string;
+  /** KV of one token, bytes, by the model file's header; 0 when unknown. */
+  readonly kvBytesPerToken: number;
   readonly device: string;
   readonly url: string;
   readonly slots: number;

@@ -47,7 +47,8 @@ export function startFakePool(
     random: { next: () => 0.5 },
     logger: SILENT,
     spawn: engine.spawn,
-    readModelFacts: () => Promise.resolve({ digest: 'sha256:abc', quant: 'Q4_0' }),
+    readModelFacts: () =>
+      Promise.resolve({ digest: 'sha256:abc', quant: 'Q4_0', kvBytesPerToken: 0 }),
     ...options,
   });
   manager.subscribe((event) => events.push(event));

@@ -1,7 +1,7 @@
 import { OrchError } from '@llama-orch/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_JSON_DEPTH, parseJsonBytes } from './json-body.ts';
+import { MAX_JSON_DEPTH, MAX_JSON_MEMBERS, parseJsonBytes } from './json-body.ts';
 
 const parse = (text: string) => parseJsonBytes(Buffer.from(text));
 
@@ -24,6 +24,12 @@ describe('the depth bound', () => {
     if (levels <= MAX_JSON_DEPTH) expect(parse(text).value).toBeDefined();
     else expect(() => parse(text)).toThrow(/nests deeper/);
   });
+});
+
+test('OC-CTRL-2032 a body of very many fields is refused before it is parsed', () => {
+  expect(parse(`[${'0,'.repeat(MAX_JSON_MEMBERS)}0]`).value).toHaveLength(MAX_JSON_MEMBERS + 1);
+  expect(() => parse(`[${'0,'.repeat(MAX_JSON_MEMBERS + 1)}0]`)).toThrow(/more than/);
+  expect(parse(JSON.stringify({ prompt: ','.repeat(100_000) })).value).toBeDefined();
 });
 
 test.each([

@@ -1,5 +1,5 @@
 /** What routes share: typed refusals of a query, the resume header, and JSON that is text already. */
-import { invalidParams, parseEventId, type Validated } from '@llama-orch/contracts';
+import { invalidParams, isUuid, parseEventId, type Validated } from '@llama-orch/contracts';
 import type { Request, Response } from 'express';
 
 /** Without keys every caller is this tenant. */
@@ -25,4 +25,11 @@ export function lastEventIdOf(req: Request): number | undefined {
 export function sendJson(res: Response, text: string): void {
   res.setHeader('content-type', 'application/json; charset=utf-8');
   res.end(text);
+}
+
+/** The `{id}` of a task or session. @throws OrchError INVALID_PARAMS */
+export function uuidOf(req: Request): string {
+  const id = req.params['id'];
+  if (typeof id === 'string' && isUuid(id)) return id;
+  throw invalidParams('The path', [{ path: 'id', message: 'must be a UUID' }]);
 }

@@ -268,8 +268,9 @@ export class LedgerClient implements Ledger {
     this.#committing = undefined;
     this.#buffer.settled(group);
     this.#lastSeq = result.lastSeq;
+    // What was written behind a refused write must not be stored before it: the writer tries again in order.
+    const behind = this.#judge(group, result) ? [] : this.#buffer.takeAll();
     this.#flush();
-    this.#judge(group, result);
     const errors = new Map(
       result.refusals.map(({ index, code, message }) => [index, new LedgerError(code, message)]),
     );
@@ -278,22 +279,33 @@ export class LedgerClient implements Ledger {
       if (error === undefined) waiter.resolve();
       else waiter.reject(error);
     }
+    this.#rejectAll(behind, this.#error);
     for (const listener of this.#commitListeners) {
       listener({ events: result.events, commitMs: result.commitMs });
     }
   }
 
+  #rejectAll(groups: readonly Group[], error: LedgerError | undefined): void {
+    for (const group of groups) {
+      this.#buffer.settled(group);
+      for (const waiter of group.waiters) waiter.reject(error ?? new LedgerError('io', 'refused'));
+    }
+  }
+
   /** Whether the storage takes writes, as far as this group can tell. */
-  #judge(group: Group, { refusals }: GroupResult): void {
+  #judge(group: Group, { refusals }: GroupResult): boolean {
     const refused = refusals.find(({ code }) => code !== 'invalid');
     if (refused !== undefined) {
       this.#state = 'degraded';
       this.#error = new LedgerError(refused.code, refused.message);
       this.#probeTimer ??= this.#startProbe();
-    } else if (refusals.length < group.waiters.length) {
+      return false;
+    }
+    if (refusals.length < group.waiters.length) {
       this.#state = 'ok';
       this.#error = undefined;
     }
+    return true;
   }
 
   /** Without a probe a ledger that nobody dares to write to would never be found healthy again. */
@@ -311,13 +323,10 @@ export class LedgerClient implements Ledger {
     this.#state = 'failed';
     this.#error = error;
     clearTimeout(this.#probeTimer);
-    const groups = [this.#committing?.group, ...this.#buffer.takeAll()];
+    const committing = this.#committing?.group;
     this.#committing = undefined;
-    for (const group of groups) {
-      if (group === undefined) continue;
-      this.#buffer.settled(group);
-      for (const waiter of group.waiters) waiter.reject(error);
-    }
+    this.#rejectAll(committing === undefined ? [] : [committing], error);
+    this.#rejectAll(this.#buffer.takeAll(), error);
     for (const call of this.#calls.values()) call.reject(error);
     this.#calls.clear();
     this.#failed.resolve(error);

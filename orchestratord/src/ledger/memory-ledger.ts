@@ -104,11 +104,14 @@ class MemoryLedger implements Ledger {
     const group = this.#waiting;
     this.#waiting = [];
     let events = 0;
+    let broken: LedgerError | undefined;
     for (const { apply, resolve, reject } of group) {
       try {
+        if (broken !== undefined) throw broken;
         events += apply();
         resolve();
       } catch (error) {
+        if (error instanceof LedgerError && error.code !== 'invalid') broken = error;
         reject(error);
       }
     }

@@ -1,6 +1,7 @@
 /**
  * The ledger's storage, all of it synchronous: it runs on the ledger's thread and nowhere else.
  */
+import type { LedgerError } from './ledger-error.ts';
 import { createArchiveTable } from './sqlite-archive.ts';
 import { toLedgerError } from './sqlite-errors.ts';
 import { createEventTable } from './sqlite-events.ts';
@@ -63,21 +64,34 @@ export function openSqliteStore(options: StoreOptions): SqliteStore {
     if (op.probe) probe.run();
   };
 
-  /** On failure, halves the group until the items at fault stand alone; order is kept throughout. */
-  const commitOrSplit = (ops: readonly StoreOp[], offset: number, refusals: Refusal[]): void => {
+  /**
+   * On failure, halves the group until an item at fault stands alone. Items behind an `invalid` one go
+   * on; once the storage itself refuses, everything behind is refused with it, so that what is stored
+   * is always a prefix of what was written.
+   */
+  const commitOrSplit = (
+    ops: readonly StoreOp[],
+    offset: number,
+    refusals: Refusal[],
+  ): LedgerError | undefined => {
     try {
       transaction(() => {
         for (const op of ops) apply(op);
       });
+      return undefined;
     } catch (error) {
-      if (ops.length === 1) {
-        const { code, message } = toLedgerError(error);
-        refusals.push({ index: offset, code, message });
-        return;
+      if (ops.length > 1) {
+        const middle = ops.length >> 1;
+        const broken = commitOrSplit(ops.slice(0, middle), offset, refusals);
+        const rest = ops.slice(middle);
+        if (broken === undefined) return commitOrSplit(rest, offset + middle, refusals);
+        const { code, message } = broken;
+        for (const at of rest.keys()) refusals.push({ index: offset + middle + at, code, message });
+        return broken;
       }
-      const middle = ops.length >> 1;
-      commitOrSplit(ops.slice(0, middle), offset, refusals);
-      commitOrSplit(ops.slice(middle), offset + middle, refusals);
+      const refusal = toLedgerError(error);
+      refusals.push({ index: offset, code: refusal.code, message: refusal.message });
+      return refusal.code === 'invalid' ? undefined : refusal;
     }
   };
 

@@ -34,7 +34,7 @@ test('OC-METRICS-7101 OC-METRICS-7102 the daemon exports the families of the lis
 });
 
 test('the list and the spec name the same families with the same labels', () => {
-  const rows = [...spec.matchAll(/^\| `(\w+)` \| (\w+) \|([^|]*)\|/gm)].map(
+  const rows = [...spec.matchAll(/^\| `(\w+)`\s*\| (\w+)\s*\|([^|]*)\|/gm)].map(
     ([, name = '', type = '', labels = '']): Family => ({
       name,
       type,

@@ -98,11 +98,13 @@ export function poolRoutes(options: PoolRoutesOptions): Router {
   return router;
 }
 
-/** @throws OrchError NOT_FOUND */
+/** @throws OrchError NOT_FOUND, INVALID_PARAMS */
 function findPool(req: Request, pools: readonly ConfiguredPool[]): ConfiguredPool {
   const id = req.params['id'];
-  const pool =
-    typeof id === 'string' && isName(id) ? pools.find((each) => each.id === id) : undefined;
+  if (typeof id !== 'string' || !isName(id)) {
+    throw invalidParams('The path', [{ path: 'id', message: 'is not the id of a pool' }]);
+  }
+  const pool = pools.find((each) => each.id === id);
   if (pool === undefined) throw new OrchError('NOT_FOUND', 'no such pool');
   return pool;
 }

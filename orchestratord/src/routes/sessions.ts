@@ -1,10 +1,10 @@
 /** Data plane: sessions. */
-import { OrchError, isUuid, type SessionInfo } from '@llama-orch/contracts';
+import { OrchError, type SessionInfo } from '@llama-orch/contracts';
 import type { Core, SessionView } from '@llama-orch/orchestrator-core';
 import { Router, type Request } from 'express';
 import type { Clock } from '../clock.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { DEFAULT_TENANT } from '../http/route-helpers.ts';
+import { DEFAULT_TENANT, uuidOf } from '../http/route-helpers.ts';
 import type { CoreHost } from '../tasks/core-host.ts';
 
 export interface SessionRoutesOptions {
@@ -32,13 +32,10 @@ export function sessionRoutes(options: SessionRoutesOptions): Router {
   return router;
 }
 
-/** @throws OrchError NOT_FOUND */
+/** @throws OrchError NOT_FOUND, INVALID_PARAMS */
 function findSession(req: Request, options: SessionRoutesOptions): SessionView {
-  const id = req.params['id'];
-  if (typeof id === 'string' && isUuid(id)) {
-    const session = options.core.session(id, options.clock.now());
-    if (session?.tenantId === DEFAULT_TENANT) return session;
-  }
+  const session = options.core.session(uuidOf(req), options.clock.now());
+  if (session?.tenantId === DEFAULT_TENANT) return session;
   throw new OrchError('NOT_FOUND', 'no such session');
 }
 

@@ -1,15 +1,15 @@
 /** Data plane: tasks. Routes parse, call and answer; nothing is decided here. */
-import {
-  OrchError,
-  invalidParams,
-  isIdempotencyKey,
-  isUuid,
-  parseQuery,
-} from '@llama-orch/contracts';
+import { OrchError, invalidParams, isIdempotencyKey, parseQuery } from '@llama-orch/contracts';
 import { Router, type Request, type Response } from 'express';
 import { correlationOf } from '../http/correlation.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { DEFAULT_TENANT, checkedQuery, lastEventIdOf, sendJson } from '../http/route-helpers.ts';
+import {
+  DEFAULT_TENANT,
+  checkedQuery,
+  lastEventIdOf,
+  sendJson,
+  uuidOf,
+} from '../http/route-helpers.ts';
 import { parseJsonBody } from '../http/json-body.ts';
 import { followLog, openEventStream, replayArchivedLog } from '../http/sse-reader.ts';
 import type { Ledger } from '../ledger/types.ts';
@@ -71,13 +71,13 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
 
   router
     .route('/v1/tasks/:id')
-    .get(async (req, res) => sendJson(res, await service.get(taskIdOf(req), DEFAULT_TENANT)))
+    .get(async (req, res) => sendJson(res, await service.get(uuidOf(req), DEFAULT_TENANT)))
     .all(methodNotAllowed('GET'));
 
   router
     .route('/v1/tasks/:id/stream')
     .get(async (req, res) => {
-      const taskId = taskIdOf(req);
+      const taskId = uuidOf(req);
       const query = checkedQuery(parseQuery('streamTask', req.query));
       const after = lastEventIdOf(req) ?? query.after ?? 0;
       const live = service.findLive(taskId, DEFAULT_TENANT);
@@ -88,7 +88,7 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
   router
     .route('/v1/tasks/:id/cancel')
     .post(async (req, res) => {
-      await service.cancel(taskIdOf(req), DEFAULT_TENANT, 'client');
+      await service.cancel(uuidOf(req), DEFAULT_TENANT, 'client');
       res.status(204).end();
     })
     .all(methodNotAllowed('POST'));
@@ -143,13 +143,6 @@ function ignoreGone(): void {
 
 function wantsStream(req: Request): boolean {
   return (req.headers.accept ?? '').includes('text/event-stream');
-}
-
-/** @throws OrchError NOT_FOUND: an id that is not a UUID cannot name a task */
-function taskIdOf(req: Request): string {
-  const id = req.params['id'];
-  if (typeof id !== 'string' || !isUuid(id)) throw new OrchError('NOT_FOUND', 'no such task');
-  return id;
 }
 
 /** @throws OrchError INVALID_PARAMS */

@@ -164,7 +164,7 @@ test('ORCH-3026 an aborted attempt adds nothing and tells nothing', async () => 
 
 test('OC-CTRL-2026 the engine is held back while too much is only in memory', async () => {
   const many = Array.from({ length: MAX_UNPERSISTED }, () => 'x');
-  let held: void | Promise<void>;
+  let held: void | Promise<void> = undefined;
   await attempt(async (_request, sink) => {
     held = sink.tokens(many);
     await held;

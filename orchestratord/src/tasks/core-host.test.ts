@@ -70,14 +70,21 @@ test('OC-CTRL-2013 an admission is durable, with its detail, before it counts', 
   expect(JSON.parse(stored?.data ?? '')).toMatchObject({ detail: { note: 'x' } });
 });
 
-test('OC-CTRL-2013 an admission the ledger refuses is undone and answered with 503', async () => {
+test('OC-CTRL-2013 an admission the ledger refuses is withdrawn and answered with 503', async () => {
   const { core, ledger, clock, effects, host } = setUp();
   vi.spyOn(ledger, 'write').mockRejectedValueOnce(new LedgerError('disk-full', 'no space'));
   const { durable } = host.admit(admission(TASK_ID));
   await expect(durable).rejects.toMatchObject({ kind: 'POOL_UNAVAILABLE', status: 503 });
   expect(core.task(TASK_ID, clock.now())).toBeUndefined();
-  expect(effects.at(-1)).toMatchObject({ type: 'ended', taskId: TASK_ID });
-  expect(await ledger.readEvents(0, 10)).toEqual([]);
+  expect(effects.at(-1)).toMatchObject({
+    type: 'ended',
+    taskId: TASK_ID,
+    outcome: { kind: 'canceled', reason: 'withdrawn' },
+  });
+  await clock.advance(5_000);
+  // Without a gap: what was written behind it may build on it.
+  const stored = await ledger.readEvents(0, 10);
+  expect(stored.map((event) => event.type)).toEqual(['task.accepted', 'task.ended']);
 });
 
 test('OC-CTRL-2013 while the ledger is broken admissions are refused at once', async () => {

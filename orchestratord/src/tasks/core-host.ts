@@ -85,8 +85,8 @@ export class CoreHost {
   }
 
   /**
-   * Steps an admission. Unlike `apply`, a failed write is undone and reported: nobody was promised
-   * anything yet.
+   * Steps an admission. Unlike `apply`, a failed write is reported and the task withdrawn: nobody was
+   * promised anything yet.
    * @throws OrchError POOL_UNAVAILABLE (through `durable`, or at once while the ledger is broken)
    */
   admit(command: Extract<Command, { type: 'admit' }>): Applied {
@@ -94,10 +94,10 @@ export class CoreHost {
     if (!writer.healthy) throw ledgerUnavailable(undefined);
     const { batch, effects, callbacks } = this.#step((core, now) => core.step(command, now));
     if (batch === undefined) return { effects, durable: DURABLE };
-    const durable = writer.tryWrite(batch).then(
+    const durable = writer.writeOrReport(batch).then(
       () => call(callbacks),
       (error: unknown) => {
-        this.#undo(command.task.taskId);
+        this.apply({ type: 'cancel', taskId: command.task.taskId, reason: 'withdrawn' });
         throw ledgerUnavailable(error);
       },
     );
@@ -151,14 +151,6 @@ export class CoreHost {
       taskId: 'taskId' in event ? event.taskId : undefined,
       data: JSON.stringify(stored),
     };
-  }
-
-  /** Takes an admission back out of memory; the ledger never had it. */
-  #undo(taskId: string): void {
-    const { core, handler, clock } = this.#options;
-    const now = clock.now();
-    const { effects } = core.step({ type: 'cancel', taskId, reason: 'shutdown' }, now);
-    for (const effect of effects) handler.handle(effect, now)?.onDurable?.();
   }
 
   #armWake(now: number): void {

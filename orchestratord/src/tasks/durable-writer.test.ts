@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { LedgerError } from '../ledger/ledger-error.ts';
+import { LedgerError, type LedgerErrorCode } from '../ledger/ledger-error.ts';
 import { createMemoryLedger } from '../ledger/memory-ledger.ts';
-import type { Ledger, LedgerEvent, WriteBatch } from '../ledger/types.ts';
+import type { LedgerEvent } from '../ledger/types.ts';
 import { VirtualClock, settle } from '../virtual-clock.ts';
 import { DurableWriter } from './durable-writer.ts';
 
@@ -10,30 +10,14 @@ function event(name: string): LedgerEvent {
 }
 
 /** A ledger whose storage refuses writes while `broken`. */
-function breakableLedger() {
-  const ledger = createMemoryLedger();
-  const state = { broken: false, tries: 0 };
-  const write = (batch: WriteBatch): Promise<void> => {
-    state.tries += 1;
-    return state.broken
-      ? Promise.reject(new LedgerError('disk-full', 'no space'))
-      : ledger.write(batch);
-  };
-  return {
-    ledger: new Proxy(ledger, {
-      get: (target, key) => (key === 'write' ? write : bound(target, key)),
-    }),
-    state,
-  };
-}
-
-function bound(target: Ledger, key: string | symbol): unknown {
-  const value: unknown = Reflect.get(target, key);
-  return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-}
-
 function setUp() {
-  const { ledger, state } = breakableLedger();
+  const state = { broken: false, tries: 0, code: 'disk-full' as LedgerErrorCode };
+  const ledger = createMemoryLedger({
+    refuse: () => {
+      state.tries += 1;
+      return state.broken ? new LedgerError(state.code, 'no space') : undefined;
+    },
+  });
   const clock = new VirtualClock();
   const onFatal = vi.fn();
   const writer = new DurableWriter({ ledger, clock, random: () => 0.5, onFatal });
@@ -70,13 +54,29 @@ test('OC-CTRL-2072 a ledger that stays broken is reported once the budget is spe
   expect(state.tries).toBeLessThan(30);
 });
 
-test('a write that may be undone is tried once and rejects', async () => {
-  const { state, writer } = setUp();
+test('a write whose caller can take its promise back is reported, and stored in its place all the same', async () => {
+  const { state, clock, writer, names } = setUp();
   state.broken = true;
-  await expect(writer.tryWrite({ events: [event('a')] })).rejects.toBeInstanceOf(LedgerError);
-  expect(state.tries).toBe(1);
-  expect(writer.healthy).toBe(true);
+  const first = writer.writeOrReport({ events: [event('a')] });
+  const second = writer.write({ events: [event('b')] });
+  await expect(first).rejects.toBeInstanceOf(LedgerError);
+  state.broken = false;
+  await clock.advance(5_000);
+  await second;
+  expect(await names()).toEqual(['a', 'b']);
 });
+
+test.each(['invalid', 'failed'] as const)(
+  'what is %s is reported as fatal at once',
+  async (code) => {
+    const { state, onFatal, writer } = setUp();
+    state.broken = true;
+    state.code = code;
+    void writer.write({ events: [event('a')] });
+    await settle();
+    expect(onFatal).toHaveBeenCalledTimes(1);
+  },
+);
 
 test('nothing is retried after stop', async () => {
   const { state, clock, onFatal, writer } = setUp();

@@ -4,6 +4,7 @@
  * the daemon is told to stop, because a restart resumes from what is durable.
  */
 import type { Clock } from '../clock.ts';
+import { LedgerError } from '../ledger/ledger-error.ts';
 import type { Ledger, WriteBatch } from '../ledger/types.ts';
 
 export interface DurableWriterOptions {
@@ -35,20 +36,31 @@ export class DurableWriter {
     this.#options = options;
   }
 
-  /** False while the ledger refuses writes: a time to refuse admissions, nobody having a promise yet. */
+  /** False while the ledger refuses writes or has much to write: a time to refuse admissions. */
   get healthy(): boolean {
-    return this.#backlog.length === 0;
+    return this.#backlog.length === 0 && !this.#options.ledger.saturated;
   }
 
   /** Resolves when durable, however long that takes; never rejects. */
   write(batch: WriteBatch): Promise<void> {
     if (this.#backlog.length > 0) return this.#enqueue(batch);
-    return this.#options.ledger.write(batch).catch(() => this.#enqueue(batch));
+    return this.#options.ledger.write(batch).catch((error: unknown) => {
+      this.#giveUpIfHopeless(error);
+      return this.#enqueue(batch);
+    });
   }
 
-  /** One try, for a caller that can undo. @throws LedgerError */
-  tryWrite(batch: WriteBatch): Promise<void> {
-    return this.#options.ledger.write(batch);
+  /**
+   * Rejects at the first refusal, for a caller that can take its promise back. The batch is written all
+   * the same, later and in its place: what comes behind it may build on it.
+   * @throws LedgerError
+   */
+  writeOrReport(batch: WriteBatch): Promise<void> {
+    return this.#options.ledger.write(batch).catch((error: unknown) => {
+      this.#giveUpIfHopeless(error);
+      void this.#enqueue(batch);
+      throw error;
+    });
   }
 
   /** Gives up retrying; what waits stays unwritten. */
@@ -87,6 +99,12 @@ export class DurableWriter {
     }
     this.#draining = false;
     if (this.#backlog.length > 0 && !this.#stopped) this.#options.onFatal(lastError);
+  }
+
+  /** What no later try can mend ends the daemon at once. */
+  #giveUpIfHopeless(error: unknown): void {
+    if (this.#stopped || !(error instanceof LedgerError)) return;
+    if (error.code === 'invalid' || error.code === 'failed') this.#options.onFatal(error);
   }
 
   #sleep(ms: number): Promise<void> {

@@ -68,6 +68,7 @@ export class ReplicaBridge {
       case 'replica':
       case 'replica-gone':
         log.info(replicaFields(event.replica), `replica is ${event.replica.state}`);
+        if (event.type === 'replica-gone') this.#forget(event.replica);
         this.#tellCore(event.replica);
         this.#tellAvailability(event.replica.poolId);
         return;
@@ -98,19 +99,25 @@ export class ReplicaBridge {
     }
   }
 
+  /** While a replica may come back the core knows of it: what is pinned to its set waits for it. */
   #tellCore(replica: ReplicaSnapshot): void {
     const { poolId, replicaId, setId, slots, ctx, state } = replica;
-    const serving = state === 'ready' && !this.#frozen && this.#hold(replicaId);
-    if (serving || state === 'ready' || state === 'draining') {
-      this.#options.command({
-        type: 'replica-set',
-        replica: { replicaId, poolId, setId, slots, ctx, ready: serving },
-      });
-    } else {
-      this.#leases.delete(replicaId);
-      this.#options.onGone(replicaId);
-      this.#options.command({ type: 'replica-gone', poolId, replicaId });
+    if (state === 'stopped' || state === 'failed') {
+      this.#forget(replica);
+      return;
     }
+    const ready = state === 'ready' && !this.#frozen && this.#hold(replicaId);
+    this.#options.command({
+      type: 'replica-set',
+      replica: { replicaId, poolId, setId, slots, ctx, ready },
+    });
+  }
+
+  /** What ran there is lost, and what it held in memory. */
+  #forget({ poolId, replicaId }: ReplicaSnapshot): void {
+    this.#leases.delete(replicaId);
+    this.#options.onGone(replicaId);
+    this.#options.command({ type: 'replica-gone', poolId, replicaId });
   }
 
   #tellAvailability(poolId: string): void {

@@ -129,6 +129,10 @@ export class TaskBook implements EffectHandler {
     if (task === undefined) return undefined;
     const { transcripts, signals } = this.#options;
     const { log } = task;
+    if (outcome.kind === 'canceled' && outcome.reason === 'withdrawn') {
+      this.drop(taskId);
+      return undefined;
+    }
     if (outcome.kind === 'canceled') log.suppressTokens();
     const show = log.hold();
     if (log.tokens > 0 && outcome.kind !== 'canceled') {

@@ -221,6 +221,13 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     }
   }
 
+  function ledgerCheck(): Readiness['checks'][number] {
+    const { state, error } = ledger.health();
+    if (state === 'ok' && writer.healthy) return { name: 'ledger', ok: true };
+    const detail = error?.message ?? 'it has more to write than it can keep up with';
+    return { name: 'ledger', ok: false, detail: detail.slice(0, 1024) };
+  }
+
   function every(ms: number, run: () => void): void {
     const timer = setInterval(run, ms);
     timer.unref();
@@ -237,6 +244,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       const { events, outputSeen } = await recover(ledger, core, book);
       for (const pool of specs) host.apply({ type: 'pool-set', pool });
       const tasks = book.size;
+      void ledger.failed.then(onFatal);
       await host.run((each, now) => each.resume(now, { outputSeen })).durable;
       ledger.onCommit((stats) => {
         metrics.ledgerCommitMs.observe(stats.commitMs);
@@ -288,9 +296,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
 
     checks(): Readiness['checks'] {
       return [
-        writer.healthy
-          ? { name: 'ledger', ok: true }
-          : { name: 'ledger', ok: false, detail: 'writes fail and are being retried' },
+        ledgerCheck(),
         ...config.pools.map(({ id }) => {
           const { ready, lastError } = pools.health(id);
           const name = `pool:${id}`;

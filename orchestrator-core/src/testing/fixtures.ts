@@ -1,6 +1,6 @@
 /** Builders and a driver for this room's tests. */
-import type { Core, CoreOptions } from './core.ts';
-import { createCore } from './core.ts';
+import type { Core, CoreOptions } from '../core.ts';
+import { createCore } from '../core.ts';
 import type {
   Command,
   CoreEvent,
@@ -10,7 +10,7 @@ import type {
   StepResult,
   TaskSpec,
   Usage,
-} from './types.ts';
+} from '../types.ts';
 
 export const SESSION_LIMITS = { ttlMs: 600_000, maxTurns: 8 } as const;
 
