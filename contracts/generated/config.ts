@@ -86,12 +86,12 @@ export interface components {
         /** @description How long conversations stay warm. */
         readonly SessionsConfig: {
             /**
-             * @description A session ends this long after its last turn.
+             * @description A session ends this long after its first turn; the next one under the same id starts cold.
              * @default 600000
              */
             readonly ttl_ms: number;
             /**
-             * @description Turns a session may take.
+             * @description Turns a session may take; the next one under the same id starts a new session.
              * @default 8
              */
             readonly max_turns: number;

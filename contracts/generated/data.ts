@@ -229,7 +229,7 @@ export interface components {
         };
         readonly AdmissionResponse: {
             readonly task_id: components["schemas"]["Uuid"];
-            /** @description Waiting tasks ahead. */
+            /** @description Place in the queue; 1 is next, 0 started at once. */
             readonly queue_position: components["schemas"]["Count"];
             /** @description Predicted wait from admission to dispatch. */
             readonly predicted_start_ms: components["schemas"]["Millis"];
@@ -294,7 +294,7 @@ export interface components {
             /** @description Last dispatch to a slot. */
             readonly started_at_ms?: components["schemas"]["EpochMillis"];
             readonly ended_at_ms?: components["schemas"]["EpochMillis"];
-            /** @description Waiting tasks ahead; only while queued. */
+            /** @description Place in the queue, 1 is next; only while queued. */
             readonly queue_position?: components["schemas"]["Count"];
             /** @description From this answer on; only while queued. */
             readonly predicted_start_ms?: components["schemas"]["Millis"];
@@ -555,7 +555,7 @@ export interface components {
         readonly "Retry-After": number;
         /** @description Milliseconds to wait; the same figure as Retry-After, not rounded. */
         readonly "X-Backoff-Ms": number;
-        /** @description Waiting tasks ahead at admission. */
+        /** @description Place in the queue at admission; 1 is next, 0 started at once. */
         readonly "X-Queue-Position": number;
         /** @description Predicted wait at admission, ms. */
         readonly "X-Queue-ETA-Ms": number;

@@ -22,6 +22,8 @@ export interface TaskBookOptions {
   readonly dispatch: (task: LiveTask, effect: DispatchEffect) => void;
   readonly abort: (effect: AbortEffect) => void;
   readonly evictSession: (sessionId: string, replicaId: string) => void;
+  /** What a full queue of the pool does: the policy that evicted a task. */
+  readonly fullPolicyOf: (poolId: string) => string;
   /** Data of a `metrics` event for a task, see `MetricsEvent` in the contract. */
   readonly signals: (task: LiveTask) => object;
 }
@@ -205,18 +207,13 @@ export class TaskBook implements EffectHandler {
         return;
       case 'failed':
         metrics.tasksFailed.inc({ engine, pool_id, code: outcome.code });
-        if (outcome.code === 'QUEUE_FULL_DROP_LRU' || outcome.code === 'ADMISSION_REJECT') {
-          metrics.backpressure.inc({ engine, policy: evictionPolicy(outcome.code) });
+        if (outcome.code === 'QUEUE_FULL_DROP_LRU') {
+          metrics.backpressure.inc({ engine, policy: this.#options.fullPolicyOf(pool_id) });
         }
         log.warn({ ...ended, code: outcome.code, reason: outcome.message }, 'task failed');
         return;
     }
   }
-}
-
-/** A waiting task that is evicted names its policy by its code: drop-lru has one of its own. */
-function evictionPolicy(code: 'QUEUE_FULL_DROP_LRU' | 'ADMISSION_REJECT'): string {
-  return code === 'QUEUE_FULL_DROP_LRU' ? 'drop-lru' : 'shed-low-priority';
 }
 
 function terminalEntry(task: LiveTask, outcome: Outcome, outputSha256: string): ControlEntry {

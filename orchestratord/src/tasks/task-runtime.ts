@@ -71,6 +71,8 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     dispatch: (task, effect) => dispatcher.dispatch(task, effect),
     abort: (effect) => dispatcher.abort(effect),
     evictSession: (sessionId, replicaId) => void eraseSession(sessionId, replicaId),
+    fullPolicyOf: (poolId) =>
+      config.pools.find((pool) => pool.id === poolId)?.queue.full_policy ?? '',
     signals: (task) => signalsOf(task),
   });
   const host = new CoreHost({ core, writer, clock, handler: book, onEvents });
