@@ -1,5 +1,5 @@
 import { foldSeed } from './fold-seed.ts';
-import { collect, PATIENT, requestOf, until, untilSteady } from './conformance-kit.ts';
+import { collect, failureOf, PATIENT, requestOf, until, untilSteady } from './conformance-kit.ts';
 import type { SimulatorSetup, Subject, TestKit } from './conformance-kit.ts';
 
 /** What reaches the sink when the engine does well, and what the engine feels of a slow sink. */
@@ -191,6 +191,29 @@ export function describeStreams({ open, simulator }: Subject, { describe, test, 
         await adapter.submit(request, got.sink, never);
         expect(got.pieces).toEqual(sim.pieces(request.prompt, seed, 12));
       }
+    });
+
+    test('giving up on text that has all arrived does not disturb the next stream', async () => {
+      const { sim, adapter } = await setUp({ slots: 1 }, 2);
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const reason = new Error('canceled by the test');
+      const abort = new AbortController();
+      const first = collect(() => new Promise(() => {}));
+      const held = failureOf(adapter.submit(requestOf(), first.sink, abort.signal));
+      await until(() => first.calls === 1 && sim.stats().busySlots === 0, 'the engine is done');
+      await untilSteady(() => sim.stats().tokensSent, 'the answer was read');
+
+      const gate = Promise.withResolvers<void>();
+      const second = collect(() => gate.promise);
+      const request = requestOf({ seed: 2 });
+      const running = adapter.submit(request, second.sink, never);
+      await until(() => second.calls === 1, 'the second stream runs');
+      abort.abort(reason);
+      expect(await held).toBe(reason);
+      gate.resolve();
+      await running;
+      expect(second.pieces).toEqual(sim.pieces(request.prompt, request.seed, 12));
     });
   });
 }

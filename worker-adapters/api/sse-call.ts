@@ -130,7 +130,7 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
     }
     if (this.#outcome !== undefined) {
       this.#deliver();
-    } else if (this.#pieces.length > 0 && !this.#scheduled && !this.#held) {
+    } else if (this.#pieces.length > 0 && !this.#scheduled) {
       // One read of the socket may hold many HTTP chunks, each of them a call to this method.
       this.#scheduled = true;
       process.nextTick(deliverRead, this);
@@ -238,7 +238,7 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
   #closeConnection(why: string): void {
     if (this.#responseOver) return;
     this.#responseOver = true;
-    
+    this.#controller?.abort(new Error(why));
   }
 
   #settle(): void {

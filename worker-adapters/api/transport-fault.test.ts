@@ -9,7 +9,6 @@ test.each([
   [new errors.ConnectTimeoutError(), 'timeout'],
   [new errors.HeadersTimeoutError(), 'timeout'],
   [new errors.BodyTimeoutError(), 'timeout'],
-  [withCode('HPE_INVALID_CONSTANT'), 'garbage'],
   [new errors.HeadersOverflowError(), 'garbage'],
   [new errors.ResponseExceededMaxSizeError(), 'garbage'],
   [new errors.SocketError('other side closed'), 'broken'],
@@ -25,4 +24,11 @@ test.each([
 test('a fault that already has its name keeps it', () => {
   const fault = new EngineError('busy', 'llamacpp', 'full');
   expect(transportFault('llamacpp', fault)).toBe(fault);
+});
+
+test('OC-ADAPT-5013 the bytes that were no HTTP are not handed on', () => {
+  const error = Object.assign(new errors.HTTPParserError('bad'), { data: 'output text' });
+  const fault = transportFault('llamacpp', error);
+  expect(fault.fault).toBe('garbage');
+  expect(fault.cause).toBeUndefined();
 });

@@ -1,3 +1,4 @@
+import { errors } from 'undici';
 import { EngineError } from './types.ts';
 import type { EngineFault, EngineName } from './types.ts';
 
@@ -14,10 +15,12 @@ const FAULTS: Readonly<Record<string, EngineFault>> = {
 /** Maps what undici reports of a failed exchange; everything not known better is `broken`. */
 export function transportFault(engine: EngineName, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
+  if (error instanceof errors.HTTPParserError) {
+    // It holds the bytes it choked on, which may be output: it is no cause to hand on.
+    return new EngineError('garbage', engine, 'the engine does not speak HTTP/1.1');
+  }
   const code = errorCode(error);
-  // The HTTP parser's own codes (llhttp): the peer does not speak HTTP/1.1.
-  const fault = code.startsWith('HPE_') ? 'garbage' : (FAULTS[code] ?? 'broken');
-  return new EngineError(fault, engine, `connection to the engine failed: ${code}`, {
+  return new EngineError(FAULTS[code] ?? 'broken', engine, `connection failed: ${code}`, {
     cause: error,
   });
 }

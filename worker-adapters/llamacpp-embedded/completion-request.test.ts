@@ -19,7 +19,7 @@ test('a bare prompt takes llama-server’s defaults, and null counts as absent',
       topP: 0.95,
       minP: 0.05,
       seed: 77,
-      repeatLastN: 64 > 32 ? 32 : 64,
+      repeatLastN: 32,
     },
   });
   expect(parse({ prompt: 'hi', temperature: null, stop: null, grammar: null })).toEqual(bare);

@@ -1,4 +1,5 @@
 import { booleanField, field, integerField, invalid, tokenId, type Body } from './body-fields.ts';
+import { checkConstraintLimits } from './constraint-limits.ts';
 import { HttpFault } from './http-fault.ts';
 import { parseSampling, type SamplingParams } from './sampling.ts';
 import type { ConstraintSource, TokenModel } from './token-model.ts';
@@ -98,17 +99,15 @@ function notSupported(name: string): HttpFault {
 /** A string, token ids, or a list mixing both. A list of one prompt is that prompt. */
 function parsePrompt(value: unknown, model: TokenModel): number[] {
   if (value === undefined) throw invalid('"prompt" must be provided');
-  const parts: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (
-    !parts.some(Array.isArray) &&
-    (parts.length < 2 || parts.some((p) => typeof p === 'number'))
-  ) {
-    return joinPrompt(parts, model);
-  }
-  if (parts.length > 1) {
+  if (typeof value === 'string') return joinPrompt([value], model);
+  if (!Array.isArray(value)) throw invalid("Field 'prompt': type must be string or array");
+  const parts: readonly unknown[] = value;
+  const arePrompts = parts.every((part) => typeof part === 'string') || parts.some(Array.isArray);
+  if (arePrompts && parts.length > 1) {
     throw new HttpFault('not_supported_error', 'several prompts in one request are not supported');
   }
-  return joinPrompt(parts[0] as readonly unknown[], model);
+  const [only] = parts;
+  return joinPrompt(Array.isArray(only) ? only : parts, model);
 }
 
 function joinPrompt(parts: readonly unknown[], model: TokenModel): number[] {
@@ -144,6 +143,12 @@ function parseStop(value: unknown): string[] {
 
 /** With both given, the grammar counts, as in llama-server. */
 function parseConstraint(body: Body): ConstraintSource | undefined {
+  const source = constraintSource(body);
+  if (source !== undefined) checkConstraintLimits(source);
+  return source;
+}
+
+function constraintSource(body: Body): ConstraintSource | undefined {
   const gbnf = field(body, 'grammar');
   if (gbnf !== undefined && typeof gbnf !== 'string') {
     throw invalid("Field 'grammar': type must be string");

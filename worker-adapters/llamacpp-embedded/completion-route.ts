@@ -30,16 +30,17 @@ export async function completion(
   const constraint = await compile(engine, params);
   const settings = generationSettings(params);
   const slot = await board.acquire(params.prompt, params.pinnedSlot, signal);
-  slot.task = engine.newTask(settings, params);
-  const answer = params.stream
-    ? createStreamAnswer(response, params, signal)
-    : createWholeAnswer(params);
+  const task = engine.newTask(settings, params);
+  slot.task = task;
+  let answer: Answer;
   let end: GenerationEnd;
   try {
+    answer = params.stream
+      ? createStreamAnswer(response, params, signal)
+      : createWholeAnswer(params);
     end = await run(engine, slot, params, constraint, signal, answer);
   } finally {
-    answer.stopKeepAlive();
-    slot.task.running = false;
+    task.running = false;
     board.release(slot);
   }
   metrics.finished(params.prompt.length, end);
@@ -109,7 +110,6 @@ interface Answer {
   readonly content: string[];
   readonly tokens: number[];
   onToken(event: TokenEvent): void | Promise<void>;
-  stopKeepAlive(): void;
 }
 
 function createStreamAnswer(
@@ -124,8 +124,9 @@ function createStreamAnswer(
   });
   response.flushHeaders();
   const keepAlive = setInterval(() => {
-    if (!response.writableNeedDrain) response.write(':\n\n');
+    if (!response.writableEnded && !response.writableNeedDrain) response.write(':\n\n');
   }, KEEP_ALIVE_MS);
+  response.once('close', () => clearInterval(keepAlive));
   return {
     content: [],
     tokens: [],
@@ -135,7 +136,6 @@ function createStreamAnswer(
       // The reader is behind: sampling waits for it, and its slot with it.
       return once(response, 'drain', { signal }).then(() => undefined);
     },
-    stopKeepAlive: () => clearInterval(keepAlive),
   };
 }
 
@@ -149,6 +149,5 @@ function createWholeAnswer(params: CompletionParams): Answer {
       content.push(event.text);
       if (params.returnTokens) tokens.push(...event.tokens);
     },
-    stopKeepAlive: () => undefined,
   };
 }

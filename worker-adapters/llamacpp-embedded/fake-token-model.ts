@@ -66,8 +66,9 @@ function createFakeSequence({ script, beforeDecode }: FakeModelOptions): TokenSe
       return cells.length;
     },
     keepsPrefix: true,
-    async truncate(length) {
+    truncate(length) {
       cells.length = Math.min(cells.length, length);
+      return Promise.resolve();
     },
     async prefill(tokens) {
       await beforeDecode?.();

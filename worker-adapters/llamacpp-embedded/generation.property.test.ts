@@ -38,7 +38,7 @@ test('OC-EMBED-4112 whatever a slot ran before, a warm run gives the bytes of a 
           chunk: prefillChunk,
           maxDeferred: 0,
         });
-        const expected = await run(cold.slots[0]!);
+        const expected = await run(cold.slots[0]);
         const actual = await run();
         expect(actual.text).toBe(expected.text);
         reused += actual.end?.cachedTokens ?? 0;

@@ -8,6 +8,7 @@ import { enableCompileCache, flushCompileCache } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { createEngineContext } from './engine-context.ts';
 import { parseEngineArgs, USAGE, type EngineOptions } from './engine-options.ts';
+import { checkGgufHeader } from './gguf-header.ts';
 import { createEngineServer, type EngineServer } from './server.ts';
 
 /** Longest wait for open requests to be answered after a signal, ms. */
@@ -35,23 +36,24 @@ function optionsOrFail(): EngineOptions {
 }
 
 /** A second signal, or a stop that takes too long, ends the process at once. */
-function stopOnSignals(engine: EngineServer, parentStdin: boolean): void {
-  let stopping = false;
-  const onStop = () => {
-    if (stopping) process.exit(1);
-    stopping = true;
+function stopOnSignals({ server, stop }: EngineServer, parentStdin: boolean): void {
+  let signals = 0;
+  const stopThenExit = () => {
     setTimeout(() => process.exit(0), STOP_LIMIT_MS).unref();
-    engine.server.close();
-    void engine.stop().then(() => {
-      engine.server.closeAllConnections();
+    server.close();
+    void stop().then(() => {
+      server.closeAllConnections();
       process.exit(0);
     });
   };
-  process.on('SIGTERM', onStop);
-  process.on('SIGINT', onStop);
-  if (parentStdin) {
-    process.stdin.on('end', onStop).on('error', onStop).resume();
-  }
+  const onSignal = () => {
+    signals += 1;
+    if (signals > 1) process.exit(1);
+    stopThenExit();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  if (parentStdin) process.stdin.on('end', stopThenExit).on('error', stopThenExit).resume();
 }
 
 const options = optionsOrFail();
@@ -72,6 +74,7 @@ const { port } = server.address() as AddressInfo;
 const host = options.host.includes(':') ? `[${options.host}]` : options.host;
 process.stdout.write(`listening on http://${host}:${port}\n`);
 try {
+  await checkGgufHeader(options.modelPath);
   // Imported late: the library takes longer to load than the socket to open.
   const { loadLlamaModel } = await import('./llama-model.ts');
   const model = await loadLlamaModel(options, log);

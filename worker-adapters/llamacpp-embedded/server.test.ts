@@ -18,7 +18,10 @@ interface Running {
   readonly engine: EngineContext;
   readonly faults: unknown[];
   readonly stop: () => Promise<void>;
-  post(path: string, body: unknown): Promise<{ status: number; json: Record<string, unknown> }>;
+  readonly post: (
+    path: string,
+    body: unknown,
+  ) => Promise<{ status: number; json: Record<string, unknown> }>;
 }
 
 async function start(options: FakeModelOptions = {}, loaded = true): Promise<Running> {
@@ -76,7 +79,7 @@ test('OC-EMBED-4101 until the model is loaded every route answers 503 Loading mo
   }
 });
 
-test('a stream is one event per token and a last object without [DONE]', async () => {
+test('OC-EMBED-4123 a stream is one event per token and a last object without [DONE]', async () => {
   const { url } = await start({ script: [...Buffer.from('ok')] });
   const response = await fetch(`${url}/completion`, {
     method: 'POST',
@@ -166,7 +169,7 @@ test('OC-EMBED-4141 no bad input is more than a typed refusal', async () => {
   expect((await fetch(`${url}/health`)).status).toBe(200);
 });
 
-test('an unknown route or method is 404 File Not Found', async () => {
+test('OC-EMBED-4140 an unknown route or method is 404 File Not Found', async () => {
   const { url, post } = await start();
   expect((await fetch(`${url}/completion`)).status).toBe(404);
   const { status, json } = await post('/v1/embeddings', {});
@@ -228,7 +231,7 @@ test('slots tell what runs, and fail_on_no_slot refuses when none is free', asyn
   const { url, post, engine } = await start(hold);
   const get = async (path: string) => {
     const response = await fetch(url + path);
-    return { status: response.status, json: (await response.json()) as unknown };
+    return { status: response.status, json: await response.json() };
   };
   expect((await get('/slots')).json).toEqual([
     { id: 0, n_ctx: 256, speculative: false, is_processing: false },

@@ -10,9 +10,9 @@ import { detokenizeObject, tokenizeObject } from './token-routes.ts';
 export interface EngineServer {
   readonly server: Server;
   /** From here on requests are served; before, all are answered 503 `Loading model`. */
-  ready(engine: EngineContext): void;
+  readonly ready: (engine: EngineContext) => void;
   /** Ends every request in flight with an error, and settles when the last one is answered. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 interface Call {

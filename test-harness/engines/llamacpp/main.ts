@@ -45,7 +45,6 @@ const sim = await startLlamaCppSim({
   fault: values.fault === undefined ? undefined : parseFault(JSON.parse(values.fault)),
   onExit: (code) => process.exit(code),
 });
-console.log(`listening on ${sim.url}`);
 
 let stopping = false;
 const stop = () => {
@@ -55,3 +54,5 @@ const stop = () => {
 };
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
+
+console.log(`listening on ${sim.url}`);
