@@ -68,7 +68,7 @@ export async function recover(ledger: Ledger, core: Core, book: TaskBook): Promi
     task.admission = admission;
     task.arrival = arrival;
     if (task.log.tokens > 0) outputSeen.add(record.taskId);
-    book.add(task);
+    book.restore(task);
   }
   return { events, outputSeen };
 }

@@ -7,6 +7,7 @@ import type { Logger } from '../logging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { packArchived, toStoredAdmission } from './archived-record.ts';
 import type { SloWindow } from '../metrics/slo-window.ts';
+import { ArrivalList } from './arrival-list.ts';
 import type { EffectHandler, EffectWrites } from './core-host.ts';
 import type { AbortEffect, DispatchEffect } from './dispatcher.ts';
 import { endedView, sha256Hex, usageView, type LiveTask, type TaskRecord } from './live-task.ts';
@@ -31,6 +32,7 @@ export interface TaskBookOptions {
 export class TaskBook implements EffectHandler {
   readonly #options: TaskBookOptions;
   readonly #tasks = new Map<string, LiveTask>();
+  readonly #byArrival = new ArrivalList<LiveTask>();
 
   constructor(options: TaskBookOptions) {
     this.#options = options;
@@ -44,16 +46,30 @@ export class TaskBook implements EffectHandler {
     return this.#tasks.get(taskId);
   }
 
+  /** A newcomer; it is listed once the core has accepted it. */
   add(task: LiveTask): void {
     this.#tasks.set(task.taskId, task);
   }
 
-  /** Forgets a task that was refused. */
-  drop(taskId: string): void {
-    this.#tasks.delete(taskId);
+  /** A task that an earlier life of the daemon accepted. Call in order of arrival. */
+  restore(task: LiveTask): void {
+    this.#tasks.set(task.taskId, task);
+    this.#byArrival.push(task);
   }
 
-  /** Every task that has not ended, in no order. */
+  drop(taskId: string): void {
+    const task = this.#tasks.get(taskId);
+    if (task === undefined) return;
+    this.#tasks.delete(taskId);
+    this.#byArrival.remove(task);
+  }
+
+  /** Accepted tasks that have not ended, newest first, with an arrival number below the given one. */
+  newestFirst(below?: number): Iterable<LiveTask> {
+    return this.#byArrival.newestFirst(below);
+  }
+
+  /** Every task that has not ended, oldest first. */
   all(): Iterable<LiveTask> {
     return this.#tasks.values();
   }
@@ -61,8 +77,10 @@ export class TaskBook implements EffectHandler {
   detail(event: CoreEvent): TaskRecord | undefined {
     if (event.type !== 'task.accepted') return undefined;
     const task = this.#tasks.get(event.taskId);
-    if (task !== undefined) task.arrival = event.seq;
-    return task?.record;
+    if (task === undefined) return undefined;
+    task.arrival = event.seq;
+    this.#byArrival.push(task);
+    return task.record;
   }
 
   handle(effect: Effect, nowMs: number): EffectWrites | undefined {

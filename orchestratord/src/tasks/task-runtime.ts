@@ -45,8 +45,10 @@ const TRANSCRIPT_BEAT_MS = 20;
 const SIGNAL_BEAT_MS = 1_000;
 const RETENTION_BEAT_MS = 60_000;
 const LEASE_RENEW_MS = 3_000;
-/** Events between two snapshots: bounds how long recovery takes. */
+/** Events between two snapshots, at least: bounds how long recovery takes. */
 const SNAPSHOT_EVENTS = 50_000;
+/** And at least this many per live task, because a snapshot writes all of them in one go. */
+const SNAPSHOT_EVENTS_PER_TASK = 8;
 /** Asking an engine for a token count must not hold an admission longer, ms. */
 const COUNT_TIMEOUT_MS = 1_000;
 const HOLDER = 'orchestratord';
@@ -153,7 +155,8 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
 
   function onEvents(count: number): void {
     eventsSinceSnapshot += count;
-    if (eventsSinceSnapshot >= SNAPSHOT_EVENTS) void snapshot();
+    const due = Math.max(SNAPSHOT_EVENTS, SNAPSHOT_EVENTS_PER_TASK * book.size);
+    if (eventsSinceSnapshot >= due) void snapshot();
     for (const listener of eventListeners) listener();
   }
 

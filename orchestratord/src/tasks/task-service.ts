@@ -206,12 +206,11 @@ export class TaskService {
     before: number | undefined,
     limit: number,
   ): Promise<{ readonly items: readonly string[]; readonly next: number | undefined }> {
-    const below = before ?? Infinity;
     const rows: { readonly seq: number; readonly id: string; readonly json: string }[] = [];
-    for (const task of this.#options.book.all()) {
-      if (task.arrival < below && this.#matches(task, filter)) {
-        rows.push({ seq: task.arrival, id: task.taskId, json: this.#liveJson(task) });
-      }
+    for (const task of this.#options.book.newestFirst(before)) {
+      if (!this.#matches(task, filter)) continue;
+      rows.push({ seq: task.arrival, id: task.taskId, json: this.#liveJson(task) });
+      if (rows.length > limit) break;
     }
     const live = new Set(rows.map((row) => row.id));
     for (const ended of await this.#options.ledger.listArchived(filter, before, limit + 1)) {
