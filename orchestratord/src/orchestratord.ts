@@ -124,7 +124,7 @@ interface Served {
 
 function serve(config: Config, served: Served): Promise<HttpServer> {
   const { core, ledger, pools, runtime, metrics, slo, clock, log } = served;
-  const { host, service } = runtime;
+  const { host, service, queries } = runtime;
   const heartbeatMs = config.server.heartbeat_ms;
   const dataContract = readFileSync(CONTRACT_FILES.data, 'utf8');
   const controlContract = readFileSync(CONTRACT_FILES.control, 'utf8');
@@ -132,7 +132,7 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
     bodyLimitBytes: config.server.body_limit_bytes,
     log,
     routers: [
-      taskRoutes({ service, ledger, metrics, heartbeatMs }),
+      taskRoutes({ service, queries, ledger, metrics, heartbeatMs }),
       sessionRoutes({
         core,
         host,

@@ -1,12 +1,22 @@
 /** The command lines of spawned engines. */
-import type { PoolSettings } from './pool-config.ts';
+
+/** What a command line is made from; part of `PoolSettings`. */
+export interface CommandSettings {
+  readonly command: readonly string[];
+  readonly host: string;
+  readonly modelPath: string | undefined;
+  readonly modelId: string;
+  readonly slots: number;
+  readonly ctx: number;
+  readonly threads: number;
+}
 
 /**
  * Fills the placeholders of an operator's command: `{port} {host} {model} {alias} {slots} {ctx}
  * {ctx_total} {threads}`. `{ctx}` is per slot; llama-server's `-c` wants `{ctx_total}`.
  * @throws RangeError for a placeholder that does not exist
  */
-export function fillCommand(pool: PoolSettings, port: number): readonly string[] {
+export function fillCommand(pool: CommandSettings, port: number): readonly string[] {
   const values: Readonly<Record<string, string | number | undefined>> = {
     port,
     host: pool.host,
@@ -28,7 +38,7 @@ export function fillCommand(pool: PoolSettings, port: number): readonly string[]
 
 /** The engine that ships with us; it picks its own port and says so on stdout. */
 export function embeddedCommand(
-  pool: PoolSettings,
+  pool: CommandSettings,
   nodePath: string,
   entry: string,
 ): readonly string[] {

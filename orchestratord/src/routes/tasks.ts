@@ -16,17 +16,19 @@ import type { Ledger } from '../ledger/types.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveTask } from '../tasks/live-task.ts';
 import { parseLogEntry } from '../tasks/task-log.ts';
+import type { TaskQueries } from '../tasks/task-queries.ts';
 import type { TaskService } from '../tasks/task-service.ts';
 
 export interface TaskRoutesOptions {
   readonly service: TaskService;
+  readonly queries: TaskQueries;
   readonly ledger: Ledger;
   readonly metrics: Metrics;
   readonly heartbeatMs: number;
 }
 
 export function taskRoutes(options: TaskRoutesOptions): Router {
-  const { service } = options;
+  const { service, queries } = options;
   const router = Router();
 
   router
@@ -54,7 +56,7 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
     })
     .get(async (req, res) => {
       const query = checkedQuery(parseQuery('listTasks', req.query));
-      const { items, next } = await service.list(
+      const { items, next } = await queries.list(
         {
           tenantId: DEFAULT_TENANT,
           ...(query.state === undefined ? {} : { state: query.state }),
@@ -71,7 +73,7 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
 
   router
     .route('/v1/tasks/:id')
-    .get(async (req, res) => sendJson(res, await service.get(uuidOf(req), DEFAULT_TENANT)))
+    .get(async (req, res) => sendJson(res, await queries.get(uuidOf(req), DEFAULT_TENANT)))
     .all(methodNotAllowed('GET'));
 
   router
@@ -80,7 +82,7 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
       const taskId = uuidOf(req);
       const query = checkedQuery(parseQuery('streamTask', req.query));
       const after = lastEventIdOf(req) ?? query.after ?? 0;
-      const live = service.findLive(taskId, DEFAULT_TENANT);
+      const live = queries.findLive(taskId, DEFAULT_TENANT);
       await stream(res, options, taskId, live, after, () => undefined);
     })
     .all(methodNotAllowed('GET'));
@@ -105,7 +107,7 @@ async function stream(
   afterId: number,
   onLeft: () => void,
 ): Promise<void> {
-  const { metrics, service, ledger } = options;
+  const { metrics, queries, ledger } = options;
   if (task !== undefined) {
     metrics.sseStreamsOpen.inc();
     openEventStream(res);
@@ -119,7 +121,7 @@ async function stream(
     });
     return;
   }
-  const ended = await service.findEnded(taskId, DEFAULT_TENANT);
+  const ended = await queries.findEnded(taskId, DEFAULT_TENANT);
   const first = await ledger.readTranscript(taskId, 0, 1);
   if (first.length === 0) {
     throw new OrchError('NOT_FOUND', 'the transcript of this task is no longer kept', {

@@ -41,8 +41,6 @@ export class LiveTask {
   /** Arrival number, given by the core; orders lists. */
   arrival = 0;
   admission: AdmissionPromise = { queuePosition: 0, predictedStartMs: 0 };
-  /** Resolves when the acceptance is durable; a retried POST waits for it. */
-  accepted: Promise<void> = Promise.resolve();
   attempts = 0;
   kvWarmth = false;
   dispatchedAtMs: number | undefined;

@@ -23,6 +23,7 @@ import { ReplicaBridge } from './replica-bridge.ts';
 import { SessionSlots } from './session-slots.ts';
 import { TaskBook } from './task-book.ts';
 import { taskLabels } from './task-fields.ts';
+import { TaskQueries } from './task-queries.ts';
 import { TaskService } from './task-service.ts';
 import { TranscriptWriter } from './transcript-writer.ts';
 
@@ -140,8 +141,8 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       return view === undefined ? 0 : view.waiting.interactive + view.waiting.batch + view.running;
     },
   });
+  const queries = new TaskQueries({ core, book, ledger, clock });
   const service = new TaskService({
-    core,
     host,
     book,
     ledger,
@@ -242,7 +243,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
   return {
     host,
     service,
-    book,
+    queries,
 
     /** Folds the ledger and tells the core its pools; call once, before `start`. @throws LedgerError */
     async recover(specs: readonly PoolSpec[]) {

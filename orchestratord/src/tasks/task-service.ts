@@ -1,7 +1,4 @@
-/**
- * What can be asked about tasks, apart from HTTP: create, cancel, look up, list. Every refusal is an
- * OrchError.
- */
+/** Creating and canceling tasks, apart from HTTP. Every refusal is an OrchError. */
 import { randomUUID } from 'node:crypto';
 import {
   OrchError,
@@ -10,10 +7,10 @@ import {
   type AdmissionResponse,
   type TaskRequest,
 } from '@llama-orch/contracts';
-import type { Core, Effect, TaskView } from '@llama-orch/orchestrator-core';
+import type { Effect } from '@llama-orch/orchestrator-core';
 import type { Clock } from '../clock.ts';
 import type { ParsedBody } from '../http/json-body.ts';
-import type { ArchivedTask, Ledger, TaskFilter } from '../ledger/types.ts';
+import type { Ledger } from '../ledger/types.ts';
 import type { Logger } from '../logging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import {
@@ -24,19 +21,14 @@ import {
   toTaskSpec,
   type PromptTokens,
 } from './admission.ts';
-import {
-  archivedAdmission,
-  archivedTaskJson,
-  toStoredAdmission,
-  type StoredAdmission,
-} from './archived-record.ts';
+import { archivedAdmission, toStoredAdmission, type StoredAdmission } from './archived-record.ts';
 import type { CoreHost } from './core-host.ts';
-import { LiveTask, liveView, seedNumber, type TaskRecord } from './live-task.ts';
+import { LiveTask, seedNumber, type TaskRecord } from './live-task.ts';
 import type { PoolDirectory, PoolEntry } from './pool-directory.ts';
 import type { TaskBook } from './task-book.ts';
+import { noSuchTask } from './task-queries.ts';
 
 export interface TaskServiceOptions {
-  readonly core: Core;
   readonly host: CoreHost;
   readonly book: TaskBook;
   readonly ledger: Ledger;
@@ -60,11 +52,18 @@ export interface Admitted {
   readonly task: LiveTask | undefined;
 }
 
+/** The id a client gave its task, and what it asked for under it. */
+interface TaskName {
+  readonly taskId: string;
+  readonly requestHash: string;
+}
+
 const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
 
 export class TaskService {
   readonly #options: TaskServiceOptions;
+  readonly #creating = new Map<string, Promise<unknown>>();
   #closed = false;
 
   constructor(options: TaskServiceOptions) {
@@ -99,62 +98,82 @@ export class TaskService {
       throw new OrchError('POOL_UNREADY', 'the daemon is shutting down', { retryAfterMs: 5000 });
     }
     const request = parseRequest(body);
+    const { exactSeed } = body;
     const named =
       request.task_id ??
       (caller.idempotencyKey === undefined
         ? undefined
         : taskIdForKey(caller.tenantId, caller.idempotencyKey));
-    const requestHash = named === undefined ? undefined : hashRequest(request, body.exactSeed);
-    if (named !== undefined && requestHash !== undefined) {
-      const before = await this.#findSame(named, requestHash, caller);
-      if (before !== undefined) return before;
-    }
-    const pool = this.#options.pools.resolve(request);
-    const prompt = await this.#promptTokens(pool, request);
-    // Another POST of the same id may have come in while the engine or the ledger was asked.
-    if (named !== undefined && requestHash !== undefined) {
-      const live = this.#findLive(named, requestHash, caller);
-      if (live !== undefined) return live;
-    }
-    return this.#admit(request, body.exactSeed, pool, prompt, named, requestHash, caller);
+    if (named === undefined) return this.#createNew(request, exactSeed, undefined, caller);
+    const name = { taskId: named, requestHash: hashRequest(request, exactSeed) };
+    return this.#inTurn(
+      named,
+      async () =>
+        (await this.#findSame(name, caller)) ??
+        (await this.#createNew(request, exactSeed, name, caller)),
+    );
   }
 
-  async #admit(
+  /** Creations of one id run one after another, so that a retry finds what it repeats. */
+  async #inTurn<T>(taskId: string, run: () => Promise<T>): Promise<T> {
+    for (
+      let ahead = this.#creating.get(taskId);
+      ahead !== undefined;
+      ahead = this.#creating.get(taskId)
+    ) {
+      await ahead.catch(() => undefined);
+    }
+    const mine = run();
+    this.#creating.set(taskId, mine);
+    try {
+      return await mine;
+    } finally {
+      this.#creating.delete(taskId);
+    }
+  }
+
+  async #createNew(
     request: TaskRequest,
     exactSeed: bigint | undefined,
-    pool: PoolEntry,
-    prompt: PromptTokens,
-    named: string | undefined,
-    requestHash: string | undefined,
+    name: TaskName | undefined,
     caller: Caller,
   ): Promise<Admitted> {
-    const { host, book, clock } = this.#options;
-    const taskId = named ?? randomUUID();
+    const pool = this.#options.pools.resolve(request);
+    const prompt = await this.#promptTokens(pool, request);
+    const { clock } = this.#options;
+    const taskId = name?.taskId ?? randomUUID();
     const now = clock.now();
-    const record: TaskRecord = {
-      taskId,
-      tenantId: caller.tenantId,
-      poolId: pool.poolId,
-      modelId: pool.modelId,
-      engine: pool.engine,
-      correlationId: caller.correlationId,
-      request,
-      promptFormat: request.prompt_format ?? pool.promptFormat,
-      seed: String(exactSeed ?? request.seed ?? deriveSeed(taskId)),
-      requestHash,
-      acceptedAtMs: now,
-      deadlineAtMs: request.deadline_ms === undefined ? undefined : now + request.deadline_ms,
-    };
+    return this.#admit(
+      {
+        taskId,
+        tenantId: caller.tenantId,
+        poolId: pool.poolId,
+        modelId: pool.modelId,
+        engine: pool.engine,
+        correlationId: caller.correlationId,
+        request,
+        promptFormat: request.prompt_format ?? pool.promptFormat,
+        seed: String(exactSeed ?? request.seed ?? deriveSeed(taskId)),
+        requestHash: name?.requestHash,
+        acceptedAtMs: now,
+        deadlineAtMs: request.deadline_ms === undefined ? undefined : now + request.deadline_ms,
+      },
+      pool,
+      prompt,
+    );
+  }
+
+  async #admit(record: TaskRecord, pool: PoolEntry, prompt: PromptTokens): Promise<Admitted> {
+    const { host, book } = this.#options;
     const task = new LiveTask(record);
     book.add(task);
     try {
       const { effects, durable } = host.admit({ type: 'admit', task: toTaskSpec(record, prompt) });
       const rejected = effects.find((effect) => effect.type === 'rejected');
       if (rejected !== undefined) throw this.#refusal(rejected, pool);
-      task.accepted = durable;
       await durable;
     } catch (error) {
-      book.drop(taskId);
+      book.drop(record.taskId);
       throw error;
     }
     return { response: this.#promise(task), task };
@@ -173,98 +192,21 @@ export class TaskService {
       return;
     }
     const ended = await ledger.findArchived(taskId);
-    if (ended?.tenantId !== tenantId) throw notFound();
+    if (ended?.tenantId !== tenantId) throw noSuchTask();
   }
 
-  /** The JSON text of a task. @throws OrchError NOT_FOUND */
-  async get(taskId: string, tenantId: string): Promise<string> {
-    const task = this.findLive(taskId, tenantId);
-    if (task !== undefined) return this.#liveJson(task);
-    const ended = await this.#options.ledger.findArchived(taskId);
-    if (ended?.tenantId !== tenantId) throw notFound();
-    return archivedTaskJson(ended.view);
-  }
-
-  findLive(taskId: string, tenantId: string): LiveTask | undefined {
-    const task = this.#options.book.get(taskId);
-    return task?.record.tenantId === tenantId ? task : undefined;
-  }
-
-  /** @throws OrchError NOT_FOUND */
-  async findEnded(taskId: string, tenantId: string): Promise<ArchivedTask> {
-    const ended = await this.#options.ledger.findArchived(taskId);
-    if (ended?.tenantId !== tenantId) throw notFound();
-    return ended;
-  }
-
-  /**
-   * Newest first. The answer is the JSON text of a TaskPage.
-   * @param before arrival number to start below; undefined starts at the newest
-   */
-  async list(
-    filter: TaskFilter & { readonly tenantId: string },
-    before: number | undefined,
-    limit: number,
-  ): Promise<{ readonly items: readonly string[]; readonly next: number | undefined }> {
-    const rows: { readonly seq: number; readonly id: string; readonly json: string }[] = [];
-    for (const task of this.#options.book.newestFirst(before)) {
-      if (!this.#matches(task, filter)) continue;
-      rows.push({ seq: task.arrival, id: task.taskId, json: this.#liveJson(task) });
-      if (rows.length > limit) break;
+  /** The task that a retried POST repeats. @throws OrchError CONFLICT when it was another request */
+  async #findSame(name: TaskName, caller: Caller): Promise<Admitted | undefined> {
+    const live = this.#options.book.get(name.taskId);
+    if (live !== undefined) {
+      requireSame(name, caller, live.record.requestHash, live.record.tenantId);
+      return { response: this.#promise(live), task: live };
     }
-    const live = new Set(rows.map((row) => row.id));
-    for (const ended of await this.#options.ledger.listArchived(filter, before, limit + 1)) {
-      if (live.has(ended.taskId)) continue;
-      rows.push({ seq: ended.acceptedSeq, id: ended.taskId, json: archivedTaskJson(ended.view) });
-    }
-    rows.sort((a, b) => b.seq - a.seq);
-    const page = rows.slice(0, limit);
-    return {
-      items: page.map((row) => row.json),
-      next: rows.length > limit ? page.at(-1)?.seq : undefined,
-    };
-  }
-
-  #matches(task: LiveTask, filter: TaskFilter): boolean {
-    const { request } = task.record;
-    return (
-      task.record.tenantId === filter.tenantId &&
-      (filter.sessionId === undefined || request.session_id === filter.sessionId) &&
-      (filter.priority === undefined || (request.priority ?? 'interactive') === filter.priority) &&
-      (filter.state === undefined || this.#coreView(task)?.state === filter.state)
-    );
-  }
-
-  #coreView(task: LiveTask): TaskView | undefined {
-    return this.#options.core.task(task.taskId, this.#options.clock.now());
-  }
-
-  #liveJson(task: LiveTask): string {
-    const view = this.#coreView(task);
-    const waiting =
-      view?.state === 'queued'
-        ? { queuePosition: view.queuePosition, predictedStartMs: view.predictedStartMs }
-        : undefined;
-    return JSON.stringify(liveView(task, waiting));
-  }
-
-  async #findSame(taskId: string, hash: string, caller: Caller): Promise<Admitted | undefined> {
-    const live = this.#findLive(taskId, hash, caller);
-    if (live !== undefined) return live;
-    const ended = await this.#options.ledger.findArchived(taskId);
+    const ended = await this.#options.ledger.findArchived(name.taskId);
     if (ended === undefined) return undefined;
     const admission = archivedAdmission(ended.view);
-    if (ended.tenantId !== caller.tenantId || admission.requestHash !== hash) throw conflict();
+    requireSame(name, caller, admission.requestHash, ended.tenantId);
     return { response: toResponse(admission), task: undefined };
-  }
-
-  #findLive(taskId: string, hash: string, caller: Caller): Promise<Admitted> | undefined {
-    const task = this.#options.book.get(taskId);
-    if (task === undefined) return undefined;
-    if (task.record.tenantId !== caller.tenantId || task.record.requestHash !== hash) {
-      throw conflict();
-    }
-    return task.accepted.then(() => ({ response: this.#promise(task), task }));
   }
 
   async #promptTokens(pool: PoolEntry, request: TaskRequest): Promise<PromptTokens> {
@@ -326,10 +268,13 @@ function parseRequest(body: ParsedBody): TaskRequest {
   return result.value;
 }
 
-function notFound(): OrchError {
-  return new OrchError('NOT_FOUND', 'no such task');
-}
-
-function conflict(): OrchError {
-  return new OrchError('CONFLICT', 'this task id was used before with another request');
+/** @throws OrchError CONFLICT */
+function requireSame(
+  name: TaskName,
+  caller: Caller,
+  requestHash: string | undefined,
+  tenantId: string,
+): void {
+  if (tenantId === caller.tenantId && requestHash === name.requestHash) return;
+  throw new OrchError('CONFLICT', 'this task id was used before with another request');
 }

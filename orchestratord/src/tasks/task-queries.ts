@@ -1,0 +1,99 @@
+/** Looking tasks up, live or ended: one task, or a page of them. */
+import { OrchError } from '@llama-orch/contracts';
+import type { Core, TaskView } from '@llama-orch/orchestrator-core';
+import type { Clock } from '../clock.ts';
+import type { ArchivedTask, Ledger, TaskFilter } from '../ledger/types.ts';
+import { archivedTaskJson } from './archived-record.ts';
+import { liveView, type LiveTask } from './live-task.ts';
+import type { TaskBook } from './task-book.ts';
+
+export interface TaskQueriesOptions {
+  readonly core: Core;
+  readonly book: TaskBook;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+}
+
+export class TaskQueries {
+  readonly #options: TaskQueriesOptions;
+
+  constructor(options: TaskQueriesOptions) {
+    this.#options = options;
+  }
+
+  /** The JSON text of a task. @throws OrchError NOT_FOUND */
+  async get(taskId: string, tenantId: string): Promise<string> {
+    const task = this.findLive(taskId, tenantId);
+    if (task !== undefined) return this.#liveJson(task);
+    const ended = await this.#options.ledger.findArchived(taskId);
+    if (ended?.tenantId !== tenantId) throw noSuchTask();
+    return archivedTaskJson(ended.view);
+  }
+
+  findLive(taskId: string, tenantId: string): LiveTask | undefined {
+    const task = this.#options.book.get(taskId);
+    return task?.record.tenantId === tenantId ? task : undefined;
+  }
+
+  /** @throws OrchError NOT_FOUND */
+  async findEnded(taskId: string, tenantId: string): Promise<ArchivedTask> {
+    const ended = await this.#options.ledger.findArchived(taskId);
+    if (ended?.tenantId !== tenantId) throw noSuchTask();
+    return ended;
+  }
+
+  /**
+   * Newest first. The answer is the JSON text of a TaskPage.
+   * @param before arrival number to start below; undefined starts at the newest
+   */
+  async list(
+    filter: TaskFilter & { readonly tenantId: string },
+    before: number | undefined,
+    limit: number,
+  ): Promise<{ readonly items: readonly string[]; readonly next: number | undefined }> {
+    const rows: { readonly seq: number; readonly id: string; readonly json: string }[] = [];
+    for (const task of this.#options.book.newestFirst(before)) {
+      if (!this.#matches(task, filter)) continue;
+      rows.push({ seq: task.arrival, id: task.taskId, json: this.#liveJson(task) });
+      if (rows.length > limit) break;
+    }
+    const live = new Set(rows.map((row) => row.id));
+    for (const ended of await this.#options.ledger.listArchived(filter, before, limit + 1)) {
+      if (live.has(ended.taskId)) continue;
+      rows.push({ seq: ended.acceptedSeq, id: ended.taskId, json: archivedTaskJson(ended.view) });
+    }
+    rows.sort((a, b) => b.seq - a.seq);
+    const page = rows.slice(0, limit);
+    return {
+      items: page.map((row) => row.json),
+      next: rows.length > limit ? page.at(-1)?.seq : undefined,
+    };
+  }
+
+  #matches(task: LiveTask, filter: TaskFilter): boolean {
+    const { request } = task.record;
+    return (
+      task.record.tenantId === filter.tenantId &&
+      (filter.sessionId === undefined || request.session_id === filter.sessionId) &&
+      (filter.priority === undefined || (request.priority ?? 'interactive') === filter.priority) &&
+      (filter.state === undefined || this.#coreView(task)?.state === filter.state)
+    );
+  }
+
+  #coreView(task: LiveTask): TaskView | undefined {
+    return this.#options.core.task(task.taskId, this.#options.clock.now());
+  }
+
+  #liveJson(task: LiveTask): string {
+    const view = this.#coreView(task);
+    const waiting =
+      view?.state === 'queued'
+        ? { queuePosition: view.queuePosition, predictedStartMs: view.predictedStartMs }
+        : undefined;
+    return JSON.stringify(liveView(task, waiting));
+  }
+}
+
+export function noSuchTask(): OrchError {
+  return new OrchError('NOT_FOUND', 'no such task');
+}
