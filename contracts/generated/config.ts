@@ -183,7 +183,7 @@ export interface components {
             readonly restart: components["schemas"]["RestartConfig"];
             /** @description Base addresses of engines that run already. Only for launch external, where it is required. */
             readonly endpoints?: readonly string[];
-            /** @description Program and arguments of one replica; {port}, {model}, {ctx} and {slots} are filled in. Only for launch process, where it is required. No shell is involved. */
+            /** @description Program and arguments of one replica; {port}, {model}, {ctx} and {slots} are filled in, and {ctx_total} (ctx × slots, what llama-server's -c means), {host}, {alias} and {threads}. Only for launch process, where it is required. No shell is involved. */
             readonly command?: readonly string[];
         } & (unknown & unknown & unknown);
         /** @description Letters, digits, dot, dash and underscore, led by a letter or digit. */

@@ -11,13 +11,25 @@ export interface CommandSettings {
   readonly threads: number;
 }
 
+/** What an operator's command may leave to be filled in. */
+export const COMMAND_PLACEHOLDERS = [
+  'port',
+  'model',
+  'ctx',
+  'slots',
+  'ctx_total',
+  'host',
+  'alias',
+  'threads',
+] as const;
+
 /**
- * Fills the placeholders of an operator's command: `{port} {host} {model} {alias} {slots} {ctx}
- * {ctx_total} {threads}`. `{ctx}` is per slot; llama-server's `-c` wants `{ctx_total}`.
+ * Fills the placeholders of an operator's command, such as `{port}`. `{ctx}` is per slot;
+ * llama-server's `-c` wants `{ctx_total}`.
  * @throws RangeError for a placeholder that does not exist
  */
 export function fillCommand(pool: CommandSettings, port: number): readonly string[] {
-  const values: Readonly<Record<string, string | number | undefined>> = {
+  const fields: Record<(typeof COMMAND_PLACEHOLDERS)[number], string | number | undefined> = {
     port,
     host: pool.host,
     model: pool.modelPath,
@@ -27,9 +39,10 @@ export function fillCommand(pool: CommandSettings, port: number): readonly strin
     ctx_total: pool.ctx * pool.slots,
     threads: pool.threads,
   };
+  const values = new Map(Object.entries(fields));
   return pool.command.map((argument) =>
     argument.replaceAll(/\{([a-z_]+)\}/g, (placeholder, name: string) => {
-      const value = values[name];
+      const value = values.get(name);
       if (value === undefined) throw new RangeError(`command: nothing to fill ${placeholder} with`);
       return String(value);
     }),

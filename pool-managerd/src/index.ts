@@ -1,3 +1,4 @@
+export { COMMAND_PLACEHOLDERS } from './command-line.ts';
 export { createPoolManager } from './pool-manager.ts';
 export type { PoolManagerOptions } from './pool-manager.ts';
 export type * from './types.ts';

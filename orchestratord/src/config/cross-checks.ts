@@ -3,12 +3,13 @@ import { BlockList, isIP } from 'node:net';
 
 import type { Config, FaultDetail, PoolConfig } from '@llama-orch/contracts';
 import { jsonPointer } from '@llama-orch/contracts';
+import { COMMAND_PLACEHOLDERS } from '@llama-orch/pool-managerd';
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-const PLACEHOLDERS = ['{port}', '{model}', '{ctx}', '{slots}'];
+const PLACEHOLDERS: readonly string[] = COMMAND_PLACEHOLDERS.map((name) => `{${name}}`);
 
 /** Every fault found; `details` hold JSON pointers into the configuration. */
 export function crossCheck(config: Config): readonly FaultDetail[] {
