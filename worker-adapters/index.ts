@@ -6,4 +6,6 @@ export { foldSeed } from './api/fold-seed.ts';
 export { openLlamaCpp } from './llamacpp/adapter.ts';
 
 /** Script of the engine process that ships with us; run by Node, see llamacpp-embedded/main.ts. */
-export const EMBEDDED_ENTRY = fileURLToPath(new URL('./llamacpp-embedded/main.ts', import.meta.url));
+export const EMBEDDED_ENTRY = fileURLToPath(
+  new URL('./llamacpp-embedded/main.ts', import.meta.url),
+);

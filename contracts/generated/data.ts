@@ -221,6 +221,7 @@ export interface components {
             readonly json_schema?: {
                 readonly [key: string]: unknown;
             };
+            /** @description How many likely alternatives each token is reported with; 0 reports none. */
             readonly logprobs?: number;
             /** @description Kept with the task and given back; not interpreted. */
             readonly metadata?: {
@@ -351,7 +352,21 @@ export interface components {
             readonly t: string;
             /** @description 0-based index; no gaps, no repeats. */
             readonly i: components["schemas"]["Count"];
+            /** @description One for each engine token reported with this text, when the task asked for them. After a crash, a token whose text had been sent in part comes without. */
+            readonly logprobs?: readonly components["schemas"]["TokenLogprob"][];
         };
+        /** @description A token and its natural-log probability before any sampling filter, temperature or grammar: what llama.cpp calls pre-sampling. `top` holds the likeliest tokens at this place, likeliest first. */
+        readonly TokenLogprob: {
+            readonly token: components["schemas"]["TokenText"];
+            readonly logprob: components["schemas"]["Logprob"];
+            readonly top: readonly {
+                readonly token: components["schemas"]["TokenText"];
+                readonly logprob: components["schemas"]["Logprob"];
+            }[];
+        };
+        /** @description Text of one engine token; empty for a control token. */
+        readonly TokenText: string;
+        readonly Logprob: number;
         /** @description About every second and once before the end. Fields appear where they apply. */
         readonly MetricsEvent: {
             readonly on_time_probability?: number;

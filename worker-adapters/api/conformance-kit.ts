@@ -1,6 +1,12 @@
 /** What the conformance suites share: the simulator they ask for, and small helpers. */
 import type { describe, expect, test } from 'vitest';
-import type { AdapterTimeouts, EngineRequest, OpenAdapter, TokenSink } from './types.ts';
+import type {
+  AdapterTimeouts,
+  EngineRequest,
+  OpenAdapter,
+  TokenLogprob,
+  TokenSink,
+} from './types.ts';
 
 /** The functions of vitest, passed in so that the package does not load it. */
 export interface TestKit {
@@ -42,6 +48,13 @@ export interface AdapterSimulator extends AsyncDisposable {
   setLoading(loading: boolean): void;
   /** The first `count` pieces of text it gives for this request. */
   pieces(prompt: string, seed: number, count: number): readonly string[];
+  /** The probabilities it gives with each of these pieces, `top` alternatives each. */
+  logprobs(
+    prompt: string,
+    seed: number,
+    count: number,
+    top: number,
+  ): readonly (readonly TokenLogprob[])[];
   stats(): {
     /** Connections open. */
     readonly sockets: number;
@@ -95,6 +108,8 @@ export function requestOf(change: Partial<EngineRequest> = {}): EngineRequest {
 export interface Collected {
   readonly sink: TokenSink;
   readonly pieces: string[];
+  /** Undefined until the adapter passes any. */
+  logprobs: (readonly TokenLogprob[])[] | undefined;
   started: number;
   calls: number;
 }
@@ -105,15 +120,17 @@ export function collect(
 ): Collected {
   const collected: Collected = {
     pieces: [],
+    logprobs: undefined,
     started: 0,
     calls: 0,
     sink: {
       started: () => {
         collected.started += 1;
       },
-      tokens: (pieces) => {
+      tokens: (pieces, logprobs) => {
         collected.calls += 1;
         collected.pieces.push(...pieces);
+        if (logprobs !== undefined) (collected.logprobs ??= []).push(...logprobs);
         return onTokens(collected);
       },
     },

@@ -128,6 +128,29 @@ export function describeStreams({ open, simulator }: Subject, { describe, test, 
       });
     }
 
+    for (const top of [1, 20]) {
+      test(`OC-ADAPT-5018 each piece comes with the probabilities of its tokens: ${top} alternatives`, async () => {
+        const { sim, adapter } = await setUp({ tokens: 100, tokensPerWrite: 7, splitBytes: 100 });
+        await using _sim = sim;
+        await using _adapter = adapter;
+        const base = requestOf({ maxTokens: 60 });
+        const request = { ...base, sampling: { ...base.sampling, logprobs: top } };
+        const got = collect(() => new Promise((resolve) => setImmediate(resolve)));
+        await adapter.submit(request, got.sink, never);
+        expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 60));
+        expect(got.logprobs).toEqual(sim.logprobs(request.prompt, request.seed, 60, top));
+      });
+    }
+
+    test('OC-ADAPT-5018 a request for no probabilities is given none', async () => {
+      const { sim, adapter } = await setUp({});
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const got = collect();
+      await adapter.submit(requestOf(), got.sink, never);
+      expect(got.logprobs).toBeUndefined();
+    });
+
     test('concurrent streams do not mix', async () => {
       const { sim, adapter } = await setUp({ slots: 16, tokens: 100, splitBytes: 5 }, 16);
       await using _sim = sim;

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { SseDecoder } from './sse-decoder.ts';
 import { transportFault } from './transport-fault.ts';
 import { EngineError } from './types.ts';
-import type { EngineFault, EngineName, TokenSink } from './types.ts';
+import type { EngineFault, EngineName, TokenLogprob, TokenSink } from './types.ts';
 
 /** An error body longer than this says nothing more. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
@@ -17,11 +17,17 @@ export interface SseCall<Result> {
   readonly maxEventBytes: number;
   readonly sink: TokenSink;
   readonly signal: AbortSignal;
+  /** Whether `read` appends to `logprobs`, one element for each piece. */
+  readonly logprobs: boolean;
   /**
    * Reads one event: appends its text to `pieces` and returns the result on the terminal event.
    * @throws EngineError
    */
-  readonly read: (data: string, pieces: string[]) => Result | undefined;
+  readonly read: (
+    data: string,
+    pieces: string[],
+    logprobs: (readonly TokenLogprob[])[],
+  ) => Result | undefined;
   /** Names the failure that an answer other than 200 stands for. */
   readonly refusal: (status: number, body: string) => EngineError;
 }
@@ -69,6 +75,7 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
   #errorBodyBytes = 0;
   /** Text read and not yet given to the sink. */
   #pieces: string[] = [];
+  #logprobs: (readonly TokenLogprob[])[] = [];
   /** How the engine's side ended; the call settles with it once the sink has taken all text. */
   #outcome: Outcome<Result> | undefined;
   /** A delivery is due at the end of this read. */
@@ -158,7 +165,7 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
 
   #onData(data: string): void {
     if (this.#outcome !== undefined) return;
-    const result = this.#call.read(data, this.#pieces);
+    const result = this.#call.read(data, this.#pieces, this.#logprobs);
     if (result !== undefined) this.#outcome = { ok: true, result };
   }
 
@@ -167,7 +174,7 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
     if (this.#pieces.length > 0) {
       const pieces = this.#pieces;
       this.#pieces = [];
-      const hold = this.#guard(() => this.#call.sink.tokens(pieces));
+      const hold = this.#guard(() => this.#give(pieces));
       if (hold !== undefined) {
         this.#hold(hold);
         return;
@@ -178,6 +185,14 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
     this.#settle();
     if (outcome.ok) this.#resolve(outcome.result);
     else this.#reject(outcome.error);
+  }
+
+  #give(pieces: readonly string[]): void | Promise<void> {
+    const { sink, logprobs: asked } = this.#call;
+    if (!asked) return sink.tokens(pieces);
+    const logprobs = this.#logprobs;
+    this.#logprobs = [];
+    return sink.tokens(pieces, logprobs);
   }
 
   /** Leaves the socket unread until the sink is ready for more. */

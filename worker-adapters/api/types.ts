@@ -20,7 +20,7 @@ export interface Sampling {
   readonly stop: readonly string[];
   readonly grammar: string | undefined;
   readonly jsonSchema: object | undefined;
-  /** Alternatives to report per token; 0 is none. */
+  /** Likely alternatives to report per token, 0..20; 0 reports no probabilities at all. */
   readonly logprobs: number;
 }
 
@@ -38,6 +38,18 @@ export interface EngineRequest {
   readonly reuseKv: boolean;
 }
 
+export interface Alternative {
+  /** Text of one engine token; '' for a control token. */
+  readonly token: string;
+  /** Natural logarithm of its probability before any sampling filter, at most 0. */
+  readonly logprob: number;
+}
+
+export interface TokenLogprob extends Alternative {
+  /** The likeliest tokens at this place, likeliest first. */
+  readonly top: readonly Alternative[];
+}
+
 /** Receives a generation as it grows. Called in order, never after `submit` settled. */
 export interface TokenSink {
   /** The engine has taken the request into a slot. */
@@ -45,8 +57,13 @@ export interface TokenSink {
   /**
    * The pieces of text found in one read, one per engine token event. A returned promise holds the
    * engine back (the socket is not read) until it resolves.
+   * @param logprobs only when the request asked for them: for each piece, the engine tokens its text
+   * is made of, as far as the engine reported them
    */
-  tokens(pieces: readonly string[]): void | Promise<void>;
+  tokens(
+    pieces: readonly string[],
+    logprobs?: readonly (readonly TokenLogprob[])[],
+  ): void | Promise<void>;
 }
 
 export interface EngineResult {

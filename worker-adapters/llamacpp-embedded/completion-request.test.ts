@@ -93,12 +93,16 @@ test.each([
   [{ prompt: 'x', grammar: 5 }],
   [{ prompt: 'x', json_schema: [] }],
   [{ prompt: 'x', samplers: 'kt' }],
+  [{ prompt: 'x', n_probs: 21 }],
+  [{ prompt: 'x', n_probs: -1 }],
+  [{ prompt: 'x', n_probs: true }],
 ])('OC-EMBED-4141 %j is an invalid request', (body) => {
   expect(() => parse(body)).toThrow(expect.objectContaining({ type: 'invalid_request_error' }));
 });
 
 test.each([
-  [{ n_probs: 3 }],
+  [{ post_sampling_probs: true }],
+  [{ logprobs: 3 }],
   [{ logit_bias: [[1, false]] }],
   [{ lora: [{ id: 0, scale: 1 }] }],
   [{ n: 2 }],
@@ -109,6 +113,15 @@ test.each([
 ])('OC-EMBED-4143 %j would be ignored, so it is refused', (fields) => {
   const body = { prompt: 'x', ...fields };
   expect(() => parse(body)).toThrow(expect.objectContaining({ type: 'not_supported_error' }));
+});
+
+test('OC-EMBED-4146 n_probs is refused by a model whose newest batch cannot be computed again', () => {
+  expect(parse({ prompt: 'x', n_probs: 20 }).probs).toBe(20);
+  const [sequence] = model.sequences;
+  const recurrent = { ...model, sequences: [{ ...sequence!, keepsPrefix: false }] };
+  expect(() => parseCompletion({ prompt: 'x', n_probs: 1 }, recurrent, () => 77)).toThrow(
+    expect.objectContaining({ type: 'not_supported_error' }),
+  );
 });
 
 test('the same fields at their neutral value are accepted', () => {

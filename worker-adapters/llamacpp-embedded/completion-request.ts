@@ -17,9 +17,12 @@ export interface CompletionParams {
   readonly cachePrompt: boolean;
   readonly pinnedSlot: number | undefined;
   readonly constraint: ConstraintSource | undefined;
+  /** Likely tokens to report beside each sampled one; 0 reports no probabilities. */
+  readonly probs: number;
 }
 
 const INT32_MAX = 2 ** 31 - 1;
+const MAX_PROBS = 20;
 const MAX_STOPS = 64;
 const MAX_STOP_CHARS = 1024;
 
@@ -28,8 +31,8 @@ const MAX_STOP_CHARS = 1024;
  * nothing. Any other value is refused rather than silently ignored.
  */
 const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
-  n_probs: [0],
   logprobs: [0, false],
+  post_sampling_probs: [false],
   n_cmpl: [1],
   n: [1],
   typical_p: [1],
@@ -74,6 +77,7 @@ export function parseCompletion(
     cachePrompt: booleanField(body, 'cache_prompt', true),
     pinnedSlot: pin < 0 ? undefined : pin,
     constraint: parseConstraint(body),
+    probs: parseProbs(body, model),
   };
 }
 
@@ -126,6 +130,15 @@ function parseMaxTokens(body: Body): number {
   const limit = integerField(body, name, -1, { min: -1, max: INT32_MAX });
   // llama-server samples one token before it looks at the limit, so 0 yields one too.
   return limit === -1 ? Infinity : Math.max(1, limit);
+}
+
+function parseProbs(body: Body, model: TokenModel): number {
+  const probs = integerField(body, 'n_probs', 0, { min: 0, max: MAX_PROBS });
+  // See `TokenSequence.weigh`.
+  if (probs > 0 && !model.sequences.every((sequence) => sequence.keepsPrefix)) {
+    throw notSupported('n_probs');
+  }
+  return probs;
 }
 
 function parseStop(value: unknown): string[] {

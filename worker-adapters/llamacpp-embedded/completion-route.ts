@@ -6,10 +6,12 @@ import { parseCompletion, type CompletionParams } from './completion-request.ts'
 import { finalObject, generationSettings, sse, tokenSse } from './completion-wire.ts';
 import type { EngineContext } from './engine-context.ts';
 import { generate, type GenerationEnd, type TokenEvent } from './generation.ts';
+import { HttpFault } from './http-fault.ts';
 import { sendJson } from './http-io.ts';
 import { RANDOM_SEED } from './sampling.ts';
 import type { Slot } from './slots.ts';
 import type { Constraint } from './token-model.ts';
+import type { ProbReport } from './token-probs.ts';
 
 /** Silence after which a stream carries a comment, so that idle connections are not cut. */
 const KEEP_ALIVE_MS = 30_000;
@@ -52,6 +54,7 @@ export async function completion(
     end,
     content: answer.content.join(''),
     tokens: answer.tokens,
+    probs: answer.probs,
     promptText: model.render(params.prompt),
   });
   if (params.stream) response.end(sse(last));
@@ -65,7 +68,8 @@ async function compile(
   if (constraint === undefined) return undefined;
   try {
     return await model.compileConstraint(constraint);
-  } catch {
+  } catch (error) {
+    if (error instanceof HttpFault) throw error;
     throw invalid(`Failed to parse ${constraint.kind === 'schema' ? 'json_schema' : 'grammar'}`);
   }
 }
@@ -109,6 +113,7 @@ interface Answer {
   /** What the last object has yet to carry. */
   readonly content: string[];
   readonly tokens: number[];
+  readonly probs: ProbReport[];
   onToken(event: TokenEvent): void | Promise<void>;
 }
 
@@ -130,6 +135,7 @@ function createStreamAnswer(
   return {
     content: [],
     tokens: [],
+    probs: [],
     onToken(event) {
       keepAlive.refresh();
       if (response.write(tokenSse(event, params.prompt.length))) return;
@@ -142,12 +148,15 @@ function createStreamAnswer(
 function createWholeAnswer(params: CompletionParams): Answer {
   const content: string[] = [];
   const tokens: number[] = [];
+  const probs: ProbReport[] = [];
   return {
     content,
     tokens,
+    probs,
     onToken(event) {
       content.push(event.text);
       if (params.returnTokens) tokens.push(...event.tokens);
+      probs.push(...event.probs);
     },
   };
 }

@@ -1,16 +1,22 @@
 /** The objects of llama-server's native `/completion` answers (`tools/server/server-task.cpp`). */
 import type { CompletionParams } from './completion-request.ts';
 import type { GenerationEnd, TokenEvent } from './generation.ts';
+import { probabilityObjects, type ProbReport } from './token-probs.ts';
 
 /**
  * One event of a stream. Written by hand: it is on the path of every token. As in llama-server, the
  * slot is told only by the last object.
  */
-export function tokenSse({ text, tokens, predicted }: TokenEvent, promptTokens: number): string {
+export function tokenSse(event: TokenEvent, promptTokens: number): string {
+  const { text, tokens, predicted, probs } = event;
+  const probabilities =
+    probs.length === 0
+      ? ''
+      : `,"completion_probabilities":${JSON.stringify(probabilityObjects(probs))}`;
   return (
     `data: {"index":0,"content":${JSON.stringify(text)},"tokens":[${tokens.join(',')}],` +
     `"stop":false,"id_slot":-1,"tokens_predicted":${predicted},` +
-    `"tokens_evaluated":${promptTokens}}\n\n`
+    `"tokens_evaluated":${promptTokens}${probabilities}}\n\n`
   );
 }
 
@@ -24,9 +30,10 @@ export interface FinalParts {
   readonly params: CompletionParams;
   readonly settings: object;
   readonly end: GenerationEnd;
-  /** '' and [] in a stream, which has sent them. */
+  /** Empty in a stream, which has sent them. */
   readonly content: string;
   readonly tokens: readonly number[];
+  readonly probs: readonly ProbReport[];
   readonly promptText: string;
 }
 
@@ -35,6 +42,9 @@ export function finalObject({ params, end, ...parts }: FinalParts): object {
     index: 0,
     content: parts.content,
     tokens: parts.tokens,
+    ...(parts.probs.length > 0
+      ? { completion_probabilities: probabilityObjects(parts.probs) }
+      : {}),
     id_slot: parts.slotId,
     stop: true,
     model: parts.alias,
@@ -87,7 +97,7 @@ export function generationSettings(params: CompletionParams): Readonly<Record<st
     stop: params.stop,
     ignore_eos: params.ignoreEos,
     stream: params.stream,
-    n_probs: 0,
+    n_probs: params.probs,
     grammar: constraint?.kind === 'grammar' ? constraint.gbnf : '',
     ...(constraint?.kind === 'schema' ? { json_schema: constraint.schema } : {}),
     samplers: ['penalties', 'top_k', 'top_p', 'min_p', 'temperature'],

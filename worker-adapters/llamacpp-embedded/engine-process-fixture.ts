@@ -55,9 +55,17 @@ export async function startEngine(...args: readonly string[]): Promise<EnginePro
   return engine;
 }
 
+export interface WireProb {
+  readonly id: number;
+  readonly token: string;
+  readonly logprob: number;
+  readonly top_logprobs?: readonly WireProb[];
+}
+
 export interface Answer {
   readonly content: string;
   readonly tokens: readonly number[];
+  readonly completion_probabilities?: readonly WireProb[];
   readonly stop_type: string;
   readonly id_slot: number;
   readonly tokens_predicted: number;

@@ -1,3 +1,4 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   complete,
@@ -65,6 +66,37 @@ test('a grammar and a JSON schema bind the text', async () => {
   const answer = await complete(engine, { prompt: RAIN, seed: 1, json_schema: schema });
   expect(answer.stop_type).toBe('eos');
   expect(JSON.parse(answer.content)).toEqual({ drops: expect.any(Number) as number });
+});
+
+test('OC-EMBED-4147 a schema binds all of the text, or is refused', async () => {
+  const ask = (json_schema: object, seed: number) =>
+    complete(engine, { prompt: RAIN, seed, n_predict: 200, json_schema });
+  const point = { type: 'object', properties: { x: { type: 'integer' } }, required: ['x'] };
+  const schema = {
+    $defs: { point },
+    type: 'object',
+    properties: {
+      word: { type: 'string', maxLength: 8 },
+      size: { anyOf: [{ $ref: '#/$defs/point' }, { type: 'null' }] },
+      tags: { type: 'array', items: { enum: ['wet', 'dry'] }, minItems: 1, maxItems: 2 },
+    },
+  };
+  const fits = new Ajv2020().compile(schema);
+  for (let seed = 0; seed < 8; seed += 1) {
+    const { content } = await ask(schema, seed);
+    expect(fits(JSON.parse(content)), content).toBe(true);
+  }
+  expect(await ask({ type: 'string', pattern: '^a' }, 1)).toMatchObject({
+    error: { code: 400, message: expect.stringContaining('pattern') as string },
+  });
+});
+
+test('OC-EMBED-4141 a schema that only refers to itself is refused and harms nobody', async () => {
+  const schema = { $defs: { a: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' };
+  expect(await post(engine, '/completion', { prompt: RAIN, json_schema: schema })).toMatchObject({
+    error: { code: 400 },
+  });
+  expect((await fetch(`${engine.url}/health`)).status).toBe(200);
 });
 
 test('a repetition penalty changes what is said, the same way each time', async () => {

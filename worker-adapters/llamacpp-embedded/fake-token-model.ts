@@ -84,5 +84,13 @@ function createFakeSequence({ script, beforeDecode }: FakeModelOptions): TokenSe
         next = [token];
       }
     },
+    async weigh(batch, token, top) {
+      await beforeDecode?.();
+      const dropped = cells.splice(cells.length - batch.length).map((cell) => cell.token);
+      if (dropped.join() !== batch.join()) throw new Error('that is not the newest batch');
+      evaluate(batch);
+      const likely = Array.from({ length: top }, (_, at) => ({ token: 97 + at, logprob: -1 - at }));
+      return { token, logprob: -0.5, top: likely };
+    },
   };
 }

@@ -21,6 +21,7 @@ export function completionParams(
     cachePrompt: true,
     pinnedSlot: undefined,
     constraint: undefined,
+    probs: 0,
     ...rest,
   };
 }

@@ -18,7 +18,7 @@ test('an end token ends the text, counts as a token and is told in its own event
     params: completionParams({ prompt: 'p' }),
   });
   expect(text).toBe('hi');
-  expect(events.at(-1)).toEqual({ text: '', tokens: [END_TOKEN], predicted: 3 });
+  expect(events.at(-1)).toEqual({ text: '', tokens: [END_TOKEN], predicted: 3, probs: [] });
   expect(end).toMatchObject({ stopType: 'eos', predicted: 3, heldTokens: 3, truncated: false });
 });
 
@@ -59,6 +59,30 @@ test('a code point of several tokens is one event with all of their ids', async 
     ['€', 3],
     ['', 1],
   ]);
+});
+
+test('OC-EMBED-4146 each event carries a probability for each of its tokens, held-back ones included', async () => {
+  const { model, slot } = open({ script: [...bytes('aé##b'), END_TOKEN] });
+  const params = completionParams({ prompt: 'prompt', stop: ['###'], probs: 2 });
+  const { text, events } = await runGeneration({ model, slot, params });
+  expect(text).toBe('aé##b');
+  for (const { tokens, probs } of events) expect(probs.map(({ token }) => token)).toEqual(tokens);
+  expect(events.map(({ probs }) => probs.length)).toEqual([1, 2, 1, 1, 1, 1]);
+  const [first] = events[0]?.probs ?? [];
+  expect(first).toMatchObject({ token: 97, logprob: -0.5, top: [{ token: 97 }, { token: 98 }] });
+  expect(first?.textOf(98)).toBe('b');
+});
+
+test('OC-EMBED-4146 probabilities change neither the text nor what the slot keeps', async () => {
+  for (let seed = 0; seed < 8; seed += 1) {
+    const run = async (probs: number) => {
+      const { model, slot } = open();
+      const params = completionParams({ prompt: 'a long enough prompt', seed, probs });
+      const { text } = await runGeneration({ model, slot, params });
+      return { text, canonical: slot.canonical, held: slot.sequence.length };
+    };
+    expect(await run(3)).toEqual(await run(0));
+  }
 });
 
 test('a full context ends generation as truncated', async () => {

@@ -1,8 +1,9 @@
 import type { CompletionParams } from './completion-request.ts';
 import { canonicalPositions, prefillChunks, reusablePositions } from './prefill.ts';
 import type { Slot } from './slots.ts';
-import { createStopFilter, createTokenText } from './text-pieces.ts';
+import { CONTEXT_TOKENS, createStopFilter, createTokenText } from './text-pieces.ts';
 import type { Constraint, TokenModel } from './token-model.ts';
+import type { ProbReport } from './token-probs.ts';
 
 /** One engine token, or the few that together complete a code point. */
 export interface TokenEvent {
@@ -11,6 +12,8 @@ export interface TokenEvent {
   readonly tokens: readonly number[];
   /** Tokens sampled so far, this event's included. */
   readonly predicted: number;
+  /** One for each of `tokens` when they were asked for, else empty. */
+  readonly probs: readonly ProbReport[];
 }
 
 export interface GenerationEnd {
@@ -108,6 +111,8 @@ async function decode(
   const endMark = constraint?.endMark;
   const stops = createStopFilter(endMark === undefined ? params.stop : [...params.stop, endMark]);
   let pending: number[] = [];
+  let batch = last;
+  let probs = NO_PROBS;
   let hasNewLine = false;
   let firstTokenAt = started;
 
@@ -125,6 +130,10 @@ async function decode(
       const token = next.value;
       written.push(token);
       pending.push(token);
+      if (params.probs > 0) {
+        probs = [...probs, await weigh(generation, batch, written)];
+        batch = [token];
+      }
 
       const isEnd = !params.ignoreEos && model.isEndToken(token);
       const contextFull = prompt.length + written.length >= model.ctx;
@@ -136,8 +145,10 @@ async function decode(
       hasNewLine ||= text.includes('\n');
       noteProgress(slot, last.length, written.length, hasNewLine);
       if (piece !== undefined || ended) {
-        const pause = generation.onToken({ text, tokens: pending, predicted: written.length });
+        const predicted = written.length;
+        const pause = generation.onToken({ text, tokens: pending, predicted, probs });
         pending = [];
+        probs = NO_PROBS;
         if (pause !== undefined) await pause;
       }
       if (ended) {
@@ -159,6 +170,24 @@ async function decode(
     const kept = canonicalPositions(prompt.length, evaluated.length, generation.prefillChunk);
     slot.canonical = evaluated.slice(0, kept);
   }
+}
+
+const NO_PROBS: readonly ProbReport[] = [];
+
+/** The probabilities of the newest token written. @param batch what was evaluated before it */
+async function weigh(
+  { model, slot, params, onDecode }: Generation,
+  batch: readonly number[],
+  written: readonly number[],
+): Promise<ProbReport> {
+  onDecode();
+  const recent = [
+    ...params.prompt.slice(-CONTEXT_TOKENS),
+    ...written.slice(-CONTEXT_TOKENS - 1, -1),
+  ];
+  const before = recent.slice(-CONTEXT_TOKENS);
+  const sampled = await slot.sequence.weigh(batch, written.at(-1) ?? -1, params.probs);
+  return { ...sampled, textOf: (token) => model.detokenize([token], before) };
 }
 
 function reasonOf(

@@ -11,7 +11,9 @@ import {
   type Token,
 } from 'node-llama-cpp';
 import type { EngineOptions } from './engine-options.ts';
+import { toGrammarSchema } from './grammar-schema.ts';
 import { hasPenalties, type SamplingParams } from './sampling.ts';
+import { toSampledProb } from './token-probs.ts';
 import type {
   Constraint,
   ConstraintSource,
@@ -22,6 +24,12 @@ import type {
 
 /** node-llama-cpp ends every JSON grammar with these, as a mark to stop at. */
 const JSON_END_MARK = '\n\n\n\n';
+
+/**
+ * The exponent of node-llama-cpp's JSON numbers. It may be negative behind an integer and of sixteen
+ * digits behind any number, which is then neither an integer nor finite.
+ */
+const JSON_EXPONENT = ' ([eE] [-+]? ("0" | [1-9] [0-9]{0,15}))?';
 
 interface LlamaConstraint extends Constraint {
   readonly grammar: LlamaGrammar;
@@ -95,18 +103,42 @@ function tokenize(model: LlamaModel, text: string, addSpecial: boolean, parseSpe
 }
 
 function wrapSequence(model: LlamaModel, sequence: LlamaContextSequence): TokenSequence {
+  const truncate = async (length: number): Promise<void> => {
+    if (length >= sequence.nextTokenIndex) return;
+    await sequence.eraseContextTokenRanges([{ start: length, end: sequence.nextTokenIndex }]);
+  };
   return {
     get length() {
       return sequence.nextTokenIndex;
     },
     keepsPrefix: !sequence.needsCheckpoints,
-    async truncate(length) {
-      if (length >= sequence.nextTokenIndex) return;
-      await sequence.eraseContextTokenRanges([{ start: length, end: sequence.nextTokenIndex }]);
-    },
+    truncate,
     prefill: (tokens) => sequence.evaluateWithoutGeneratingNewTokens(asTokens(tokens)),
     decode: (tokens, sampling) =>
       sequence.evaluate(asTokens(tokens), evaluateOptions(model, sampling)),
+    async weigh(batch, token, top) {
+      await truncate(sequence.nextTokenIndex - batch.length);
+      const last = batch.length - 1;
+      const results = await sequence.controlledEvaluate(
+        asTokens(batch).map((input, at) => (at < last ? input : [input, rawLogits(token, top)])),
+      );
+      const next = results[last]?.next;
+      if (next?.logits === undefined || next.totalLogitWeight === undefined) {
+        throw new Error('the evaluation gave no logits');
+      }
+      return toSampledProb(next.logits, next.totalLogitWeight, token, top);
+    },
+  };
+}
+
+/** Greedy without filters: the only sampling that leaves every logit as the model gave it. */
+function rawLogits(token: number, top: number) {
+  return {
+    generateNext: {
+      logits: { filter: { tokens: asTokens([token]), includeTop: top } },
+      totalLogitWeight: true,
+      options: { temperature: 0 },
+    },
   };
 }
 
@@ -146,9 +178,10 @@ async function compileConstraint(llama: Llama, source: ConstraintSource): Promis
     return { grammar: await llama.createGrammar({ grammar: source.gbnf }), endMark: undefined };
   }
   const grammar = await llama.createGrammarForJsonSchema(
-    source.schema as Parameters<Llama['createGrammarForJsonSchema']>[0],
+    toGrammarSchema(source.schema) as Parameters<Llama['createGrammarForJsonSchema']>[0],
   );
-  return { grammar, endMark: JSON_END_MARK };
+  const plain = grammar.grammar.replaceAll(JSON_EXPONENT, '');
+  return { grammar: await llama.createGrammar({ grammar: plain }), endMark: JSON_END_MARK };
 }
 
 /** Token ids are plain numbers everywhere else; node-llama-cpp brands them. */

@@ -154,7 +154,7 @@ test('OC-EMBED-4141 no bad input is more than a typed refusal', async () => {
     [`{"prompt":"x","temperature":1e999}`, 400],
     [{ prompt: 'x'.repeat(256) }, 400],
     [{ prompt: 'x'.repeat(3 * 1024 * 1024) }, 413],
-    [{ prompt: 'x', n_probs: 5 }, 501],
+    [{ prompt: 'x', mirostat: 2 }, 501],
     [{ prompt: 'x', grammar: 'root ::= (' }, 400],
   ];
   for (const [body, status] of cases) {

@@ -6,7 +6,7 @@
 /** A code point has at most four bytes, so what four tokens did not close is broken for good. */
 const MAX_SILENT_TOKENS = 4;
 /** Tokens of left context; some vocabularies write a token differently at the start of a text. */
-const CONTEXT_TOKENS = 4;
+export const CONTEXT_TOKENS = 4;
 const REPLACEMENT = '\uFFFD';
 
 export type Detokenize = (tokens: readonly number[], before: readonly number[]) => string;

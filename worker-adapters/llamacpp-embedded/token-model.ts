@@ -1,4 +1,5 @@
 import type { SamplingParams } from './sampling.ts';
+import type { SampledProb } from './token-probs.ts';
 
 /**
  * The little of llama.cpp the server needs. `llama-model.ts` is the one implementation that serves;
@@ -27,7 +28,7 @@ export interface TokenModel {
   /** Like `detokenize`, with control tokens written out. */
   render(tokens: readonly number[]): string;
   isEndToken(token: number): boolean;
-  /** @throws Error when the grammar or schema is not one llama.cpp can follow. */
+  /** @throws HttpFault or Error when the grammar or schema is not one that can be followed. */
   compileConstraint(source: ConstraintSource): Promise<Constraint>;
 }
 
@@ -54,6 +55,14 @@ export interface TokenSequence {
    * is evaluated, alone in its batch, when the next one is asked for. Sampler state is fresh.
    */
   decode(tokens: readonly number[], sampling: SequenceSampling): AsyncGenerator<number, void>;
+  /**
+   * What the model thought of `token` behind what is held, and of the `top` likeliest in its place.
+   * Costs an evaluation: the newest batch is dropped and computed again, to the same bits, because
+   * node-llama-cpp shows no logits of a token it samples with filters. May be called between two
+   * tokens of `decode`. The sequence must keep prefixes.
+   * @param batch the tokens of the newest batch
+   */
+  weigh(batch: readonly number[], token: number, top: number): Promise<SampledProb>;
 }
 
 export interface SequenceSampling {

@@ -17,7 +17,7 @@ import type {
   WorkerAdapter,
 } from '../api/types.ts';
 import { toCompletionBody } from './completion-request.ts';
-import { readCompletionEvent } from './completion-stream.ts';
+import { createLogprobReader, readCompletionEvent } from './completion-stream.ts';
 import { refusal } from './errors.ts';
 import { kvUsageOf, readMetrics } from './metrics.ts';
 import { readProps } from './props.ts';
@@ -26,7 +26,15 @@ const CAPABILITIES: AdapterCapabilities = {
   workloads: ['completion'],
   determinism: 'exact-single-slot',
   interruptibleDecode: true,
-  features: ['tokenize', 'chat_template', 'kv_reuse', 'kv_erase', 'grammar', 'json_schema'],
+  features: [
+    'tokenize',
+    'chat_template',
+    'kv_reuse',
+    'kv_erase',
+    'grammar',
+    'json_schema',
+    'logprobs',
+  ],
 };
 
 /** The last event repeats the prompt and all settings: room for a 1M-token context. */
@@ -111,6 +119,7 @@ class LlamaCppAdapter implements WorkerAdapter {
     signal: AbortSignal,
   ): Promise<EngineResult> {
     const { timeouts, maxStreams } = this.#options;
+    const { logprobs } = request.sampling;
     if (this.#activeStreams >= maxStreams) {
       throw new EngineError('busy', 'llamacpp', `all ${maxStreams} streams are in use`);
     }
@@ -129,7 +138,8 @@ class LlamaCppAdapter implements WorkerAdapter {
         maxEventBytes: MAX_EVENT_BYTES,
         sink,
         signal,
-        read: readCompletionEvent,
+        logprobs: logprobs > 0,
+        read: logprobs > 0 ? createLogprobReader(logprobs) : readCompletionEvent,
         refusal,
       });
     } finally {

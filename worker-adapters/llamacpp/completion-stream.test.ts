@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { readCompletionEvent } from './completion-stream.ts';
+import type { TokenLogprob } from '../api/types.ts';
+import { createLogprobReader, readCompletionEvent } from './completion-stream.ts';
 
 const read = (event: unknown) => {
   const pieces: string[] = [];
@@ -96,4 +97,68 @@ test('OC-ADAPT-5003 an error object is the failure it names', () => {
     expect.objectContaining({ fault: 'broken', status: 500 }),
   );
   expect(() => read(error(500, full))).toThrow(expect.objectContaining({ fault: 'busy' }));
+});
+
+const prob = (token: unknown, logprob: unknown, top: readonly unknown[] = []) => ({
+  id: 7,
+  token,
+  bytes: [],
+  logprob,
+  top_logprobs: top,
+});
+
+/** Reads the events of one stream: its pieces, and the probabilities given with each. */
+const readAll = (events: readonly object[], top = 2) => {
+  const pieces: string[] = [];
+  const logprobs: (readonly TokenLogprob[])[] = [];
+  const readEvent = createLogprobReader(top);
+  for (const event of events) readEvent(JSON.stringify(event), pieces, logprobs);
+  return { pieces, logprobs };
+};
+
+test('OC-ADAPT-5018 probabilities of withheld text come with the piece that gives it out', () => {
+  const of = (content: string, token: string) => ({
+    ...partial(content),
+    completion_probabilities: [prob(token, -0.5)],
+  });
+  expect(readAll([of('a', 'a'), of('', '#'), of('#b', 'b'), of('', ''), last])).toEqual({
+    pieces: ['a', '#b'],
+    logprobs: [
+      [{ token: 'a', logprob: -0.5, top: [] }],
+      [
+        { token: '#', logprob: -0.5, top: [] },
+        { token: 'b', logprob: -0.5, top: [] },
+      ],
+    ],
+  });
+});
+
+test('OC-ADAPT-5018 no more alternatives than asked for, and no logarithm above 0', () => {
+  const top = ['x', 'y', 'z'].map((token, at) => ({ id: at, token, logprob: 1e-7 - at }));
+  const event = { ...partial('x'), completion_probabilities: [prob('x', 1e-7, top)] };
+  expect(readAll([event]).logprobs).toEqual([
+    [
+      {
+        token: 'x',
+        logprob: 0,
+        top: [
+          { token: 'x', logprob: 0 },
+          { token: 'y', logprob: 1e-7 - 1 },
+        ],
+      },
+    ],
+  ]);
+});
+
+test.each([
+  [undefined],
+  [null],
+  [{}],
+  [[null, 3, 'x']],
+  [[prob(3, -1)]],
+  [[prob('x', null)]],
+  [[{ id: 1, token: 'x', prob: 0.5, top_probs: [] }]],
+])('OC-ADAPT-5018 probabilities of another shape cost no text: %j', (completion_probabilities) => {
+  const event = { ...partial('x'), completion_probabilities };
+  expect(readAll([event])).toEqual({ pieces: ['x'], logprobs: [[]] });
 });

@@ -1,7 +1,8 @@
 import { field, numberField, parseJson, stringField } from '../api/json-fields.ts';
 import { EngineError } from '../api/types.ts';
-import type { EngineResult } from '../api/types.ts';
+import type { EngineResult, TokenLogprob } from '../api/types.ts';
 import { parseLlamaCppError, toEngineError } from './errors.ts';
+import { readTokenLogprobs } from './token-logprobs.ts';
 
 /**
  * Reads one object of a native completion stream: appends its text to `pieces` and returns the
@@ -10,7 +11,35 @@ import { parseLlamaCppError, toEngineError } from './errors.ts';
  * @throws EngineError for an error object, and `garbage` for anything else
  */
 export function readCompletionEvent(data: string, pieces: string[]): EngineResult | undefined {
-  const event = parseJson(data);
+  return readEvent(parseJson(data), pieces);
+}
+
+/**
+ * The same for one stream whose request asked for probabilities: for each piece appended, appends those
+ * of its tokens to `logprobs`. A token whose text is held back (it may begin a stop string) comes in an
+ * object without text and belongs to the piece that follows.
+ * @param top alternatives asked for
+ */
+export function createLogprobReader(top: number) {
+  let withheld: TokenLogprob[] = [];
+  return (
+    data: string,
+    pieces: string[],
+    logprobs: (readonly TokenLogprob[])[],
+  ): EngineResult | undefined => {
+    const event = parseJson(data);
+    const before = pieces.length;
+    const result = readEvent(event, pieces);
+    withheld.push(...readTokenLogprobs(event, top));
+    if (pieces.length > before) {
+      logprobs.push(withheld);
+      withheld = [];
+    }
+    return result;
+  };
+}
+
+function readEvent(event: unknown, pieces: string[]): EngineResult | undefined {
   const error = parseLlamaCppError(event);
   if (error !== undefined) throw toEngineError(error);
   const content = stringField(event, 'content');

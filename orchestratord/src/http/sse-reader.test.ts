@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { TaskLog, type LogEntry } from '../tasks/task-log.ts';
+import { TaskLog, isToken, tokenText, type LogEntry } from '../tasks/task-log.ts';
 import { followLog, replayArchivedLog } from './sse-reader.ts';
 
 /** A response whose socket accepts `room` writes before it is full; `drain` makes room again. */
@@ -74,8 +74,13 @@ function follow(res: FakeResponse, log: TaskLog, afterId = 0): { closed: boolean
   return result;
 }
 
+const LOGPROBS = [{ token: 'a', logprob: -0.5, top: [{ token: 'b', logprob: -0.25 }] }];
 const anyEntries = fc.array(
-  fc.oneof(fc.string(), fc.constant<LogEntry>({ event: 'metrics', data: '{"queue_depth":1}' })),
+  fc.oneof(
+    fc.string(),
+    fc.record({ token: fc.string(), logprobs: fc.constant(LOGPROBS) }),
+    fc.constant<LogEntry>({ event: 'metrics', data: '{"queue_depth":1}' }),
+  ),
   { maxLength: 40 },
 );
 
@@ -88,7 +93,7 @@ describe('following a live log', () => {
         const afterId = Math.min(after, before.length + later.length + 1);
         follow(res, log, afterId);
         for (const entry of later) {
-          if (typeof entry === 'string') log.appendTokens([entry]);
+          if (isToken(entry)) log.appendTokens([entry]);
           else log.append(entry);
         }
         log.seal(END);
@@ -96,11 +101,13 @@ describe('following a live log', () => {
         let tokens = 0;
         const expected = all.map((entry, at): Frame => {
           const id = at + 1;
-          if (typeof entry !== 'string') {
+          if (!isToken(entry)) {
             return { id, event: entry.event, data: JSON.parse(entry.data) as unknown };
           }
           tokens += 1;
-          return { id, event: 'token', data: { t: entry, i: tokens - 1 } };
+          const data = { t: tokenText(entry), i: tokens - 1 };
+          const logprobs = typeof entry === 'string' ? {} : { logprobs: entry.logprobs };
+          return { id, event: 'token', data: { ...data, ...logprobs } };
         });
         expect(frames(res.text)).toEqual(expected.slice(afterId));
         expect(res.ended).toBe(true);

@@ -4,7 +4,7 @@
  * the other readers never notice it.
  */
 import type { ServerResponse } from 'node:http';
-import type { LogEntry, TaskLog } from '../tasks/task-log.ts';
+import { isToken, type LogEntry, type TaskLog } from '../tasks/task-log.ts';
 import { HEARTBEAT_FRAME, isTerminal, toFrame } from './sse-frames.ts';
 
 /** Characters gathered into one socket write; small, so that a cancel finds little on its way out. */
@@ -60,7 +60,7 @@ export function followLog(res: ServerResponse, log: TaskLog, options: SseReaderO
         const entry = log.entry(position);
         if (entry === undefined) break;
         position += 1;
-        if (typeof entry === 'string') {
+        if (isToken(entry)) {
           if (!log.tokensSuppressed) text += toFrame(position, entry, tokenIndex);
           tokenIndex += 1;
         } else {
@@ -121,10 +121,10 @@ export async function replayArchivedLog(
     let text = '';
     for (const entry of page) {
       id += 1;
-      const isToken = typeof entry === 'string';
+      const token = isToken(entry);
       const isNews = id > afterId || (isTerminal(entry) && id < afterId);
-      if (isNews && !(isToken && suppressTokens)) text += toFrame(id, entry, tokenIndex);
-      if (isToken) tokenIndex += 1;
+      if (isNews && !(token && suppressTokens)) text += toFrame(id, entry, tokenIndex);
+      if (token) tokenIndex += 1;
     }
     if (text !== '' && !res.write(text)) await drained(res);
     if (page.length < PAGE_ENTRIES) break;

@@ -54,6 +54,8 @@ export class LedgerClient implements Ledger {
   #state: LedgerHealth['state'] = 'ok';
   #error: LedgerError | undefined;
   #closing: Promise<void> | undefined;
+  /** The thread was told to end. */
+  #mayExit = false;
 
   /** `worker` has opened its file and said so; `lastSeq` is what it said. */
   constructor(worker: Worker, lastSeq: number, options: ClientOptions) {
@@ -65,7 +67,7 @@ export class LedgerClient implements Ledger {
     worker.on('error', (error) => this.#fail(error));
     worker.on('messageerror', (error) => this.#fail(error));
     worker.on('exit', () => {
-      if (this.#state !== 'closed') this.#fail(undefined);
+      if (!this.#mayExit) this.#fail(undefined);
       this.#exited.resolve();
     });
   }
@@ -176,7 +178,9 @@ export class LedgerClient implements Ledger {
     }
     clearTimeout(this.#probeTimer);
     if (this.#state !== 'failed') {
-      await this.#call('close');
+      this.#mayExit = true;
+      // The thread may be gone before its answer is heard.
+      await Promise.race([this.#call('close'), this.#exited.promise]);
       this.#state = 'closed';
     }
     await this.#exited.promise;

@@ -107,6 +107,17 @@ test('OC-CTRL-2015 a bare prompt is wrapped by the chat template without asking 
   expect(prompt).toBe('<hi>');
 });
 
+test('OC-CTRL-2027 each token is logged with its probabilities, where the engine gave any', async () => {
+  const logprob = { token: 'a', logprob: -0.5, top: [] };
+  const { task } = await attempt(async (_request, sink) => {
+    await sink.tokens(['a', 'b'], [[logprob], []]);
+    return RESULT;
+  });
+  expect(task.log.text()).toBe('ab');
+  expect(task.log.entry(0)).toEqual({ token: 'a', logprobs: [logprob] });
+  expect(task.log.entry(1)).toBe('b');
+});
+
 describe('a re-run', () => {
   const before: LogEntry[] = [{ event: 'started', data: '{}' }, 'a', 'b'];
 

@@ -10,12 +10,14 @@ import {
   EngineError,
   foldSeed,
   type EngineResult,
+  type TokenLogprob,
   type TokenSink,
 } from '@llama-orch/worker-adapters';
 import type { Clock } from '../clock.ts';
 import { isStrict, seedNumber, type LiveTask } from './live-task.ts';
 import { renderPrompt, toSampling } from './render-prompt.ts';
 import { ReplayCheck, ReplayDivergedError } from './replay-check.ts';
+import type { TokenEntry } from './task-log.ts';
 import type { TranscriptWriter } from './transcript-writer.ts';
 
 /** The core's idle watchdog needs to hear of progress only this often, ms. */
@@ -131,12 +133,15 @@ class LogSink implements TokenSink {
     this.#ports.transcripts.touch(task.taskId, task.log, 1);
   }
 
-  tokens(pieces: readonly string[]): void | Promise<void> {
+  tokens(
+    pieces: readonly string[],
+    logprobs?: readonly (readonly TokenLogprob[])[],
+  ): void | Promise<void> {
     const task = this.#task;
     if (this.#signal.aborted) return;
     this.#tokens += pieces.length;
     const now = this.#ports.clock.now();
-    const fresh = this.#replay.accept(pieces);
+    const fresh = this.#replay.accept(toEntries(pieces, logprobs));
     if (fresh.length > 0) {
       task.log.appendTokens(fresh);
       task.lastTokenAtMs = now;
@@ -180,6 +185,18 @@ class LogSink implements TokenSink {
       kv_warmth: this.#kvWarmth,
     };
   }
+}
+
+/** A piece the engine reported no probabilities for is a token without them. */
+function toEntries(
+  pieces: readonly string[],
+  logprobs: readonly (readonly TokenLogprob[])[] | undefined,
+): readonly TokenEntry[] {
+  if (logprobs === undefined) return pieces;
+  return pieces.map((token, at) => {
+    const own = logprobs[at] ?? [];
+    return own.length === 0 ? token : { token, logprobs: own };
+  });
 }
 
 /**

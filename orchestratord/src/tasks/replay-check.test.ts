@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ReplayCheck, ReplayDivergedError } from './replay-check.ts';
+import { tokenText } from './task-log.ts';
 
 /** Cuts a text into pieces at the given places. */
 function cut(text: string, places: readonly number[]): string[] {
@@ -27,7 +28,7 @@ test('ORCH-3045 a re-run of the same text, cut in any way, yields exactly what w
           ...reads.map((at) => at % (pieces.length + 1)).sort((a, b) => a - b),
           pieces.length,
         ]) {
-          fresh += replay.accept(pieces.slice(from, to)).join('');
+          fresh += replay.accept(pieces.slice(from, to)).map(tokenText).join('');
           from = to;
         }
         replay.finish();
@@ -57,4 +58,11 @@ test('a re-run that ends early is refused', () => {
 test('a first run passes through untouched', () => {
   const pieces = ['a', 'b'];
   expect(new ReplayCheck('').accept(pieces)).toBe(pieces);
+});
+
+test('OC-CTRL-2027 what was not shown keeps its own probabilities, except a token shown in part', () => {
+  const weighed = (token: string) => ({ token, logprobs: [{ token, logprob: -1, top: [] }] });
+  const tokens = ['ab', 'cd', 'ef'].map(weighed);
+  expect(new ReplayCheck('ab').accept(tokens)).toEqual([weighed('cd'), weighed('ef')]);
+  expect(new ReplayCheck('abc').accept(tokens)).toEqual(['d', weighed('ef')]);
 });

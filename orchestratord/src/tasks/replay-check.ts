@@ -3,6 +3,8 @@
  * must give the same text; the part that was shown is swallowed, the rest is new (ORCH-3045).
  */
 
+import { tokenText, type TokenEntry } from './task-log.ts';
+
 /** The engine gave other text than before: its readers cannot be continued. */
 export class ReplayDivergedError extends Error {
   override readonly name = 'ReplayDivergedError';
@@ -23,13 +25,15 @@ export class ReplayCheck {
   }
 
   /**
-   * Passes pieces of the re-run through; returns those (or the part of one) not shown before.
-   * Compares text rather than pieces, because an engine may cut the same text differently.
+   * Passes tokens of the re-run through; returns those (or the part of one) not shown before.
+   * Compares text rather than tokens, because an engine may cut the same text differently. A token
+   * shown in part comes without its probabilities: they belong to the whole of it.
    * @throws ReplayDivergedError
    */
-  accept(pieces: readonly string[]): readonly string[] {
-    if (!this.pending) return pieces;
-    for (const [index, piece] of pieces.entries()) {
+  accept(tokens: readonly TokenEntry[]): readonly TokenEntry[] {
+    if (!this.pending) return tokens;
+    for (const [index, token] of tokens.entries()) {
+      const piece = tokenText(token);
       const due = this.#shown.length - this.#at;
       const compared = piece.length <= due ? piece : piece.slice(0, due);
       if (!this.#shown.startsWith(compared, this.#at)) {
@@ -37,7 +41,7 @@ export class ReplayCheck {
       }
       this.#at += compared.length;
       if (!this.pending) {
-        const rest = pieces.slice(index + 1);
+        const rest = tokens.slice(index + 1);
         return piece.length > due ? [piece.slice(due), ...rest] : rest;
       }
     }

@@ -1,9 +1,33 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { MAX_UNPERSISTED, TaskLog, parseLogEntry, type ControlEntry } from './task-log.ts';
+import {
+  MAX_UNPERSISTED,
+  TaskLog,
+  parseLogEntry,
+  tokenText,
+  type ControlEntry,
+  type LogEntry,
+  type TokenEntry,
+} from './task-log.ts';
 
 const METRICS: ControlEntry = { event: 'metrics', data: '{}' };
 const END: ControlEntry = { event: 'end', data: '{}' };
+
+const text = fc.string({ unit: 'grapheme' });
+const alternative = {
+  token: text,
+  logprob: fc.double({ max: -1e-9, noNaN: true, noDefaultInfinity: true }),
+};
+const anyToken: fc.Arbitrary<TokenEntry> = fc.oneof(
+  text,
+  fc.record({
+    token: text,
+    logprobs: fc.array(
+      fc.record({ ...alternative, top: fc.array(fc.record(alternative), { maxLength: 3 }) }),
+      { minLength: 1, maxLength: 3 },
+    ),
+  }),
+);
 
 describe('a strict task', () => {
   test('shows tokens at once, before they are durable', () => {
@@ -106,23 +130,23 @@ test('a restored log keeps its numbers quiet until no earlier life can have show
 
 test('entries survive the ledger as they were', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+    fc.property(anyToken, (token) => {
       const log = new TaskLog({ durableFirst: false });
-      log.appendTokens([text]);
+      log.appendTokens([token]);
       const [entry = ''] = log.takeUnflushed()?.entries ?? [];
-      expect(parseLogEntry(entry)).toBe(text);
+      expect(parseLogEntry(entry)).toEqual(token);
     }),
   );
 });
 
 test('text, token counts and token indexes agree for any mix of entries', () => {
-  const entry = fc.oneof(fc.string(), fc.constant(METRICS));
+  const entry = fc.oneof(anyToken, fc.constant<LogEntry>(METRICS));
   fc.assert(
     fc.property(fc.array(entry), (entries) => {
       const log = new TaskLog({ durableFirst: false, restored: entries });
-      const tokens = entries.filter((each) => typeof each === 'string');
+      const tokens = entries.filter((each): each is TokenEntry => each !== METRICS);
       expect(log.tokens).toBe(tokens.length);
-      expect(log.text()).toBe(tokens.join(''));
+      expect(log.text()).toBe(tokens.map(tokenText).join(''));
       expect(log.tokensBefore(entries.length)).toBe(tokens.length);
     }),
   );

@@ -13,13 +13,31 @@
  *   once it is durable.
  */
 
-/** A token entry is its text; every other entry is an event with its JSON text. */
-export type LogEntry = string | ControlEntry;
+import type { TokenLogprob } from '@llama-orch/worker-adapters';
+
+export type LogEntry = TokenEntry | ControlEntry;
+
+/** A token is its text, unless its probabilities were asked for. */
+export type TokenEntry = string | WeighedToken;
+
+export interface WeighedToken {
+  readonly token: string;
+  /** Of the engine tokens the text is made of; not empty. */
+  readonly logprobs: readonly TokenLogprob[];
+}
 
 export interface ControlEntry {
   readonly event: 'started' | 'metrics' | 'end' | 'error';
   /** JSON text of the event's data. */
   readonly data: string;
+}
+
+export function isToken(entry: LogEntry): entry is TokenEntry {
+  return typeof entry === 'string' || 'token' in entry;
+}
+
+export function tokenText(entry: TokenEntry): string {
+  return typeof entry === 'string' ? entry : entry.token;
 }
 
 /** Called after `visible` grew or the log was sealed; must not throw. */
@@ -50,7 +68,7 @@ export class TaskLog {
   }) {
     this.durableFirst = options.durableFirst;
     this.#entries = [...(options.restored ?? [])];
-    for (const entry of this.#entries) if (typeof entry === 'string') this.#tokens += 1;
+    for (const entry of this.#entries) if (isToken(entry)) this.#tokens += 1;
     this.#visible = this.#persisted = this.#flushed = this.#entries.length;
     this.#quietUntil = options.restored === undefined ? 0 : this.#entries.length + MAX_UNPERSISTED;
   }
@@ -83,10 +101,10 @@ export class TaskLog {
     return this.#entries[position];
   }
 
-  appendTokens(pieces: readonly string[]): void {
+  appendTokens(tokens: readonly TokenEntry[]): void {
     if (this.#sealed) return;
-    for (const piece of pieces) this.#entries.push(piece);
-    this.#tokens += pieces.length;
+    for (const token of tokens) this.#entries.push(token);
+    this.#tokens += tokens.length;
     this.#show();
   }
 
@@ -129,14 +147,17 @@ export class TaskLog {
   /** Text of all tokens so far. */
   text(): string {
     let text = '';
-    for (const entry of this.#entries) if (typeof entry === 'string') text += entry;
+    for (const entry of this.#entries) if (isToken(entry)) text += tokenText(entry);
     return text;
   }
 
   /** How many tokens stand before a position: the index `i` of a token there. O(position). */
   tokensBefore(position: number): number {
     let count = 0;
-    for (let p = 0; p < position; p += 1) if (typeof this.#entries[p] === 'string') count += 1;
+    for (let p = 0; p < position; p += 1) {
+      const entry = this.#entries[p];
+      if (entry !== undefined && isToken(entry)) count += 1;
+    }
     return count;
   }
 

@@ -4,6 +4,7 @@ import type { CompletionRequest, Generation } from './generation.ts';
 import type { SimFault, SimOptions } from './options.ts';
 import type { SimSlot } from './slots.ts';
 import { commonPrefix } from './slots.ts';
+import { probabilitiesOf } from './vocabulary.ts';
 
 export interface CompletionHooks {
   readonly onTokens: (count: number) => void;
@@ -137,7 +138,12 @@ export class Completion {
     const { commentEvery } = this.#options;
     const comment = commentEvery > 0 && this.#sent % commentEvery === 0 ? ':\n\n' : '';
     if (token.text === '') return comment;
-    return `${comment}data: {"index":0,"content":"${token.json}","tokens":[${token.id}],"stop":false,"id_slot":-1,"tokens_predicted":${this.#sent}${this.#partialTail}`;
+    const { nProbs } = this.#request;
+    const probabilities =
+      nProbs > 0
+        ? `,"completion_probabilities":[${JSON.stringify(probabilitiesOf(token, nProbs))}]`
+        : '';
+    return `${comment}data: {"index":0,"content":"${token.json}","tokens":[${token.id}],"stop":false,"id_slot":-1,"tokens_predicted":${this.#sent}${probabilities}${this.#partialTail}`;
   }
 
   #write(text: string): boolean {

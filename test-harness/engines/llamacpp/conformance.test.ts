@@ -4,7 +4,7 @@ import { describeAdapter } from '@llama-orch/worker-adapters/conformance';
 import type { AdapterSimulator, SimulatorFault } from '@llama-orch/worker-adapters/conformance';
 import type { SimFault } from './options.ts';
 import { startLlamaCppSim } from './sim.ts';
-import { expectedPieces } from './vocabulary.ts';
+import { expectedLogprobs, expectedPieces } from './vocabulary.ts';
 
 const REFUSALS: Record<Extract<SimulatorFault, { kind: 'refuse' }>['why'], SimFault> = {
   invalid: {
@@ -50,6 +50,7 @@ describeAdapter(
         fail: (fault) => sim.addFault(fault.kind === 'refuse' ? REFUSALS[fault.why] : fault),
         setLoading: (loading) => sim.setLoading(loading),
         pieces: expectedPieces,
+        logprobs: expectedLogprobs,
         stats: () => sim.stats,
         [Symbol.asyncDispose]: () => sim.close(),
       };

@@ -10,6 +10,8 @@ export interface CompletionRequest {
   readonly stream: boolean;
   readonly cachePrompt: boolean;
   readonly idSlot: number;
+  /** Alternatives to report per token; 0 reports no probabilities. */
+  readonly nProbs: number;
 }
 
 export interface GenerationEnd {

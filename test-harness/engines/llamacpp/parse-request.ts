@@ -51,6 +51,7 @@ export function parseCompletion(body: Readonly<Record<string, unknown>>): Comple
     stream: body['stream'] === true,
     cachePrompt: body['cache_prompt'] !== false,
     idSlot: number('id_slot', -1),
+    nProbs: number('n_probs', 0),
   };
 }
 

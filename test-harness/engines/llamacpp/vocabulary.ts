@@ -57,6 +57,46 @@ export function expectedPieces(prompt: string, seed: number, count: number): str
   return Array.from({ length: count }, () => source.next().text);
 }
 
+export interface SimProbability {
+  readonly id: number;
+  readonly token: string;
+  readonly bytes: readonly number[];
+  readonly logprob: number;
+}
+
+/**
+ * A token's entry of `completion_probabilities`: it is the first, second or third likeliest, by its id,
+ * and the likeliest has the logarithm -1, the next -2 and so on.
+ */
+export function probabilitiesOf({ id, text }: Pick<SimToken, 'id' | 'text'>, top: number) {
+  const rank = id % 3;
+  const likely = (at: number): SimProbability => {
+    const index = (id - FIRST_WORD_ID - rank + at + TOKENS.length) % TOKENS.length;
+    return probability(TOKENS[index] as SimToken, at);
+  };
+  return {
+    ...probability({ id, text }, rank),
+    top_logprobs: Array.from({ length: top }, (_, at) => likely(at)),
+  };
+}
+
+function probability({ id, text }: Pick<SimToken, 'id' | 'text'>, rank: number): SimProbability {
+  return { id, token: text, bytes: [...Buffer.from(text)], logprob: -1 - rank };
+}
+
+/** For each of the first `count` tokens, the probabilities an adapter must report with its text. */
+export function expectedLogprobs(prompt: string, seed: number, count: number, top: number) {
+  const source = new TokenSource(prompt, seed);
+  return Array.from({ length: count }, () => {
+    const { token, logprob, top_logprobs } = probabilitiesOf(source.next(), top);
+    const alternatives = top_logprobs.map((each) => ({
+      token: each.token,
+      logprob: each.logprob,
+    }));
+    return [{ token, logprob, top: alternatives }];
+  });
+}
+
 /** One token per byte: trivial to count, and exact to reverse. */
 export function tokenizeBytes(text: string, addBos: boolean): number[] {
   const ids = Array.from(Buffer.from(text), (byte) => byte + FIRST_BYTE_ID);
