@@ -1,0 +1,94 @@
+/**
+ * One task and the client that wants it: posts it, follows its stream, and comes back for the rest after
+ * every cut, until the end has come. Keeps what it was sent, over all its connections.
+ */
+import { randomUUID } from 'node:crypto';
+import type { TaskRequest } from '@llama-orch/contracts';
+import { ContractViolation } from '../src/contract-check.ts';
+import type { DaemonClient } from '../src/daemon-client.ts';
+import type { TaskEvent } from '../src/event-stream.ts';
+import { checkWholeStream } from '../src/stream-check.ts';
+
+export type Admission = 'accepted' | 'refused' | 'unanswered';
+
+export class ChaosClient {
+  readonly task: TaskRequest & { readonly task_id: string };
+  readonly events: TaskEvent[] = [];
+  admission: Admission = 'unanswered';
+  /** The daemon died before it answered the POST. */
+  wasCutOff = false;
+  /** Connections that broke with a part of the output seen. */
+  resumptions = 0;
+  violation: string | undefined;
+  readonly #client: DaemonClient;
+
+  constructor(client: DaemonClient, task: TaskRequest) {
+    this.#client = client;
+    this.task = { task_id: randomUUID(), ...task };
+  }
+
+  get isOver(): boolean {
+    const last = this.events.at(-1)?.event;
+    return this.violation !== undefined || last === 'end' || last === 'error';
+  }
+
+  get isMidStream(): boolean {
+    return !this.isOver && this.events.some((event) => event.event === 'token');
+  }
+
+  get errorCode(): string | undefined {
+    const last = this.events.at(-1);
+    return last?.event === 'error' ? last.data.code : undefined;
+  }
+
+  /** Posts once. Without an answer the task may or may not have been taken. */
+  async post(): Promise<void> {
+    try {
+      const { status } = await this.#client.call('createTask', { body: this.task });
+      this.admission = status === 202 ? 'accepted' : 'refused';
+    } catch (error) {
+      this.wasCutOff = true;
+      this.#note(error);
+    }
+  }
+
+  /** Follows until the end or the next cut; never throws. */
+  async follow(): Promise<void> {
+    try {
+      const stream = await this.#client.stream(this.task.task_id, this.events.at(-1)?.id);
+      await stream.ended;
+      if (this.events.length > 0 && stream.events.length > 0) this.resumptions += 1;
+      this.events.push(...stream.events);
+      if (stream.violation !== undefined) this.#note(stream.violation);
+    } catch (error) {
+      this.#note(error);
+    }
+  }
+
+  /** @returns what is wrong with all that was received, or undefined */
+  verdict(expectedText: string): string | undefined {
+    if (this.violation !== undefined) return this.#tell(this.violation);
+    try {
+      const text = checkWholeStream(this.events);
+      const { determinism } = this.task;
+      const code = this.errorCode;
+      if (code === undefined) return text === expectedText ? undefined : this.#tell('wrong bytes');
+      if (determinism === 'best_effort' && code === 'WORKER_RESET') {
+        return expectedText.startsWith(text) ? undefined : this.#tell('wrong bytes before a reset');
+      }
+      return this.#tell(`ended with ${code}`);
+    } catch (error) {
+      return this.#tell(String(error));
+    }
+  }
+
+  /** A connection that broke is the point of it all; an answer against the contract is not. */
+  #note(error: unknown): void {
+    if (error instanceof ContractViolation) this.violation ??= error.message;
+  }
+
+  #tell(what: string): string {
+    const { task_id: id, model_ref: model, determinism } = this.task;
+    return `${id} (${model ?? ''}, ${determinism ?? 'strict'}): ${what}`;
+  }
+}

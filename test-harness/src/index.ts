@@ -1,0 +1,17 @@
+export { ContractViolation, checkAnswer, checkEnvelope, checkEvent } from './contract-check.ts';
+export type { Answer } from './contract-check.ts';
+export { DaemonClient } from './daemon-client.ts';
+export type { CallOptions } from './daemon-client.ts';
+export { DaemonProcess, runDaemon, startDaemon, untilGone } from './daemon-process.ts';
+export type { DaemonOptions, Exit, LogLine } from './daemon-process.ts';
+export { EventStream, openEventStream } from './event-stream.ts';
+export type { StreamEnd, StreamOptions, TaskEvent } from './event-stream.ts';
+export { parseMetrics, sumOf } from './metrics-text.ts';
+export type { Sample, Scrape } from './metrics-text.ts';
+export { descendantsOf, stillRunning } from './process-table.ts';
+export type { ProcessEntry } from './process-table.ts';
+export { exchange, parseAnswer } from './raw-socket.ts';
+export { checkWholeStream, sha256 } from './stream-check.ts';
+export { embeddedPool, externalPool, simulatorPool, writeConfig } from './temp-config.ts';
+export type { ConfigInput, PoolInput } from './temp-config.ts';
+export { holdsFor, waitFor, within } from './wait-for.ts';
