@@ -24,7 +24,8 @@ export function parseQuery<Id extends keyof Queries>(
 ): Validated<Queries[Id]> {
   const types: Readonly<Record<string, string>> = OPERATIONS[operationId].query;
   const faults: FaultDetail[] = [];
-  const typed: Record<string, unknown> = {};
+  // No prototype: a parameter named `__proto__` is a field like any other, and refused.
+  const typed = Object.create(null) as Record<string, unknown>;
   for (const [name, text] of Object.entries(query)) {
     if (typeof text !== 'string') faults.push({ path: name, message: 'may be given only once' });
     else typed[name] = fromText(types[name], text);

@@ -5,7 +5,9 @@
  */
 import { admit } from './admit.ts';
 import { cancel, checkWatchdog, fail, finish, progress } from './attempts.ts';
+import { retryAfterMs } from './backlog.ts';
 import { applyEvent } from './fold.ts';
+import { hasRoom } from './full-queue.ts';
 import {
   drainPool,
   endDrain,
@@ -26,7 +28,7 @@ import type { Step } from './step.ts';
 import { beginStep } from './step.ts';
 import type { Tuning } from './tuning.ts';
 import { DEFAULT_TUNING } from './tuning.ts';
-import type { Command, CoreEvent, SessionLimits, StepResult } from './types.ts';
+import type { Command, CoreEvent, Priority, SessionLimits, StepResult } from './types.ts';
 import type { PoolView, SessionView, TaskView } from './views.ts';
 import { viewPool, viewSession, viewTask } from './views.ts';
 
@@ -57,6 +59,8 @@ export interface Core {
   /** Every live task in order of arrival; O(n log n), for recovery and listings. */
   liveTasks(nowMs: number): readonly TaskView[];
   poolView(poolId: string): PoolView | undefined;
+  /** How long a client should wait before it sends more of this class: 0 while there is room, ms. */
+  backoffMs(poolId: string, priority: Priority, nowMs: number): number;
   session(sessionId: string, nowMs: number): SessionView | undefined;
   /** JSON-safe; equal to the fold of every event so far. */
   durableState(): DurableState;
@@ -92,6 +96,11 @@ export function createCore(options: CoreOptions): Core {
     poolView(poolId) {
       const pool = state.pools.get(poolId);
       return pool && viewPool(pool);
+    },
+    backoffMs(poolId, priority, nowMs) {
+      const pool = state.pools.get(poolId);
+      if (pool?.spec === undefined || hasRoom(pool.queue, pool.spec, priority)) return 0;
+      return retryAfterMs(pool, nowMs);
     },
     session: (sessionId, nowMs) => viewSession(state, sessionId, nowMs),
     durableState: () => saveState(state),

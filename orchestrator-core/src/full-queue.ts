@@ -16,7 +16,7 @@ type Limits = Pick<PoolSpec, 'capacity' | 'classCapacity' | 'fullPolicy'>;
  * then nobody is evicted for a newcomer that would not fit anyway.
  */
 export function makeRoom(queue: WaitingQueue, limits: Limits, priority: Priority): Room {
-  if (fits(queue, limits, priority, undefined)) return { kind: 'free' };
+  if (hasRoom(queue, limits, priority)) return { kind: 'free' };
   const victim = victimOf(queue, limits, priority);
   if (victim !== undefined && fits(queue, limits, priority, 'batch')) {
     return { kind: 'evict', taskId: victim };
@@ -26,6 +26,11 @@ export function makeRoom(queue: WaitingQueue, limits: Limits, priority: Priority
     code: limits.fullPolicy === 'drop-lru' ? 'QUEUE_FULL_DROP_LRU' : 'ADMISSION_REJECT',
     policyLabel: limits.fullPolicy,
   };
+}
+
+/** Whether one more of `priority` may wait without anyone giving way. */
+export function hasRoom(queue: WaitingQueue, limits: Limits, priority: Priority): boolean {
+  return fits(queue, limits, priority, undefined);
 }
 
 /** Only batch tasks are ever evicted. */

@@ -120,5 +120,7 @@ function explain(error: unknown): string {
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return `${error.message}; another program listens there (choose --port, or 0 for a free one)`;
   }
+  // What the operating system refused needs no stack to be understood.
+  if (error instanceof Error && 'syscall' in error) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -103,6 +103,7 @@ export async function startDaemon(config: Config, ports: DaemonPorts): Promise<D
     async stop(graceMs) {
       runtime.service.close();
       await runtime.quiesce(graceMs);
+      runtime.abandon();
       await server.close(READER_FLUSH_MS);
       await runtime.stop();
       await pools.stop(ENGINE_STOP_MS);

@@ -5,7 +5,7 @@
 import express, { type Express, type Router } from 'express';
 import type { Logger } from '../logging.ts';
 import { correlate } from './correlation.ts';
-import { errorHandler, unknownRoute } from './errors.ts';
+import { errorHandler, requireHost, unknownRoute } from './errors.ts';
 
 export interface AppOptions {
   readonly routers: readonly Router[];
@@ -18,7 +18,7 @@ export function createApp(options: AppOptions): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  app.use(correlate);
+  app.use(correlate, requireHost);
   app.use(express.raw({ type: () => true, limit: options.bodyLimitBytes }));
   for (const router of options.routers) app.use(router);
   app.use(unknownRoute);

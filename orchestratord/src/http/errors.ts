@@ -2,7 +2,7 @@
  * The one place where an error becomes an HTTP answer. Nothing else writes 4xx or 5xx, so every one of
  * them carries the envelope of the contract, and no fault can turn into an HTML page.
  */
-import { OrchError, type ErrorKind, type FaultDetail } from '@llama-orch/contracts';
+import { OrchError, invalidParams, type ErrorKind, type FaultDetail } from '@llama-orch/contracts';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { LedgerError } from '../ledger/ledger-error.ts';
@@ -129,6 +129,15 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
 
 export const unknownRoute: RequestHandler = (req) => {
   throw new OrchError('NOT_FOUND', `no such resource: ${req.method} ${req.path.slice(0, 200)}`);
+};
+
+/** HTTP/1.1 demands a Host (RFC 9112, 3.2); Node's own check would answer without the envelope. */
+export const requireHost: RequestHandler = (req, _res, next) => {
+  if (req.headers.host !== undefined || req.httpVersion === '1.0') {
+    next();
+    return;
+  }
+  throw invalidParams('The request', [{ path: 'Host', message: 'is required' }]);
 };
 
 /** For a known path with another method: 405 with `Allow`. */

@@ -1,5 +1,5 @@
 /** The listening socket: limits and timeouts, and an envelope even for what is not HTTP. */
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { OrchError } from '@llama-orch/contracts';
 import type { Express } from 'express';
@@ -34,11 +34,14 @@ export async function listen(app: Express, options: ServerOptions): Promise<Http
       keepAliveTimeout: options.idleTimeoutMs,
       connectionsCheckingInterval: 1000,
       noDelay: true,
+      // A missing Host is answered by the application, with the envelope.
+      requireHostHeader: false,
     },
     app,
   );
   server.maxConnections = MAX_CONNECTIONS;
   server.on('clientError', answerClientError);
+  server.on('checkExpectation', refuseExpectation);
   const responses = new OpenResponses(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -86,6 +89,21 @@ class OpenResponses {
       };
     });
   }
+}
+
+/** An `Expect` that is not `100-continue` (RFC 9110, 10.1.1). */
+function refuseExpectation(_req: IncomingMessage, res: ServerResponse): void {
+  const message = 'only 100-continue can be expected';
+  const fault = new OrchError('INVALID_PARAMS', message, {
+    status: 417,
+    details: [{ path: 'Expect', message }],
+  });
+  res.writeHead(fault.status, {
+    'content-type': 'application/json; charset=utf-8',
+    'x-correlation-id': correlationId(undefined),
+    connection: 'close',
+  });
+  res.end(JSON.stringify(toEnvelope(fault)));
 }
 
 interface ClientError extends Error {

@@ -95,7 +95,9 @@ export function followLog(res: ServerResponse, log: TaskLog, options: SseReaderO
     pump();
   });
   res.on('close', () => close(false));
-  pump();
+  // The client may have left while its task was being admitted: then no 'close' is to come.
+  if (res.closed || res.destroyed) close(false);
+  else pump();
 }
 
 /** A page of a finished task's log, as the ledger keeps it. */

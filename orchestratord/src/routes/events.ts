@@ -1,5 +1,6 @@
 /** Control plane: the ledger's events for operators, as a page or as a stream. */
 import { parseQuery } from '@llama-orch/contracts';
+import type { CoreEvent } from '@llama-orch/orchestrator-core';
 import { Router, type Response } from 'express';
 import { methodNotAllowed } from '../http/errors.ts';
 import { checkedQuery, lastEventIdOf, sendJson } from '../http/route-helpers.ts';
@@ -27,7 +28,9 @@ export function eventRoutes(options: EventRoutesOptions): Router {
       const query = checkedQuery(parseQuery('listEvents', req.query));
       const after = lastEventIdOf(req) ?? query.after;
       if (query.stream) {
-        followEvents(res, after, options);
+        openEventStream(res);
+        if (req.method === 'HEAD') res.end();
+        else followEvents(res, after, options);
         return;
       }
       const events = await ledger.readEvents(after, query.limit);
@@ -69,7 +72,6 @@ function followEvents(res: Response, after: number, options: EventRoutesOptions)
     }
   };
 
-  openEventStream(res);
   const unsubscribe = options.onEvents(() => void pump());
   const heartbeat = setInterval(() => res.write(HEARTBEAT_FRAME), options.heartbeatMs);
   heartbeat.unref();
@@ -85,13 +87,20 @@ function followEvents(res: Response, after: number, options: EventRoutesOptions)
 /** Facts only: what a client wrote stays in the ledger (`detail` is left out). */
 function toJson(stored: SequencedEvent): string {
   const { event } = JSON.parse(stored.data) as StoredEvent;
-  const { type: _type, ...data } = event;
   return JSON.stringify({
     seq: stored.seq,
     at: stored.atMs,
     type: stored.type,
     v: stored.v,
     ...(stored.taskId === undefined ? {} : { task_id: stored.taskId }),
-    data,
+    data: factsOf(event),
   });
+}
+
+/** An event without what an engine said about the request: that is for its client alone. */
+function factsOf(event: CoreEvent): object {
+  const { type: _type, ...facts } = event;
+  if (event.type !== 'task.ended' || event.outcome.kind !== 'failed') return facts;
+  const { message: _message, ...outcome } = event.outcome;
+  return { ...facts, outcome };
 }

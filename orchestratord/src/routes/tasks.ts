@@ -108,6 +108,11 @@ async function stream(
   onLeft: () => void,
 ): Promise<void> {
   const { metrics, queries, ledger } = options;
+  if (task !== undefined && res.req.method === 'HEAD') {
+    openEventStream(res);
+    res.end();
+    return;
+  }
   if (task !== undefined) {
     metrics.sseStreamsOpen.inc();
     openEventStream(res);

@@ -1,7 +1,9 @@
 /**
- * What the archive keeps of a task: its JSON as the API answers it, and what a retried POST must be told.
- * Two lines of JSON in one text, so that answering a GET needs no parsing.
+ * What the archive keeps of a task: how lists show it, what `GET /v1/tasks/{id}` adds, and what a retried
+ * POST must be told. Three lines of JSON in one text, so that answering needs no parsing, which would
+ * also round int64 seeds.
  */
+import type { Task } from '@llama-orch/contracts';
 import type { LiveTask } from './live-task.ts';
 
 /** What a retried POST of the same task is answered with. */
@@ -24,14 +26,22 @@ export function toStoredAdmission(task: LiveTask): StoredAdmission {
   };
 }
 
-export function packArchived(taskJson: string, admission: StoredAdmission): string {
-  return `${taskJson}\n${JSON.stringify(admission)}`;
+export function packArchived(task: Task, admission: StoredAdmission): string {
+  const { result, proof, ...summary } = task;
+  return [summary, { result, proof }, admission].map((part) => JSON.stringify(part)).join('\n');
 }
 
-export function archivedTaskJson(packed: string): string {
+/** The task without result and proof, as lists show it. */
+export function archivedSummaryJson(packed: string): string {
   return packed.slice(0, packed.indexOf('\n'));
 }
 
+export function archivedTaskJson(packed: string): string {
+  const [summary = '{}', rest = '{}'] = packed.split('\n', 2);
+  // Both are objects, and the summary is never empty: one object of both is their text, joined.
+  return rest === '{}' ? summary : `${summary.slice(0, -1)},${rest.slice(1)}`;
+}
+
 export function archivedAdmission(packed: string): StoredAdmission {
-  return JSON.parse(packed.slice(packed.indexOf('\n') + 1)) as StoredAdmission;
+  return JSON.parse(packed.slice(packed.lastIndexOf('\n') + 1)) as StoredAdmission;
 }

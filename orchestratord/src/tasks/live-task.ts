@@ -43,7 +43,10 @@ export class LiveTask {
   admission: AdmissionPromise = { queuePosition: 0, predictedStartMs: 0 };
   attempts = 0;
   kvWarmth = false;
+  /** First dispatch: the end of the wait in the queue. */
   dispatchedAtMs: number | undefined;
+  /** Last dispatch: when the attempt that counts began. */
+  startedAtMs: number | undefined;
   firstTokenAtMs: number | undefined;
   lastTokenAtMs: number | undefined;
   /** Where it runs or ran last. */
@@ -180,7 +183,7 @@ function commonView(task: LiveTask): Omit<Task, 'state'> {
     seed: seedNumber(record.seed),
     accepted_at_ms: record.acceptedAtMs,
     ...(record.deadlineAtMs === undefined ? {} : { deadline_at_ms: record.deadlineAtMs }),
-    ...(task.dispatchedAtMs === undefined ? {} : { started_at_ms: task.dispatchedAtMs }),
+    ...(task.startedAtMs === undefined ? {} : { started_at_ms: task.startedAtMs }),
     attempts: task.attempts,
     ...(replica === undefined
       ? {}

@@ -131,6 +131,7 @@ export class TaskBook implements EffectHandler {
     task.attempts = effect.attempt;
     task.kvWarmth = effect.kvWarmth;
     task.dispatchedAtMs ??= nowMs;
+    task.startedAtMs = nowMs;
     this.#options.dispatch(task, effect);
   }
 
@@ -183,7 +184,7 @@ export class TaskBook implements EffectHandler {
         priority: view.priority,
         sessionId: view.session_id,
         state: view.state,
-        view: packArchived(JSON.stringify(view), toStoredAdmission(task)),
+        view: packArchived(view, toStoredAdmission(task)),
       },
       onDurable: () => {
         if (transcript !== undefined) log.markPersisted(lastIdOf(transcript));
@@ -228,7 +229,8 @@ export class TaskBook implements EffectHandler {
         if (outcome.code === 'QUEUE_FULL_DROP_LRU') {
           metrics.backpressure.inc({ engine, policy: this.#options.fullPolicyOf(pool_id) });
         }
-        log.warn({ ...ended, code: outcome.code, reason: outcome.message }, 'task failed');
+        // The message may hold an engine's words about the request: it is for the client alone.
+        log.warn({ ...ended, code: outcome.code }, 'task failed');
         return;
     }
   }

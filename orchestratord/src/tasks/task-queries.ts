@@ -1,9 +1,9 @@
 /** Looking tasks up, live or ended: one task, or a page of them. */
-import { OrchError } from '@llama-orch/contracts';
+import { OrchError, type Task } from '@llama-orch/contracts';
 import type { Core, TaskView } from '@llama-orch/orchestrator-core';
 import type { Clock } from '../clock.ts';
 import type { ArchivedTask, Ledger, TaskFilter } from '../ledger/types.ts';
-import { archivedTaskJson } from './archived-record.ts';
+import { archivedSummaryJson, archivedTaskJson } from './archived-record.ts';
 import { liveView, type LiveTask } from './live-task.ts';
 import type { TaskBook } from './task-book.ts';
 
@@ -24,7 +24,7 @@ export class TaskQueries {
   /** The JSON text of a task. @throws OrchError NOT_FOUND */
   async get(taskId: string, tenantId: string): Promise<string> {
     const task = this.findLive(taskId, tenantId);
-    if (task !== undefined) return this.#liveJson(task);
+    if (task !== undefined) return JSON.stringify(this.#liveView(task));
     const ended = await this.#options.ledger.findArchived(taskId);
     if (ended?.tenantId !== tenantId) throw noSuchTask();
     return archivedTaskJson(ended.view);
@@ -54,13 +54,17 @@ export class TaskQueries {
     const rows: { readonly seq: number; readonly id: string; readonly json: string }[] = [];
     for (const task of this.#options.book.newestFirst(before)) {
       if (!this.#matches(task, filter)) continue;
-      rows.push({ seq: task.arrival, id: task.taskId, json: this.#liveJson(task) });
+      rows.push({ seq: task.arrival, id: task.taskId, json: this.#liveSummaryJson(task) });
       if (rows.length > limit) break;
     }
     const live = new Set(rows.map((row) => row.id));
     for (const ended of await this.#options.ledger.listArchived(filter, before, limit + 1)) {
       if (live.has(ended.taskId)) continue;
-      rows.push({ seq: ended.acceptedSeq, id: ended.taskId, json: archivedTaskJson(ended.view) });
+      rows.push({
+        seq: ended.acceptedSeq,
+        id: ended.taskId,
+        json: archivedSummaryJson(ended.view),
+      });
     }
     rows.sort((a, b) => b.seq - a.seq);
     const page = rows.slice(0, limit);
@@ -84,13 +88,18 @@ export class TaskQueries {
     return this.#options.core.task(task.taskId, this.#options.clock.now());
   }
 
-  #liveJson(task: LiveTask): string {
+  #liveSummaryJson(task: LiveTask): string {
+    const { result: _result, ...summary } = this.#liveView(task);
+    return JSON.stringify(summary);
+  }
+
+  #liveView(task: LiveTask): Task {
     const view = this.#coreView(task);
     const waiting =
       view?.state === 'queued'
         ? { queuePosition: view.queuePosition, predictedStartMs: view.predictedStartMs }
         : undefined;
-    return JSON.stringify(liveView(task, waiting));
+    return liveView(task, waiting);
   }
 }
 

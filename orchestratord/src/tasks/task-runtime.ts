@@ -143,6 +143,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
   });
   const queries = new TaskQueries({ core, book, ledger, clock });
   const service = new TaskService({
+    core,
     host,
     book,
     ledger,
@@ -158,7 +159,6 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     eventsSinceSnapshot += count;
     const due = Math.max(SNAPSHOT_EVENTS, SNAPSHOT_EVENTS_PER_TASK * book.size);
     if (eventsSinceSnapshot >= due) void snapshot();
-    for (const listener of eventListeners) listener();
   }
 
   async function snapshot(): Promise<void> {
@@ -255,6 +255,8 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       ledger.onCommit((stats) => {
         metrics.ledgerCommitMs.observe(stats.commitMs);
         metrics.ledgerBatchEvents.observe(stats.events);
+        if (stats.events === 0) return;
+        for (const listener of eventListeners) listener();
       });
       return { events, tasks };
     },
@@ -279,7 +281,12 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       });
     },
 
-    /** Leaves what still runs to the next start, persists the rest. */
+    /** Leaves what still runs to the next start. */
+    abandon(): void {
+      dispatcher.abandonAll();
+    },
+
+    /** Persists what is not durable yet, and ends every beat. */
     async stop(): Promise<void> {
       for (const stop of beats) stop();
       telemetry.stop();

@@ -7,7 +7,7 @@ import {
   type AdmissionResponse,
   type TaskRequest,
 } from '@llama-orch/contracts';
-import type { Effect } from '@llama-orch/orchestrator-core';
+import type { Core, Effect } from '@llama-orch/orchestrator-core';
 import type { Clock } from '../clock.ts';
 import type { ParsedBody } from '../http/json-body.ts';
 import type { Ledger } from '../ledger/types.ts';
@@ -29,6 +29,7 @@ import type { TaskBook } from './task-book.ts';
 import { noSuchTask } from './task-queries.ts';
 
 export interface TaskServiceOptions {
+  readonly core: Core;
   readonly host: CoreHost;
   readonly book: TaskBook;
   readonly ledger: Ledger;
@@ -170,7 +171,7 @@ export class TaskService {
     try {
       const { effects, durable } = host.admit({ type: 'admit', task: toTaskSpec(record, prompt) });
       const rejected = effects.find((effect) => effect.type === 'rejected');
-      if (rejected !== undefined) throw this.#refusal(rejected, pool);
+      if (rejected !== undefined) throw this.#refusal(rejected, record, pool);
       await durable;
     } catch (error) {
       book.drop(record.taskId);
@@ -206,7 +207,7 @@ export class TaskService {
     if (ended === undefined) return undefined;
     const admission = archivedAdmission(ended.view);
     requireSame(name, caller, admission.requestHash, ended.tenantId);
-    return { response: toResponse(admission), task: undefined };
+    return { response: toResponse(admission, 0), task: undefined };
   }
 
   async #promptTokens(pool: PoolEntry, request: TaskRequest): Promise<PromptTokens> {
@@ -217,16 +218,29 @@ export class TaskService {
   }
 
   #promise(task: LiveTask): AdmissionResponse {
-    return toResponse(toStoredAdmission(task));
+    const { core, clock } = this.#options;
+    const priority = task.record.request.priority ?? 'interactive';
+    const backoffMs = core.backoffMs(task.record.poolId, priority, clock.now());
+    return toResponse(toStoredAdmission(task), backoffMs);
   }
 
-  #refusal(effect: Extract<Effect, { type: 'rejected' }>, pool: PoolEntry): OrchError {
+  #refusal(
+    effect: Extract<Effect, { type: 'rejected' }>,
+    record: TaskRecord,
+    pool: PoolEntry,
+  ): OrchError {
     const { metrics, log } = this.#options;
     if (effect.policyLabel !== undefined) {
       metrics.backpressure.inc({ engine: pool.engine, policy: effect.policyLabel });
     }
     log.info(
-      { job_id: effect.taskId, pool_id: pool.poolId, engine: pool.engine, code: effect.code },
+      {
+        correlation_id: record.correlationId,
+        job_id: effect.taskId,
+        pool_id: pool.poolId,
+        engine: pool.engine,
+        code: effect.code,
+      },
       'task refused',
     );
     return new OrchError(effect.code, effect.message, {
@@ -238,17 +252,22 @@ export class TaskService {
         : { retryAfterMs: Math.max(1, Math.ceil(effect.retryAfterMs)) }),
       ...(effect.path === undefined
         ? {}
-        : { details: [{ path: effect.path, message: effect.message }] }),
+        : { details: [{ path: pathIn(record.request, effect.path), message: effect.message }] }),
     });
   }
 }
 
-function toResponse(admission: StoredAdmission): AdmissionResponse {
+/** The core knows of a prompt; the client may have sent it as messages. */
+function pathIn(request: TaskRequest, path: string): string {
+  return path === '/prompt' && request.messages !== undefined ? '/messages' : path;
+}
+
+function toResponse(admission: StoredAdmission, backoffMs: number): AdmissionResponse {
   return {
     task_id: admission.taskId,
     queue_position: admission.queuePosition,
     predicted_start_ms: Math.round(admission.predictedStartMs),
-    backoff_ms: 0,
+    backoff_ms: Math.ceil(backoffMs),
     stream_url: `/v1/tasks/${admission.taskId}/stream`,
     ...(admission.sessionId === undefined ? {} : { session_id: admission.sessionId }),
     seed: seedNumber(admission.seed),
@@ -259,8 +278,9 @@ function toResponse(admission: StoredAdmission): AdmissionResponse {
 function parseRequest(body: ParsedBody): TaskRequest {
   const result = validateTaskRequest(body.value);
   if (!result.ok) throw invalidParams('The request body', result.details);
-  const { exactSeed } = body;
-  if (exactSeed !== undefined && (exactSeed < MIN_INT64 || exactSeed > MAX_INT64)) {
+  const { seed = 0 } = result.value;
+  const exactSeed = body.exactSeed ?? BigInt(seed);
+  if (exactSeed < MIN_INT64 || exactSeed > MAX_INT64) {
     throw invalidParams('The request body', [
       { path: '/seed', message: 'must be a signed 64-bit integer' },
     ]);

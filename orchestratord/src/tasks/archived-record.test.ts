@@ -1,0 +1,47 @@
+import type { Task } from '@llama-orch/contracts';
+import { expect, test } from 'vitest';
+import {
+  archivedAdmission,
+  archivedSummaryJson,
+  archivedTaskJson,
+  packArchived,
+} from './archived-record.ts';
+import { seedNumber } from './live-task.ts';
+
+const SUMMARY: Task = {
+  task_id: '00000000-0000-4000-8000-000000000001',
+  state: 'completed',
+  workload: 'completion',
+  pool_id: 'default',
+  priority: 'interactive',
+  determinism: 'strict',
+  seed: 7,
+  accepted_at_ms: 1,
+  attempts: 1,
+};
+const ADMISSION = {
+  taskId: SUMMARY.task_id,
+  sessionId: undefined,
+  seed: '7',
+  queuePosition: 2,
+  predictedStartMs: 3,
+  requestHash: 'h',
+};
+
+test('a list shows no result and no proof, the task itself shows all', () => {
+  const task: Task = { ...SUMMARY, result: { text: 'line\nline "quoted"' } };
+  const packed = packArchived(task, ADMISSION);
+  expect(JSON.parse(archivedSummaryJson(packed))).toEqual(SUMMARY);
+  expect(JSON.parse(archivedTaskJson(packed))).toEqual(task);
+  expect(archivedAdmission(packed)).toMatchObject({ queuePosition: 2, requestHash: 'h' });
+});
+
+test('a task without a result reads back as it is', () => {
+  const packed = packArchived(SUMMARY, ADMISSION);
+  expect(JSON.parse(archivedTaskJson(packed))).toEqual(SUMMARY);
+});
+
+test('an int64 seed keeps its digits', () => {
+  const packed = packArchived({ ...SUMMARY, seed: seedNumber('9223372036854775807') }, ADMISSION);
+  expect(archivedTaskJson(packed)).toContain('"seed":9223372036854775807');
+});
