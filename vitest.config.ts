@@ -9,7 +9,9 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     // CI counts single tests from the report.
-    reporters: process.env['CI'] ? ['default', ['json', { outputFile: '.cache/vitest.json' }]] : ['default'],
+    reporters: process.env['CI']
+      ? ['default', ['json', { outputFile: '.cache/vitest.json' }]]
+      : ['default'],
     coverage: {
       provider: 'v8',
       include: ['*/**/*.ts'],

@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'llama-orch-demo-'));
   const daemon = spawn(
     process.execPath,
-    [fileURLToPath(new URL('./main.ts', import.meta.url)), '--port', '0', '--data-dir', dataDir],
+    [fileURLToPath(new URL('./start.js', import.meta.url)), '--port', '0', '--data-dir', dataDir],
     { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, LLAMA_ORCH_LOG_LEVEL: 'warn' } },
   );
   const exited = new Promise<void>((resolve) => daemon.once('exit', () => resolve()));

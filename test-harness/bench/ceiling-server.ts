@@ -8,8 +8,8 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { validateTaskRequest } from '@llama-orch/contracts';
+import { openLedger } from '@llama-orch/orchestratord/ledger';
 import express from 'express';
-import { openLedger } from '../../orchestratord/src/ledger/open-ledger.ts';
 
 const path = process.argv[2];
 if (path === undefined) throw new Error('usage: node ceiling-server.ts LEDGER_FILE');

@@ -10,7 +10,7 @@ import { usageDuring, type Usage } from './process-usage.ts';
 import { startProgram, type Program } from './program.ts';
 
 export const PROJECT_ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const DAEMON = join(PROJECT_ROOT, 'orchestratord/src/main.ts');
+const DAEMON = join(PROJECT_ROOT, 'orchestratord/src/start.js');
 
 const TOP_FUNCTIONS = 40;
 

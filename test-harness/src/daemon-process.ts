@@ -11,7 +11,7 @@ import { descendantsOf, stillRunning, type ProcessEntry } from './process-table.
 import { PROJECT_ROOT, writeConfig, type ConfigInput } from './temp-config.ts';
 import { waitFor, within } from './wait-for.ts';
 
-export const DAEMON_ENTRY = join(PROJECT_ROOT, 'orchestratord', 'src', 'main.ts');
+export const DAEMON_ENTRY = join(PROJECT_ROOT, 'orchestratord', 'src', 'start.js');
 const READY_LINE = /^llama-orch ready on (http:\/\/\S+)$/m;
 const START_MS = 30_000;
 /** Engines of a daemon that was killed are gone within this time. */

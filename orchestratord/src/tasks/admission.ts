@@ -2,7 +2,7 @@
  * From a valid request to what the core decides on: ids, seed, token counts. Everything here is derived
  * from the request, so that a retry derives the same.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { TaskRequest } from '@llama-orch/contracts';
 import type { TaskSpec } from '@llama-orch/orchestrator-core';
 import { isStrict, type TaskRecord } from './live-task.ts';
@@ -12,13 +12,13 @@ import { isStrict, type TaskRecord } from './live-task.ts';
  * gives the same bytes. Any engine takes such a seed as it stands, and any client can send it back.
  */
 export function deriveSeed(taskId: string): bigint {
-  const digest = createHash('sha256').update(`seed:${taskId}`).digest();
-  return BigInt(digest.readUInt32BE(0) % 0xffff_ffff);
+  const digest = hash('sha256', `seed:${taskId}`, 'hex');
+  return BigInt(parseInt(digest.slice(0, 8), 16) % 0xffff_ffff);
 }
 
 /** A stable task id for an Idempotency-Key: the same key of the same tenant names the same task. */
 export function taskIdForKey(tenantId: string, key: string): string {
-  const hex = createHash('sha256').update(`task:${tenantId}:${key}`).digest('hex');
+  const hex = hash('sha256', `task:${tenantId}:${key}`, 'hex');
   // Version 8 (vendor-defined) and variant bits of RFC 9562.
   const variant = ((parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return [
@@ -35,9 +35,7 @@ export function taskIdForKey(tenantId: string, key: string): string {
  * @param exactSeed the seed, where a number cannot hold it: two such seeds may look alike in the request
  */
 export function hashRequest(request: TaskRequest, exactSeed: bigint | undefined): string {
-  return createHash('sha256')
-    .update(`${exactSeed ?? ''}${canonicalJson(request)}`)
-    .digest('hex');
+  return hash('sha256', `${exactSeed ?? ''}${canonicalJson(request)}`, 'hex');
 }
 
 /** JSON with sorted keys. Depth is bounded by the body parser. */

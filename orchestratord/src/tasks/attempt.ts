@@ -59,7 +59,9 @@ export async function runAttempt(
   const { request } = task.record;
   const sink = new LogSink(task, attempt, kvWarmth, signal, ports);
   try {
-    const prompt = await renderPrompt(request, task.record.promptFormat, replica, signal);
+    const rendered = renderPrompt(request, task.record.promptFormat, replica, signal);
+    // Most prompts need no round trip, and then the engine is asked within this very turn.
+    const prompt = typeof rendered === 'string' ? rendered : await rendered;
     const result = await replica.adapter.submit(
       {
         taskId: task.taskId,

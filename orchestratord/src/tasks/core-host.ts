@@ -73,6 +73,12 @@ export class CoreHost {
     return this.run((core, now) => core.step(command, now));
   }
 
+  /** For whoever may be called from inside a step: steps now, or as soon as that step is over. */
+  tell(command: Command): void {
+    if (this.#stepping) queueMicrotask(() => this.tell(command));
+    else this.apply(command);
+  }
+
   /** Like `apply`, for what is not a command: `resume` after recovery. */
   run(step: (core: Core, nowMs: number) => ReturnType<Core['step']>): Applied {
     const { batch, effects, callbacks } = this.#step(step);
@@ -117,7 +123,7 @@ export class CoreHost {
       const { core, handler, clock, onEvents } = this.#options;
       const now = clock.now();
       const { events, effects } = run(core, now);
-      const stored = events.map((event) => this.#toLedgerEvent(event, now));
+      const details = events.map((event) => handler.detail(event));
       const transcripts: TranscriptChunk[] = [];
       const archive: ArchivedTask[] = [];
       const callbacks: (() => void)[] = [];
@@ -129,6 +135,8 @@ export class CoreHost {
         if (writes.onDurable !== undefined) callbacks.push(writes.onDurable);
       }
       this.#armWake(now);
+      // Written down only now: the effects have sent the engines their work already.
+      const stored = events.map((event, at) => toLedgerEvent(event, details[at], now));
       if (stored.length > 0) onEvents(stored.length);
       const nothing = stored.length === 0 && transcripts.length === 0 && archive.length === 0;
       return {
@@ -139,18 +147,6 @@ export class CoreHost {
     } finally {
       this.#stepping = false;
     }
-  }
-
-  #toLedgerEvent(event: CoreEvent, atMs: number): LedgerEvent {
-    const detail = this.#options.handler.detail(event);
-    const stored: StoredEvent = detail === undefined ? { event } : { event, detail };
-    return {
-      v: EVENT_VERSION,
-      type: event.type,
-      atMs,
-      taskId: 'taskId' in event ? event.taskId : undefined,
-      data: JSON.stringify(stored),
-    };
   }
 
   #armWake(now: number): void {
@@ -166,6 +162,17 @@ export class CoreHost {
             this.apply({ type: 'tick' });
           });
   }
+}
+
+function toLedgerEvent(event: CoreEvent, detail: object | undefined, atMs: number): LedgerEvent {
+  const stored: StoredEvent = detail === undefined ? { event } : { event, detail };
+  return {
+    v: EVENT_VERSION,
+    type: event.type,
+    atMs,
+    taskId: 'taskId' in event ? event.taskId : undefined,
+    data: JSON.stringify(stored),
+  };
 }
 
 function call(callbacks: readonly (() => void)[]): void {

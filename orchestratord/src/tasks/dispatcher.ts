@@ -51,14 +51,12 @@ export class Dispatcher {
     for (const { task } of this.#running.values()) yield task;
   }
 
-  /** Starts an attempt. The core's step must be over before the attempt can report, so it starts one microtask later. */
+  /** Starts an attempt, from inside the core's step: the engine has its work before anything else is done. */
   dispatch(task: LiveTask, effect: DispatchEffect): void {
     const { attempt, replicaId } = effect;
     const running = { task, attempt, replicaId, abort: new AbortController() };
     this.#running.set(task.taskId, running);
-    queueMicrotask(() => {
-      void this.#run(running, effect);
-    });
+    void this.#run(running, effect);
   }
 
   abort(effect: AbortEffect): void {
@@ -81,7 +79,6 @@ export class Dispatcher {
     const { task, attempt, abort } = running;
     let end: AttemptEnd = {};
     try {
-      if (abort.signal.aborted) return;
       const replica = this.#use(effect.replicaId);
       task.replica = replica.snapshot;
       end = await runAttempt(task, attempt, replica, effect.kvWarmth, abort.signal, this.#options);

@@ -2,7 +2,7 @@
  * A task between admission and its end, as the daemon holds it: what was asked (durable, `TaskRecord`),
  * what has happened, and the log of what it said. Decisions about it live in the core.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { PromptFormat, Task, TaskRequest } from '@llama-orch/contracts';
 import type { Outcome, Usage } from '@llama-orch/orchestrator-core';
 import type { ReplicaSnapshot } from '@llama-orch/pool-managerd';
@@ -37,7 +37,7 @@ export const SAMPLER_PROFILE_VERSION = 'v1';
 
 export class LiveTask {
   readonly record: TaskRecord;
-  readonly log: TaskLog;
+  #log: TaskLog | undefined;
   /** Arrival number, given by the core; orders lists. */
   arrival = 0;
   admission: AdmissionPromise = { queuePosition: 0, predictedStartMs: 0 };
@@ -55,8 +55,14 @@ export class LiveTask {
   /** @param restored the log an earlier life of the daemon left, after a restart */
   constructor(record: TaskRecord, restored?: readonly LogEntry[]) {
     this.record = record;
-    const durableFirst = !isStrict(record.request);
-    this.log = new TaskLog(restored === undefined ? { durableFirst } : { durableFirst, restored });
+    if (restored === undefined) return;
+    this.#log = new TaskLog({ durableFirst: !isStrict(record.request), restored });
+  }
+
+  /** Made when first asked for: most of a deep queue has nobody reading it yet. */
+  get log(): TaskLog {
+    this.#log ??= new TaskLog({ durableFirst: !isStrict(this.record.request) });
+    return this.#log;
   }
 
   get taskId(): string {
@@ -84,7 +90,7 @@ export function isStrict(request: TaskRequest): boolean {
 }
 
 export function sha256Hex(text: string): string {
-  return createHash('sha256').update(text, 'utf8').digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
 /** Where a waiting task stands, from the core. */

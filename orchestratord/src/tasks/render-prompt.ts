@@ -10,12 +10,12 @@ import type { Sampling } from '@llama-orch/worker-adapters';
  * @throws OrchError INVALID_PARAMS when a template is asked for and the model has none
  * @throws EngineError
  */
-export async function renderPrompt(
+export function renderPrompt(
   request: TaskRequest,
   format: PromptFormat,
   replica: ReplicaHandle,
   signal: AbortSignal,
-): Promise<string> {
+): string | Promise<string> {
   const { messages, prompt = '' } = request;
   const { envelope, adapter } = replica;
   if (messages !== undefined) {

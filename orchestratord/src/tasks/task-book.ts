@@ -12,7 +12,7 @@ import type { EffectHandler, EffectWrites } from './core-host.ts';
 import type { AbortEffect, DispatchEffect } from './dispatcher.ts';
 import { endedView, sha256Hex, usageView, type LiveTask, type TaskRecord } from './live-task.ts';
 import type { ControlEntry } from './task-log.ts';
-import { logFields, taskLabels } from './task-fields.ts';
+import { logFields, poolFields, requestFields, taskLabels } from './task-fields.ts';
 import { lastIdOf, type TranscriptWriter } from './transcript-writer.ts';
 
 export interface TaskBookOptions {
@@ -33,6 +33,7 @@ export class TaskBook implements EffectHandler {
   readonly #options: TaskBookOptions;
   readonly #tasks = new Map<string, LiveTask>();
   readonly #byArrival = new ArrivalList<LiveTask>();
+  readonly #poolLogs = new Map<string, Logger>();
 
   constructor(options: TaskBookOptions) {
     this.#options = options;
@@ -114,15 +115,31 @@ export class TaskBook implements EffectHandler {
       queuePosition: effect.queuePosition,
       predictedStartMs: effect.predictedStartMs,
     };
+    // Counting and logging can wait until the engine has been asked and the ledger has its write.
+    queueMicrotask(() => this.#report(task));
+  }
+
+  #report(task: LiveTask): void {
     this.#options.metrics.tasksEnqueued.inc(taskLabels(task));
-    this.#options.log.info(
+    this.#poolLog(task).info(
       {
-        ...logFields(task),
-        queue_position: effect.queuePosition,
-        predicted_start_ms: Math.round(effect.predictedStartMs),
+        ...requestFields(task),
+        queue_position: task.admission.queuePosition,
+        predicted_start_ms: Math.round(task.admission.predictedStartMs),
       },
       'task accepted',
     );
+  }
+
+  /** A logger that has written what all tasks of a pool share once and for all. */
+  #poolLog(task: LiveTask): Logger {
+    const { poolId } = task.record;
+    let log = this.#poolLogs.get(poolId);
+    if (log === undefined) {
+      log = this.#options.log.child(poolFields(task));
+      this.#poolLogs.set(poolId, log);
+    }
+    return log;
   }
 
   #dispatched(effect: DispatchEffect, nowMs: number): void {

@@ -21,25 +21,36 @@ export function taskLabels(task: LiveTask): TaskLabels {
   };
 }
 
-export function logFields(task: LiveTask): Record<string, unknown> {
-  const { record, replica } = task;
+/** What every task of a pool logs alike. */
+export function poolFields({ record }: LiveTask): Record<string, unknown> {
+  return { engine: record.engine, pool_id: record.poolId, model_id: record.modelId };
+}
+
+/** What is known of a task from its request. */
+export function requestFields({ record }: LiveTask): Record<string, unknown> {
   const { request } = record;
   return {
     correlation_id: record.correlationId,
     job_id: record.taskId,
     session_id: request.session_id,
     tenant_id: record.tenantId,
-    engine: record.engine,
-    pool_id: record.poolId,
+    sampler_profile_version: request.sampler_profile_version ?? SAMPLER_PROFILE_VERSION,
+    priority: request.priority ?? 'interactive',
+    deadline_ms: request.deadline_ms,
+  };
+}
+
+/** All that is known of a task that has been dispatched. */
+export function logFields(task: LiveTask): Record<string, unknown> {
+  const { replica } = task;
+  return {
+    ...requestFields(task),
+    ...poolFields(task),
     replica_id: replica?.replicaId,
-    model_id: record.modelId,
     quant: replica?.quant,
     ctx: replica?.ctx,
     engine_version: replica?.engineVersion,
-    sampler_profile_version: request.sampler_profile_version ?? SAMPLER_PROFILE_VERSION,
     kv_warmth: replica === undefined ? undefined : task.kvWarmth,
     queue_time_ms: task.dispatchedAtMs === undefined ? undefined : task.queueMs,
-    priority: request.priority ?? 'interactive',
-    deadline_ms: request.deadline_ms,
   };
 }

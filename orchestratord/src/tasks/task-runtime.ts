@@ -79,7 +79,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     signals: (task) => signalsOf(task),
   });
   const host = new CoreHost({ core, writer, clock, handler: book, onEvents });
-  const command = (each: Command): void => void host.apply(each);
+  const command = (each: Command): void => host.tell(each);
   const bridge = new ReplicaBridge({
     pools,
     command,
