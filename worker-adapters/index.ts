@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 export { EngineError, ENGINE_FAULTS } from './api/types.ts';
 export type * from './api/types.ts';
 export { foldSeed } from './api/fold-seed.ts';
-export { openLlamaCpp } from './llamacpp/adapter.ts';
+export { LLAMACPP_CAPABILITIES, openLlamaCpp } from './llamacpp/adapter.ts';
 
 /** Script of the engine process that ships with us; run by Node, see llamacpp-embedded/main.ts. */
 export const EMBEDDED_ENTRY = fileURLToPath(

@@ -11,7 +11,7 @@ import {
   type PoolConfig as ManagedPool,
   type PoolManager,
 } from '@llama-orch/pool-managerd';
-import { EMBEDDED_ENTRY, openLlamaCpp } from '@llama-orch/worker-adapters';
+import { EMBEDDED_ENTRY, LLAMACPP_CAPABILITIES, openLlamaCpp } from '@llama-orch/worker-adapters';
 import type { Clock } from './clock.ts';
 import { createApp } from './http/app.ts';
 import { listen, type HttpServer } from './http/server.ts';
@@ -254,7 +254,7 @@ function toConfiguredPool(pool: PoolConfig): ConfiguredPool {
     fullPolicy: pool.queue.full_policy,
     capacity: pool.queue.capacity,
     ctx: pool.ctx,
-    workloads: ['completion'],
-    features: ['chat', 'seed', 'sse-resume', 'stop', 'strict-determinism'],
+    workloads: LLAMACPP_CAPABILITIES.workloads,
+    features: LLAMACPP_CAPABILITIES.features,
   };
 }

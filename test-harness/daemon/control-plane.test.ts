@@ -13,7 +13,7 @@ import { validateResponse } from '@llama-orch/contracts/responses';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
 import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
-import { taskIdOf } from '../src/event-stream.ts';
+import { taskIdOf, type EventStream } from '../src/event-stream.ts';
 import { checkWholeStream } from '../src/stream-check.ts';
 import { externalPool, PROJECT_ROOT } from '../src/temp-config.ts';
 import { holdsFor, waitFor } from '../src/wait-for.ts';
@@ -130,9 +130,11 @@ describe('ORCH-2101 drain', () => {
   });
 
   test('running tasks finish, waiting ones wait, new ones get 503, undrain lets all go on', async () => {
-    const streams = await Promise.all(
-      Array.from({ length: 6 }, (_, n) => daemon.client.postStream({ prompt: `drain ${n}` })),
-    );
+    // One after the other: the first four take the slots.
+    const streams: EventStream[] = [];
+    for (let n = 0; n < 6; n += 1) {
+      streams.push(await daemon.client.postStream({ prompt: `drain ${n}` }));
+    }
     const running = streams.slice(0, 4);
     const waiting = streams.slice(4);
     await Promise.all(running.map((each) => each.until('a token', () => each.tokens.length > 0)));

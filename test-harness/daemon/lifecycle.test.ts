@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runDaemon, startDaemon, untilGone } from '../src/daemon-process.ts';
-import { taskIdOf } from '../src/event-stream.ts';
+import { taskIdOf, type EventStream } from '../src/event-stream.ts';
 import { checkWholeStream } from '../src/stream-check.ts';
 import { embeddedPool, externalPool, simulatorPool, writeConfig } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
@@ -51,11 +51,11 @@ describe('SIGTERM under load', () => {
     });
     await daemon.client.untilReady(2);
     const children = daemon.children();
-    const streams = await Promise.all(
-      Array.from({ length: 8 }, (_, n) =>
-        daemon.client.postStream({ prompt: `load ${n}`, seed: n }),
-      ),
-    );
+    // One after the other: the first two take the slots.
+    const streams: EventStream[] = [];
+    for (let n = 0; n < 8; n += 1) {
+      streams.push(await daemon.client.postStream({ prompt: `load ${n}`, seed: n }));
+    }
     const running = streams.slice(0, 2);
     const waiting = streams.slice(2);
     await Promise.all(running.map((each) => each.until('tokens', () => each.tokens.length > 5)));

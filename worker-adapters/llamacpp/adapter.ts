@@ -22,7 +22,7 @@ import { refusal } from './errors.ts';
 import { kvUsageOf, readMetrics } from './metrics.ts';
 import { readProps } from './props.ts';
 
-const CAPABILITIES: AdapterCapabilities = {
+export const LLAMACPP_CAPABILITIES: AdapterCapabilities = {
   workloads: ['completion'],
   determinism: 'exact-single-slot',
   interruptibleDecode: true,
@@ -52,7 +52,7 @@ export function openLlamaCpp(options: AdapterOptions): WorkerAdapter {
 class LlamaCppAdapter implements WorkerAdapter {
   readonly engine = 'llamacpp';
   readonly url: string;
-  readonly capabilities = CAPABILITIES;
+  readonly capabilities = LLAMACPP_CAPABILITIES;
   readonly #options: AdapterOptions;
   readonly #streams: Pool;
   readonly #control: Pool;

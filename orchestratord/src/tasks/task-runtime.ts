@@ -5,24 +5,25 @@
 import type { Config, Readiness, TaskRequest } from '@llama-orch/contracts';
 import type { Command, Core, PoolSpec } from '@llama-orch/orchestrator-core';
 import type { PoolManager } from '@llama-orch/pool-managerd';
-import type { EngineResult } from '@llama-orch/worker-adapters';
+import { LLAMACPP_CAPABILITIES, type EngineResult } from '@llama-orch/worker-adapters';
 import type { Clock } from '../clock.ts';
 import type { Ledger } from '../ledger/types.ts';
 import type { Logger } from '../logging.ts';
+import { attemptMetrics } from '../metrics/attempt-metrics.ts';
 import { EngineTelemetry } from '../metrics/engine-telemetry.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { SloWindow } from '../metrics/slo-window.ts';
 import { CoreHost } from './core-host.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableWriter } from './durable-writer.ts';
+import { LedgerUpkeep } from './ledger-upkeep.ts';
 import type { LiveTask } from './live-task.ts';
 import { PoolDirectory, type PoolEntry } from './pool-directory.ts';
-import { recover, takeSnapshot } from './recovery.ts';
+import { recover } from './recovery.ts';
 import { renderPrompt } from './render-prompt.ts';
 import { ReplicaBridge } from './replica-bridge.ts';
 import { SessionSlots } from './session-slots.ts';
 import { TaskBook } from './task-book.ts';
-import { taskLabels } from './task-fields.ts';
 import { TaskQueries } from './task-queries.ts';
 import { TaskService } from './task-service.ts';
 import { TranscriptWriter } from './transcript-writer.ts';
@@ -46,10 +47,6 @@ const TRANSCRIPT_BEAT_MS = 20;
 const SIGNAL_BEAT_MS = 1_000;
 const RETENTION_BEAT_MS = 60_000;
 const LEASE_RENEW_MS = 3_000;
-/** Events between two snapshots, at least: bounds how long recovery takes. */
-const SNAPSHOT_EVENTS = 50_000;
-/** And at least this many per live task, because a snapshot writes all of them in one go. */
-const SNAPSHOT_EVENTS_PER_TASK = 8;
 /** Asking an engine for a token count must not hold an admission longer, ms. */
 const COUNT_TIMEOUT_MS = 1_000;
 const HOLDER = 'orchestratord';
@@ -63,7 +60,6 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
   const sessionSlots = new SessionSlots();
   const eventListeners = new Set<() => void>();
   const beats: (() => void)[] = [];
-  let eventsSinceSnapshot = 0;
   let idleWaiters: (() => void)[] = [];
 
   const book = new TaskBook({
@@ -78,7 +74,22 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       config.pools.find((pool) => pool.id === poolId)?.queue.full_policy ?? '',
     signals: (task) => signalsOf(task),
   });
-  const host = new CoreHost({ core, writer, clock, handler: book, onEvents });
+  const upkeep = new LedgerUpkeep({
+    core,
+    book,
+    ledger,
+    writer,
+    retention: config.retention,
+    clock,
+    log,
+  });
+  const host = new CoreHost({
+    core,
+    writer,
+    clock,
+    handler: book,
+    onEvents: (count) => upkeep.onEvents(count),
+  });
   const command = (each: Command): void => host.tell(each);
   const bridge = new ReplicaBridge({
     pools,
@@ -98,22 +109,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     leaseOf: (replicaId) => bridge.leaseOf(replicaId),
     onUnexpected: (task, error) =>
       log.error({ job_id: task.taskId, err: error }, 'an attempt failed unexpectedly'),
-    onStarted: (task) => {
-      const labels = taskLabels(task);
-      metrics.tasksStarted.inc(labels);
-      const { engine, engine_version, pool_id, priority } = labels;
-      if (task.attempts === 1) {
-        metrics.queueTimeMs.observe({ engine, engine_version, pool_id, priority }, task.queueMs);
-      }
-    },
-    onFirstToken: (task) => {
-      const { engine, engine_version, pool_id, priority } = taskLabels(task);
-      metrics.firstTokenMs.observe({ engine, engine_version, pool_id, priority }, task.ttftMs ?? 0);
-    },
-    onTokens: (task, count) => {
-      const { engine, engine_version, pool_id, replica_id } = taskLabels(task);
-      metrics.tokensOut.inc({ engine, engine_version, pool_id, replica_id }, count);
-    },
+    ...attemptMetrics(metrics),
     onResult: (task: LiveTask, replicaId: string, result: EngineResult) => {
       if (result.slotId !== undefined) {
         sessionSlots.note(replicaId, result.slotId, task.record.request.session_id);
@@ -133,7 +129,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       aliases: pool.model.aliases,
       ctx: pool.ctx,
       promptFormat: pool.model.prompt_format,
-      workloads: ['completion'],
+      workloads: LLAMACPP_CAPABILITIES.workloads,
     })),
     digestsOf: (poolId) => pools.replicas(poolId).map((replica) => replica.modelDigest),
     loadOf: (poolId) => {
@@ -154,31 +150,6 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     countTokens,
   });
   const telemetry = new EngineTelemetry({ pools, bridge, metrics, clock });
-
-  function onEvents(count: number): void {
-    eventsSinceSnapshot += count;
-    const due = Math.max(SNAPSHOT_EVENTS, SNAPSHOT_EVENTS_PER_TASK * book.size);
-    if (eventsSinceSnapshot >= due) void snapshot();
-  }
-
-  async function snapshot(): Promise<void> {
-    if (!writer.healthy) return;
-    eventsSinceSnapshot = 0;
-    try {
-      await ledger.snapshot(takeSnapshot(core, book));
-    } catch (error) {
-      log.error({ err: error }, 'the ledger could not take a snapshot');
-    }
-  }
-
-  async function sweep(): Promise<void> {
-    const { max_age_ms: maxAgeMs, max_tasks: maxTasks } = config.retention;
-    try {
-      await ledger.sweep({ maxAgeMs, maxTasks }, clock.now());
-    } catch (error) {
-      log.error({ err: error }, 'the ledger could not be swept');
-    }
-  }
 
   async function countTokens(pool: PoolEntry, request: TaskRequest): Promise<number | undefined> {
     const ready = pools.replicas(pool.poolId).find((replica) => bridge.leaseOf(replica.replicaId));
@@ -265,7 +236,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       bridge.start();
       telemetry.start();
       every(SIGNAL_BEAT_MS, emitSignals);
-      every(RETENTION_BEAT_MS, () => void sweep());
+      every(RETENTION_BEAT_MS, () => void upkeep.sweep());
     },
 
     /** Dispatches nothing more; resolves when nothing runs, or after `graceMs`. */
@@ -294,7 +265,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       dispatcher.abandonAll();
       bridge.stop();
       await transcripts.flushAll();
-      await snapshot();
+      await upkeep.snapshot();
       writer.stop();
     },
 
