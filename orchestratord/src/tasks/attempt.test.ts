@@ -7,9 +7,9 @@ import {
   type TokenSink,
   type WorkerAdapter,
 } from '@llama-orch/worker-adapters';
+import { VirtualClock } from '@llama-orch/pool-managerd/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { createMemoryLedger } from '../ledger/memory-ledger.ts';
-import { VirtualClock } from '../virtual-clock.ts';
 import { runAttempt, type AttemptPorts } from './attempt.ts';
 import { DurableWriter } from './durable-writer.ts';
 import { LiveTask } from './live-task.ts';

@@ -1,9 +1,9 @@
 import { OrchError } from '@llama-orch/contracts';
 import { createCore, type Core, type CoreEvent, type Effect } from '@llama-orch/orchestrator-core';
+import { VirtualClock, settle } from '@llama-orch/pool-managerd/testing';
 import { expect, test, vi } from 'vitest';
 import { LedgerError } from '../ledger/ledger-error.ts';
 import { createMemoryLedger } from '../ledger/memory-ledger.ts';
-import { VirtualClock, settle } from '../virtual-clock.ts';
 import { CoreHost, type EffectHandler, type EffectWrites } from './core-host.ts';
 import { DurableWriter } from './durable-writer.ts';
 

@@ -1,8 +1,8 @@
+import { VirtualClock, settle } from '@llama-orch/pool-managerd/testing';
 import { expect, test, vi } from 'vitest';
 import { LedgerError, type LedgerErrorCode } from '../ledger/ledger-error.ts';
 import { createMemoryLedger } from '../ledger/memory-ledger.ts';
 import type { LedgerEvent } from '../ledger/types.ts';
-import { VirtualClock, settle } from '../virtual-clock.ts';
 import { DurableWriter } from './durable-writer.ts';
 
 function event(name: string): LedgerEvent {

@@ -1,6 +1,6 @@
+import { VirtualClock, settle } from '@llama-orch/pool-managerd/testing';
 import { expect, test, vi } from 'vitest';
 import { createMemoryLedger } from '../ledger/memory-ledger.ts';
-import { VirtualClock, settle } from '../virtual-clock.ts';
 import { DurableWriter } from './durable-writer.ts';
 import { TaskLog } from './task-log.ts';
 import { TranscriptWriter } from './transcript-writer.ts';
