@@ -22,12 +22,14 @@ interface SnapshotTask {
   readonly record: TaskRecord;
   readonly admission: AdmissionPromise;
   readonly arrival: number;
+  /** Dispatches so far; without any its log is empty. */
+  readonly attempts: number;
 }
 
 export function takeSnapshot(core: Core, book: TaskBook): string {
   const tasks: SnapshotTask[] = [];
-  for (const { record, admission, arrival } of book.all()) {
-    tasks.push({ record, admission, arrival });
+  for (const { record, admission, arrival, attempts } of book.all()) {
+    tasks.push({ record, admission, arrival, attempts });
   }
   const snapshot: Snapshot = { v: SNAPSHOT_VERSION, core: core.durableState(), tasks };
   return JSON.stringify(snapshot);
@@ -62,12 +64,14 @@ export async function recover(ledger: Ledger, core: Core, book: TaskBook): Promi
     events += 1;
   }
   const outputSeen = new Set<string>();
-  for (const { record, admission, arrival } of live.values()) {
-    const restored = await readLog(ledger, record.taskId);
+  for (const { record, admission, arrival, attempts } of live.values()) {
+    // Most of a deep queue never ran: there is no log to read.
+    const restored = attempts === 0 ? undefined : await readLog(ledger, record.taskId);
     const task = new LiveTask(record, restored);
+    task.attempts = attempts;
     task.admission = admission;
     task.arrival = arrival;
-    if (task.log.tokens > 0) outputSeen.add(record.taskId);
+    if (attempts > 0 && task.log.tokens > 0) outputSeen.add(record.taskId);
     book.restore(task);
   }
   return { events, outputSeen };
@@ -82,7 +86,11 @@ function follow(live: Map<string, SnapshotTask>, event: CoreEvent, detail: unkno
         predictedStartMs: event.predictedStartMs,
       },
       arrival: event.seq,
+      attempts: 0,
     });
+  } else if (event.type === 'task.dispatched') {
+    const task = live.get(event.taskId);
+    if (task !== undefined) live.set(event.taskId, { ...task, attempts: event.attempt });
   } else if (event.type === 'task.ended') {
     live.delete(event.taskId);
   }
