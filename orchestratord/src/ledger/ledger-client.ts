@@ -149,6 +149,10 @@ export class LedgerClient implements Ledger {
     return this.#call('findArchived', taskId);
   }
 
+  findSwept(taskId: string): Promise<string | undefined> {
+    return this.#call('findSwept', taskId);
+  }
+
   listArchived(
     filter: TaskFilter,
     before: number | undefined,

@@ -270,6 +270,8 @@ export function describeLedger(name: string, open: OpenForTest): void {
       expect(await ledger.sweep({ maxAgeMs: 1_000, maxTasks: 1_000 }, 2_000)).toBe(99);
       expect(await ledger.findArchived('t99')).toBeUndefined();
       expect(await ledger.readTranscript('t99', 0, 10)).toEqual([]);
+      expect(await ledger.findSwept('t99')).toBe(archived('t99', 99).tenantId);
+      expect(await ledger.findSwept('t100')).toBeUndefined();
       expect(await ledger.findArchived('t100')).toBeDefined();
       expect(await ledger.sweep({ maxAgeMs: 1_000, maxTasks: 2 }, 2_000)).toBe(99);
       expect(idsOf(await ledger.listArchived({}, undefined, 10))).toEqual(['t200', 't199']);

@@ -3,6 +3,7 @@
  * `MemoryDisk` outlives its ledger, so a test can "restart" by opening another one on it.
  */
 import { LedgerError } from './ledger-error.ts';
+import { SWEPT_KEPT } from './sqlite-swept.ts';
 import { entriesAfter, mergeRuns, newParts, packChunk } from './transcript-chunks.ts';
 import type { PackedRun } from './transcript-chunks.ts';
 import type {
@@ -25,6 +26,8 @@ export interface MemoryDisk {
   snapshot: { readonly seq: number; readonly state: string } | undefined;
   readonly runs: Map<string, readonly PackedRun[]>;
   readonly archive: Map<string, ArchivedTask>;
+  /** Tenants of swept tasks, the last `SWEPT_KEPT` of them. */
+  readonly swept: Map<string, string>;
 }
 
 export interface MemoryLedgerOptions {
@@ -36,7 +39,14 @@ export interface MemoryLedgerOptions {
 }
 
 export function createMemoryDisk(): MemoryDisk {
-  return { lastSeq: 0, events: [], snapshot: undefined, runs: new Map(), archive: new Map() };
+  return {
+    lastSeq: 0,
+    events: [],
+    snapshot: undefined,
+    runs: new Map(),
+    archive: new Map(),
+    swept: new Map(),
+  };
 }
 
 export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
@@ -167,6 +177,10 @@ class MemoryLedger implements Ledger {
     return this.#read(({ archive }) => archive.get(taskId));
   }
 
+  findSwept(taskId: string): Promise<string | undefined> {
+    return this.#read(({ swept }) => swept.get(taskId));
+  }
+
   listArchived(
     filter: TaskFilter,
     before: number | undefined,
@@ -185,16 +199,21 @@ class MemoryLedger implements Ledger {
   }
 
   sweep(policy: RetentionPolicy, nowMs: number): Promise<number> {
-    return this.#read(({ archive, runs }) => {
+    return this.#read(({ archive, runs, swept }) => {
       const newestFirst = [...archive.values()].sort(
         (a, b) => b.endedAtMs - a.endedAtMs || b.acceptedSeq - a.acceptedSeq,
       );
       const gone = newestFirst.filter(
         (task, index) => index >= policy.maxTasks || task.endedAtMs < nowMs - policy.maxAgeMs,
       );
-      for (const { taskId } of gone) {
+      for (const { taskId, tenantId } of gone.toReversed()) {
         archive.delete(taskId);
         runs.delete(taskId);
+        swept.set(taskId, tenantId);
+      }
+      for (const taskId of swept.keys()) {
+        if (swept.size <= SWEPT_KEPT) break;
+        swept.delete(taskId);
       }
       return gone.length;
     });

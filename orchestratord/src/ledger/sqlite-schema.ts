@@ -58,6 +58,12 @@ export const MIGRATIONS: readonly string[] = [
     WHERE session_id IS NOT NULL;
   CREATE INDEX archive_by_end ON archive (ended_at_ms, accepted_seq);
 
+  CREATE TABLE swept (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    task_id TEXT NOT NULL UNIQUE,
+    tenant_id TEXT NOT NULL
+  ) STRICT;
+
   CREATE TABLE snapshot (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     seq INTEGER NOT NULL,

@@ -2,6 +2,7 @@
  * The ledger's storage, all of it synchronous: it runs on the ledger's thread and nowhere else.
  */
 import type { LedgerError } from './ledger-error.ts';
+import { createSweptTable } from './sqlite-swept.ts';
 import { createArchiveTable } from './sqlite-archive.ts';
 import { toLedgerError } from './sqlite-errors.ts';
 import { createEventTable } from './sqlite-events.ts';
@@ -32,6 +33,7 @@ export function openSqliteStore(options: StoreOptions): SqliteStore {
   const events = createEventTable(db);
   const transcripts = createTranscriptTable(db);
   const archive = createArchiveTable(db);
+  const swept = createSweptTable(db);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const probe = db.prepare(
@@ -99,11 +101,13 @@ export function openSqliteStore(options: StoreOptions): SqliteStore {
     const startedAt = performance.now();
     let removed = 0;
     for (const taskId of taskIds) {
+      swept.remember(taskId);
       transcripts.remove(taskId);
       archive.remove(taskId);
       removed += 1;
       if (performance.now() - startedAt > SWEEP_STEP_MS) break;
     }
+    if (removed > 0) swept.trim();
     return { removed, done: removed === 0 };
   };
 
@@ -122,6 +126,7 @@ export function openSqliteStore(options: StoreOptions): SqliteStore {
     readEvents: (after, limit) => events.read(after, limit),
     readTranscript: (taskId, afterId, limit) => transcripts.read(taskId, afterId, limit),
     findArchived: (taskId) => archive.find(taskId),
+    findSwept: (taskId) => swept.tenantOf(taskId),
     listArchived: (filter, before, limit) => archive.list(filter, before, limit),
     pruneEvents: (keep) => transaction(() => events.prune(keep)),
     sweepArchive: (policy, nowMs) =>

@@ -99,6 +99,8 @@ export interface Ledger extends AsyncDisposable {
   /** Entries of a task's log after `afterId`, in order, at most `limit`. Works for live and archived tasks. */
   readTranscript(taskId: string, afterId: number, limit: number): Promise<readonly string[]>;
   findArchived(taskId: string): Promise<ArchivedTask | undefined>;
+  /** The tenant of a task that was swept, while that is remembered. */
+  findSwept(taskId: string): Promise<string | undefined>;
   /** Newest first; `before` is the acceptedSeq to start below. */
   listArchived(
     filter: TaskFilter,

@@ -118,6 +118,7 @@ export interface StoreCalls {
   readonly readEvents: (after: number, limit: number) => readonly SequencedEvent[];
   readonly readTranscript: (taskId: string, afterId: number, limit: number) => readonly string[];
   readonly findArchived: (taskId: string) => ArchivedTask | undefined;
+  readonly findSwept: (taskId: string) => string | undefined;
   readonly listArchived: (
     filter: TaskFilter,
     before: number | undefined,

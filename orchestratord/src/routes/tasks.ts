@@ -1,5 +1,5 @@
 /** Data plane: tasks. Routes parse, call and answer; nothing is decided here. */
-import { OrchError, invalidParams, isIdempotencyKey, parseQuery } from '@llama-orch/contracts';
+import { invalidParams, isIdempotencyKey, parseQuery } from '@llama-orch/contracts';
 import { Router, type Request, type Response } from 'express';
 import { correlationOf } from '../http/correlation.ts';
 import { methodNotAllowed } from '../http/errors.ts';
@@ -126,13 +126,7 @@ async function stream(
     });
     return;
   }
-  const ended = await queries.findEnded(taskId, DEFAULT_TENANT);
-  const first = await ledger.readTranscript(taskId, 0, 1);
-  if (first.length === 0) {
-    throw new OrchError('NOT_FOUND', 'the transcript of this task is no longer kept', {
-      status: 410,
-    });
-  }
+  const ended = await queries.findTranscript(taskId, DEFAULT_TENANT);
   metrics.sseStreamsOpen.inc();
   try {
     openEventStream(res);

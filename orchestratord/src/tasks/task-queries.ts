@@ -35,11 +35,15 @@ export class TaskQueries {
     return task?.record.tenantId === tenantId ? task : undefined;
   }
 
-  /** @throws OrchError NOT_FOUND */
-  async findEnded(taskId: string, tenantId: string): Promise<ArchivedTask> {
-    const ended = await this.#options.ledger.findArchived(taskId);
-    if (ended?.tenantId !== tenantId) throw noSuchTask();
-    return ended;
+  /** A task that has ended and can be replayed. @throws OrchError NOT_FOUND, with 410 when it was swept */
+  async findTranscript(taskId: string, tenantId: string): Promise<ArchivedTask> {
+    const { ledger } = this.#options;
+    const ended = await ledger.findArchived(taskId);
+    if (ended?.tenantId === tenantId) return ended;
+    if ((await ledger.findSwept(taskId)) !== tenantId) throw noSuchTask();
+    throw new OrchError('NOT_FOUND', 'the transcript of this task is no longer kept', {
+      status: 410,
+    });
   }
 
   /**

@@ -45,6 +45,7 @@ export interface TaskRuntimeOptions {
 /** Longest a strict task's visible token stays only in memory, ms. */
 const TRANSCRIPT_BEAT_MS = 20;
 const SIGNAL_BEAT_MS = 1_000;
+/** Retention is looked after at least this often, and four times within its age when that is short. */
 const RETENTION_BEAT_MS = 60_000;
 const LEASE_RENEW_MS = 3_000;
 /** Asking an engine for a token count must not hold an admission longer, ms. */
@@ -236,7 +237,10 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       bridge.start();
       telemetry.start();
       every(SIGNAL_BEAT_MS, emitSignals);
-      every(RETENTION_BEAT_MS, () => void upkeep.sweep());
+      every(
+        Math.min(RETENTION_BEAT_MS, config.retention.max_age_ms / 4),
+        () => void upkeep.sweep(),
+      );
     },
 
     /** Dispatches nothing more; resolves when nothing runs, or after `graceMs`. */
