@@ -72,7 +72,8 @@ export class ReplicaLife {
         headersMs: pool.headersMs,
         bodyMs: pool.bodyMs,
       },
-      maxStreams: pool.slots + SPARE_STREAMS,
+      // Twice: while aborted streams close, their slots may have been given to the next tasks.
+      maxStreams: 2 * pool.slots + SPARE_STREAMS,
     });
   }
 

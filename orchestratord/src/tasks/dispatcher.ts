@@ -28,6 +28,9 @@ interface RunningAttempt {
   readonly abort: AbortController;
 }
 
+/** Tokens within this time are a sign of life, ms. */
+const SPEAKING_MS = 2_000;
+
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #running = new Map<string, RunningAttempt>();
@@ -64,8 +67,10 @@ export class Dispatcher {
     if (running?.attempt !== effect.attempt) return;
     this.#forget(running);
     running.abort.abort();
-    if (effect.reason === 'idle-timeout' || effect.reason === 'wall-timeout') {
-      this.#options.pools.suspect(effect.replicaId, 'hung', `a task hit its ${effect.reason}`);
+    // A task that took too long says nothing of the engine; one that went silent does, unless the
+    // engine speaks to others: then it is busy, and a check would have to queue behind them.
+    if (effect.reason === 'idle-timeout' && !this.#isSpeaking(effect.replicaId)) {
+      this.#options.pools.suspect(effect.replicaId, 'hung', 'a task went silent on it');
     }
   }
 
@@ -98,6 +103,15 @@ export class Dispatcher {
     if (end.suspicion !== undefined) {
       this.#options.pools.suspect(effect.replicaId, end.suspicion, end.detail ?? '');
     }
+  }
+
+  /** Some attempt on the replica was given tokens lately. */
+  #isSpeaking(replicaId: string): boolean {
+    const since = this.#options.clock.now() - SPEAKING_MS;
+    for (const { task, replicaId: at } of this.#running.values()) {
+      if (at === replicaId && (task.lastTokenAtMs ?? -Infinity) >= since) return true;
+    }
+    return false;
   }
 
   #forget(running: RunningAttempt): void {

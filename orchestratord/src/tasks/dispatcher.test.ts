@@ -1,0 +1,133 @@
+import type { Command } from '@llama-orch/orchestrator-core';
+import type { Lease, PoolManager, ReplicaSuspicion } from '@llama-orch/pool-managerd';
+import { VirtualClock, settle } from '@llama-orch/pool-managerd/testing';
+import type { EngineResult, TokenSink, WorkerAdapter } from '@llama-orch/worker-adapters';
+import { expect, test, vi } from 'vitest';
+import { createMemoryLedger } from '../ledger/memory-ledger.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { DurableWriter } from './durable-writer.ts';
+import { LiveTask } from './live-task.ts';
+import { TranscriptWriter } from './transcript-writer.ts';
+
+const REPLICA_ID = 'default-0';
+
+function liveTask(n: number): LiveTask {
+  return new LiveTask({
+    taskId: `00000000-0000-4000-8000-00000000000${n}`,
+    tenantId: 'default',
+    poolId: 'default',
+    modelId: 'm',
+    engine: 'llamacpp',
+    correlationId: 'c',
+    request: { prompt: 'hi' },
+    promptFormat: 'raw',
+    seed: '1',
+    requestHash: undefined,
+    acceptedAtMs: 0,
+    deadlineAtMs: undefined,
+  });
+}
+
+/** A replica that takes every task and answers none; tests speak through the sinks. */
+function setUp(options: { readonly leased?: boolean } = {}) {
+  const sinks: TokenSink[] = [];
+  const commands: Command[] = [];
+  const suspicions: ReplicaSuspicion[] = [];
+  const submit = (_request: unknown, sink: TokenSink) => {
+    sinks.push(sink);
+    return new Promise<EngineResult>(() => undefined);
+  };
+  const pools = {
+    use: () => ({
+      snapshot: { replicaId: REPLICA_ID },
+      adapter: { submit } as unknown as WorkerAdapter,
+      envelope: undefined,
+    }),
+    suspect: (_replicaId: string, suspicion: ReplicaSuspicion) => suspicions.push(suspicion),
+  } as unknown as PoolManager;
+  const clock = new VirtualClock();
+  const writer = new DurableWriter({
+    ledger: createMemoryLedger(),
+    clock,
+    random: () => 0.5,
+    onFatal: vi.fn(),
+  });
+  const onIdle = vi.fn();
+  const lease = { replicaId: REPLICA_ID } as Lease;
+  const dispatcher = new Dispatcher({
+    pools,
+    clock,
+    transcripts: new TranscriptWriter({ writer, clock, intervalMs: 20 }),
+    command: (command) => commands.push(command),
+    leaseOf: () => (options.leased === false ? undefined : lease),
+    onTokens: vi.fn(),
+    onStarted: vi.fn(),
+    onFirstToken: vi.fn(),
+    onResult: vi.fn(),
+    onUnexpected: vi.fn(),
+    onIdle,
+  });
+  const dispatch = (task: LiveTask) =>
+    dispatcher.dispatch(task, {
+      type: 'dispatch',
+      taskId: task.taskId,
+      attempt: 1,
+      poolId: 'default',
+      replicaId: REPLICA_ID,
+      kvWarmth: false,
+    });
+  const abort = (task: LiveTask, reason: 'idle-timeout' | 'wall-timeout' | 'client') =>
+    dispatcher.abort({
+      type: 'abort',
+      taskId: task.taskId,
+      attempt: 1,
+      replicaId: REPLICA_ID,
+      reason,
+    });
+  return { dispatcher, dispatch, abort, sinks, commands, suspicions, clock, onIdle };
+}
+
+test('the engine has its work before dispatch returns', () => {
+  const { dispatch, sinks } = setUp();
+  dispatch(liveTask(1));
+  expect(sinks).toHaveLength(1);
+});
+
+test('ORCH-3016 a silent replica is suspected of being hung', () => {
+  const { dispatch, abort, suspicions } = setUp();
+  const task = liveTask(1);
+  dispatch(task);
+  abort(task, 'idle-timeout');
+  expect(suspicions).toEqual(['hung']);
+});
+
+test('a replica that speaks to others is busy, not hung', async () => {
+  const { dispatch, abort, sinks, suspicions, clock } = setUp();
+  const [silent, heard] = [liveTask(1), liveTask(2)];
+  dispatch(silent);
+  dispatch(heard);
+  await clock.advance(5_000);
+  void sinks[1]?.tokens(['a']);
+  abort(silent, 'idle-timeout');
+  expect(suspicions).toEqual([]);
+  await clock.advance(5_000);
+  abort(heard, 'idle-timeout');
+  expect(suspicions).toEqual(['hung']);
+});
+
+test.each(['wall-timeout', 'client'] as const)('%s says nothing of the replica', (reason) => {
+  const { dispatch, abort, suspicions, onIdle } = setUp();
+  const task = liveTask(1);
+  dispatch(task);
+  abort(task, reason);
+  expect(suspicions).toEqual([]);
+  expect(onIdle).toHaveBeenCalledTimes(1);
+});
+
+test('without a lease nothing is dispatched, and the core is told', async () => {
+  const { dispatch, sinks, commands } = setUp({ leased: false });
+  dispatch(liveTask(1));
+  await settle();
+  expect(sinks).toEqual([]);
+  expect(commands).toMatchObject([{ type: 'fail', fault: { code: 'POOL_UNREADY' } }]);
+});
