@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
 
-  mkdirSync(config.data_dir, { recursive: true });
+  mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
   const daemon = await startDaemon(config, {
     clock: createSystemClock(),
     random: Math.random,
