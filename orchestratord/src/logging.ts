@@ -21,6 +21,8 @@ export interface LogSinkHandle {
 /** Asynchronous, buffered: a log line never blocks a request. */
 export function createLogger(level: LogLevel): LogSinkHandle {
   const destination = pino.destination({ fd: 2, sync: false, minLength: BUFFER_BYTES });
+  // Whoever read the log may leave; the daemon goes on without it.
+  destination.on('error', () => undefined);
   const timer = setInterval(() => destination.flush(), FLUSH_EVERY_MS);
   timer.unref();
   return {

@@ -39,6 +39,8 @@ async function main(): Promise<void> {
     sink.flush();
     process.exit(EXIT_FAILED);
   };
+  // Whoever started us may have stopped listening.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
 

@@ -71,13 +71,14 @@ export class LiveTask {
   get seed(): bigint {
     return BigInt(this.record.seed);
   }
+  // The clock may have been set back while the daemon was down: no duration is negative for it.
   get queueMs(): number {
-    return (this.dispatchedAtMs ?? this.record.acceptedAtMs) - this.record.acceptedAtMs;
+    const { acceptedAtMs } = this.record;
+    return Math.max(0, (this.dispatchedAtMs ?? acceptedAtMs) - acceptedAtMs);
   }
   get ttftMs(): number | undefined {
-    return this.firstTokenAtMs === undefined
-      ? undefined
-      : this.firstTokenAtMs - this.record.acceptedAtMs;
+    if (this.firstTokenAtMs === undefined) return undefined;
+    return Math.max(0, this.firstTokenAtMs - this.record.acceptedAtMs);
   }
   get decodeMs(): number {
     return (this.lastTokenAtMs ?? 0) - (this.firstTokenAtMs ?? 0);
