@@ -1,13 +1,13 @@
 /**
- * What the daemon adds to a generation: one client, one generation at a time, asked of the engine and
- * of the daemon in turn (A B B A), so that both see the same machine.
+ * What the daemon adds to a generation: one client, one generation at a time, asked of the engine, of a
+ * process that only relays, and of the daemon in turn, so that all see the same machine.
  */
 import type { Bench, BenchContext, Row } from './bench.ts';
 import { Connection, fetchOnce } from './connection.ts';
 import { startEmbedded, startSimulator } from './engines.ts';
 import type { Program } from './program.ts';
 import { percentile, spread } from './statistics.ts';
-import { openTwoWays, tokensOf, type TwoWays, type Way } from './two-ways.ts';
+import { openTwoWays, startBareRelay, tokensOf, type TwoWays, type Way } from './two-ways.ts';
 
 interface Sample {
   readonly firstMs: number;
@@ -29,23 +29,32 @@ async function sample(connection: Connection, way: Way): Promise<Sample> {
 
 interface Round {
   readonly direct: readonly Sample[];
+  readonly relayed: readonly Sample[];
   readonly through: readonly Sample[];
   readonly commitMs: number;
 }
 
-async function measure(ways: TwoWays, sizes: Sizes, context: BenchContext): Promise<Round[]> {
+async function measure(
+  ways: TwoWays,
+  relay: Way,
+  sizes: Sizes,
+  context: BenchContext,
+): Promise<Round[]> {
+  const between = await Connection.open(relay.url);
   const engine = await Connection.open(ways.direct.url);
   const daemon = await Connection.open(ways.through.url);
   try {
     const run = async (pairs: number) => {
       const direct: Sample[] = [];
+      const relayed: Sample[] = [];
       const through: Sample[] = [];
       for (let pair = 0; pair < pairs; pair += 1) {
         if (pair % 2 === 0) direct.push(await sample(engine, ways.direct));
+        relayed.push(await sample(between, relay));
         through.push(await sample(daemon, ways.through));
         if (pair % 2 === 1) direct.push(await sample(engine, ways.direct));
       }
-      return { direct, through };
+      return { direct, relayed, through };
     };
     await run(sizes.warmUp);
     const rounds: Round[] = [];
@@ -60,6 +69,7 @@ async function measure(ways: TwoWays, sizes: Sizes, context: BenchContext): Prom
     }
     return rounds;
   } finally {
+    between.close();
     engine.close();
     daemon.close();
   }
@@ -100,6 +110,11 @@ function rowsOf(label: string, rounds: readonly Round[]): readonly Row[] {
       target: { bound: 'at most', value: 0.5 },
     },
     row('added to the first token p95', 'ms', (each) => added(each, 'firstMs', 0.95)),
+    row(
+      'a bare relay adds to the first token p50',
+      'ms',
+      ({ relayed, direct }) => at(relayed, 'firstMs', 0.5) - at(direct, 'firstMs', 0.5),
+    ),
     row('a ledger commit, mean', 'ms', ({ commitMs }) => commitMs),
     row('added per token p50', 'µs', (each) => {
       const tokens = at(each.through, 'tokens', 0.5);
@@ -128,7 +143,8 @@ async function compare(context: BenchContext, each: Case): Promise<readonly Row[
   const { label, engine, tokens, sizes } = each;
   context.say(`  ${label}`);
   await using ways = await openTwoWays(context, engine.url, tokens, { ctx: 1024 });
-  return rowsOf(label, await measure(ways, sizes, context));
+  await using relay = await startBareRelay(context, engine.url, ways.completion);
+  return rowsOf(label, await measure(ways, relay.way, sizes, context));
 }
 
 export const addedLatency: Bench = {
@@ -153,7 +169,7 @@ export const addedLatency: Bench = {
         label: '2 ms per token',
         engine: paced,
         tokens: 8,
-        sizes: quick ? { rounds: 1, warmUp: 5, pairs: 10 } : { rounds: 5, warmUp: 100, pairs: 100 },
+        sizes: quick ? { rounds: 1, warmUp: 5, pairs: 10 } : { rounds: 5, warmUp: 300, pairs: 100 },
       },
       {
         label: 'tiny-haiku',

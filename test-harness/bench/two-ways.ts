@@ -1,13 +1,17 @@
 /** The same generation asked for in two ways: of the engine itself, and of the daemon before it. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { BenchContext } from './bench.ts';
 import { Connection, encodeRequest, type StreamAnswer } from './connection.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { externalPool } from './engines.ts';
+import { startProgram, type Program } from './program.ts';
 import { startRecordingRelay } from './recording-relay.ts';
 
 /** A request, and what tells a token from the rest of the answer. */
 export interface Way {
-  readonly name: 'direct' | 'daemon';
+  readonly name: 'direct' | 'daemon' | 'relay';
   readonly url: string;
   readonly request: Buffer;
   /** Stands in every event that carries a token, and in no other. */
@@ -18,9 +22,12 @@ export interface TwoWays extends AsyncDisposable {
   readonly direct: Way;
   readonly through: Way;
   readonly daemon: Daemon;
+  /** The body that the daemon asks the engine with. */
+  readonly completion: string;
 }
 
 const SEED = 7;
+const BARE_RELAY = fileURLToPath(new URL('bare-relay-server.ts', import.meta.url));
 
 /** Starts a daemon before the engine and learns how it asks it. */
 export async function openTwoWays(
@@ -40,16 +47,18 @@ export async function openTwoWays(
     await daemon.untilReady('recorded');
     const through = wayThroughDaemon(daemon.url, task);
     await runStream(wayThroughDaemon(daemon.url, { ...task, model_ref: 'recorded' }));
+    const completion = relay.lastCompletion();
     return {
       daemon,
       through,
+      completion,
       direct: {
         name: 'direct',
         url: engineUrl,
         request: encodeRequest({
           method: 'POST',
           path: '/completion',
-          body: relay.lastCompletion(),
+          body: completion,
         }),
         marker: '"stop":false',
       },
@@ -59,6 +68,25 @@ export async function openTwoWays(
     await daemon[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The same generation through a process that does nothing but relay it. */
+export async function startBareRelay(
+  context: BenchContext,
+  engineUrl: string,
+  completion: string,
+): Promise<Program & { readonly way: Way }> {
+  const dir = context.newDir('bare-relay');
+  const file = join(dir, 'completion.json');
+  writeFileSync(file, completion);
+  const program = await startProgram({
+    name: 'the bare relay',
+    args: [BARE_RELAY, engineUrl, file],
+    cwd: dir,
+    logFile: join(dir, 'bare-relay.log'),
+  });
+  const way: Way = { ...wayThroughDaemon(program.url, {}), name: 'relay' };
+  return { ...program, way };
 }
 
 function wayThroughDaemon(url: string, task: object): Way {
