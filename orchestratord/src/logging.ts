@@ -3,7 +3,7 @@
  * those of `.specs/71-metrics-contract.md`; prompts, outputs and keys never reach a logger, because nothing
  * that holds them is ever passed to one.
  */
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { pino, type Logger } from 'pino';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
@@ -25,21 +25,7 @@ export function createLogger(level: LogLevel): LogSinkHandle {
   destination.on('error', () => undefined);
   const timer = setInterval(() => destination.flush(), FLUSH_EVERY_MS);
   timer.unref();
-  return {
-    log: createLoggerOn(level, destination),
-    flush: () => {
-      try {
-        destination.flushSync();
-      } catch {
-        // The descriptor was not open yet or is gone; there is nowhere to complain to.
-      }
-    },
-  };
-}
-
-/** For tests, which read what was logged. */
-export function createLoggerOn(level: LogLevel, destination: DestinationStream): Logger {
-  return pino(
+  const log = pino(
     {
       level,
       base: null,
@@ -48,6 +34,16 @@ export function createLoggerOn(level: LogLevel, destination: DestinationStream):
     },
     destination,
   );
+  return {
+    log,
+    flush: () => {
+      try {
+        destination.flushSync();
+      } catch {
+        // The descriptor was not open yet or is gone; there is nowhere to complain to.
+      }
+    },
+  };
 }
 
 export type { Logger } from 'pino';

@@ -2,22 +2,11 @@
  * The one place where an error becomes an HTTP answer. Nothing else writes 4xx or 5xx, so every one of
  * them carries the envelope of the contract, and no fault can turn into an HTML page.
  */
-import { OrchError, invalidParams, type ErrorKind, type FaultDetail } from '@llama-orch/contracts';
+import { OrchError, invalidParams, type ErrorEnvelope } from '@llama-orch/contracts';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { LedgerError } from '../ledger/ledger-error.ts';
 import { correlationOf } from './correlation.ts';
-
-export interface ErrorEnvelope {
-  readonly code: ErrorKind;
-  readonly message: string;
-  readonly retriable: boolean;
-  readonly engine?: string;
-  readonly pool_id?: string;
-  readonly retry_after_ms?: number;
-  readonly policy_label?: string;
-  readonly details?: readonly FaultDetail[];
-}
 
 export function toEnvelope(error: OrchError): ErrorEnvelope {
   return {
@@ -26,7 +15,7 @@ export function toEnvelope(error: OrchError): ErrorEnvelope {
     retriable: error.retriable,
     ...(error.engine === undefined ? {} : { engine: error.engine }),
     ...(error.poolId === undefined ? {} : { pool_id: error.poolId }),
-    ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }),
+    ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(error.retryAfterMs) }),
     ...(error.policyLabel === undefined ? {} : { policy_label: error.policyLabel }),
     ...(error.details === undefined ? {} : { details: error.details }),
   };
@@ -35,33 +24,17 @@ export function toEnvelope(error: OrchError): ErrorEnvelope {
 /** Retry hints when an error that promises them carries no figure of its own, ms. */
 const DEFAULT_RETRY_MS = 1000;
 
-/** Answers with the envelope, and with the retry headers of the contract on 429 and 503. */
+/** Answers with the envelope; every 429 and 503 says when to come back. */
 export function sendError(res: Response, error: OrchError): void {
-  let answered = error;
-  if ((error.status === 429 || error.status === 503) && error.retryAfterMs === undefined) {
-    answered = new OrchError(error.kind, error.message, {
-      ...optionsOf(error),
-      retryAfterMs: DEFAULT_RETRY_MS,
-    });
+  const envelope = toEnvelope(error);
+  if (error.status !== 429 && error.status !== 503) {
+    res.status(error.status).json(envelope);
+    return;
   }
-  const retryAfterMs = answered.retryAfterMs;
-  if (retryAfterMs !== undefined && (answered.status === 429 || answered.status === 503)) {
-    res.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
-    if (answered.status === 429) res.setHeader('X-Backoff-Ms', String(Math.ceil(retryAfterMs)));
-  }
-  res.status(answered.status).json(toEnvelope(answered));
-}
-
-function optionsOf(error: OrchError): ConstructorParameters<typeof OrchError>[2] {
-  return {
-    status: error.status,
-    retriable: error.retriable,
-    ...(error.engine === undefined ? {} : { engine: error.engine }),
-    ...(error.poolId === undefined ? {} : { poolId: error.poolId }),
-    ...(error.policyLabel === undefined ? {} : { policyLabel: error.policyLabel }),
-    ...(error.details === undefined ? {} : { details: error.details }),
-    ...(error.cause === undefined ? {} : { cause: error.cause }),
-  };
+  const retryAfterMs = Math.max(1, Math.ceil(error.retryAfterMs ?? DEFAULT_RETRY_MS));
+  res.setHeader('Retry-After', String(Math.ceil(retryAfterMs / 1000)));
+  if (error.status === 429) res.setHeader('X-Backoff-Ms', String(retryAfterMs));
+  res.status(error.status).json({ ...envelope, retry_after_ms: retryAfterMs });
 }
 
 /** Any thrown value as an OrchError; what we did not foresee is INTERNAL and says nothing of its cause. */

@@ -28,14 +28,6 @@ export class PoolDirectory {
     this.#options = options;
   }
 
-  get pools(): readonly PoolEntry[] {
-    return this.#options.pools;
-  }
-
-  get(poolId: string): PoolEntry | undefined {
-    return this.#options.pools.find((pool) => pool.poolId === poolId);
-  }
-
   /**
    * @throws OrchError NOT_FOUND when no pool has the model (or the engine), INVALID_PARAMS when it has it
    * but not the workload

@@ -173,10 +173,6 @@ export class TaskLog {
     return { firstId: first + 1, entries };
   }
 
-  get hasUnflushed(): boolean {
-    return this.#flushed !== this.#entries.length;
-  }
-
   /** The first `count` entries are durable. */
   markPersisted(count: number): void {
     if (count <= this.#persisted) return;
