@@ -38,8 +38,6 @@ export interface DaemonPorts {
 
 export interface Daemon {
   readonly url: string;
-  readonly metrics: Metrics;
-  readonly pools: PoolManager;
   /** Resolves when every pool that launches its own engines has a ready replica, or after `timeoutMs`. */
   untilServing(timeoutMs: number): Promise<void>;
   /** Refuses new work, lets running tasks finish for `graceMs`, persists, stops the engines. */
@@ -97,8 +95,6 @@ export async function startDaemon(config: Config, ports: DaemonPorts): Promise<D
 
   return {
     url: server.url,
-    metrics,
-    pools,
     untilServing: (timeoutMs) => untilServing(config, pools, clock, timeoutMs),
     async stop(graceMs) {
       runtime.service.close();

@@ -1,24 +1,19 @@
 /** What attempts count: the metric side of `AttemptPorts`. */
 import type { LiveTask } from '../tasks/live-task.ts';
-import { taskLabels } from '../tasks/task-fields.ts';
+import { latencyLabels, replicaLabels, taskLabels } from '../tasks/task-fields.ts';
 import type { Metrics } from './metrics.ts';
 
 export function attemptMetrics(metrics: Metrics) {
   return {
     onStarted(task: LiveTask): void {
-      const labels = taskLabels(task);
-      metrics.tasksStarted.inc(labels);
-      if (task.attempts !== 1) return;
-      const { engine, engine_version, pool_id, priority } = labels;
-      metrics.queueTimeMs.observe({ engine, engine_version, pool_id, priority }, task.queueMs);
+      metrics.tasksStarted.inc(taskLabels(task));
+      if (task.attempts === 1) metrics.queueTimeMs.observe(latencyLabels(task), task.queueMs);
     },
     onFirstToken(task: LiveTask): void {
-      const { engine, engine_version, pool_id, priority } = taskLabels(task);
-      metrics.firstTokenMs.observe({ engine, engine_version, pool_id, priority }, task.ttftMs ?? 0);
+      metrics.firstTokenMs.observe(latencyLabels(task), task.ttftMs ?? 0);
     },
     onTokens(task: LiveTask, count: number): void {
-      const { engine, engine_version, pool_id, replica_id } = taskLabels(task);
-      metrics.tokensOut.inc({ engine, engine_version, pool_id, replica_id }, count);
+      metrics.tokensOut.inc(replicaLabels(task), count);
     },
   };
 }

@@ -75,7 +75,7 @@ async function attempt(run: Run, task = liveTask(), abort = new AbortController(
     onFirstToken: vi.fn(),
     onResult: vi.fn(),
   };
-  const end = await runAttempt(task, 1, replica(run), false, abort.signal, ports);
+  const end = await runAttempt(task, 1, replica(run), abort.signal, ports);
   return { task, commands, end, ports };
 }
 

@@ -52,12 +52,11 @@ export async function runAttempt(
   task: LiveTask,
   attempt: number,
   replica: ReplicaHandle,
-  kvWarmth: boolean,
   signal: AbortSignal,
   ports: AttemptPorts,
 ): Promise<AttemptEnd> {
   const { request } = task.record;
-  const sink = new LogSink(task, attempt, kvWarmth, signal, ports);
+  const sink = new LogSink(task, attempt, signal, ports);
   try {
     const rendered = renderPrompt(request, task.record.promptFormat, replica, signal);
     // Most prompts need no round trip, and then the engine is asked within this very turn.
@@ -103,23 +102,15 @@ export async function runAttempt(
 class LogSink implements TokenSink {
   readonly #task: LiveTask;
   readonly #attempt: number;
-  readonly #kvWarmth: boolean;
   readonly #signal: AbortSignal;
   readonly #ports: AttemptPorts;
   readonly #replay: ReplayCheck;
   #tokens = 0;
   #toldAtMs = -Infinity;
 
-  constructor(
-    task: LiveTask,
-    attempt: number,
-    kvWarmth: boolean,
-    signal: AbortSignal,
-    ports: AttemptPorts,
-  ) {
+  constructor(task: LiveTask, attempt: number, signal: AbortSignal, ports: AttemptPorts) {
     this.#task = task;
     this.#attempt = attempt;
-    this.#kvWarmth = kvWarmth;
     this.#signal = signal;
     this.#ports = ports;
     this.#replay = new ReplayCheck(task.log.tokens === 0 ? '' : task.log.text());
@@ -172,7 +163,7 @@ class LogSink implements TokenSink {
   }
 
   #startedEvent(): object {
-    const { admission, replica, record } = this.#task;
+    const { admission, replica, record, kvWarmth } = this.#task;
     return {
       queue_position: admission.queuePosition,
       predicted_start_ms: Math.round(admission.predictedStartMs),
@@ -184,7 +175,7 @@ class LogSink implements TokenSink {
             model_digest: replica.modelDigest,
           }),
       seed: seedNumber(record.seed),
-      kv_warmth: this.#kvWarmth,
+      kv_warmth: kvWarmth,
     };
   }
 }

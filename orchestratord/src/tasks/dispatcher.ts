@@ -86,7 +86,7 @@ export class Dispatcher {
     try {
       const replica = this.#use(effect.replicaId);
       task.replica = replica.snapshot;
-      end = await runAttempt(task, attempt, replica, effect.kvWarmth, abort.signal, this.#options);
+      end = await runAttempt(task, attempt, replica, abort.signal, this.#options);
     } catch (error) {
       // Only `#use` refuses here (fenced, not ready); runAttempt reports for itself.
       if (!(error instanceof OrchError)) this.#options.onUnexpected(task, error);

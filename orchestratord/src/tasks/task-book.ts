@@ -5,14 +5,21 @@
 import type { CoreEvent, Effect, Outcome } from '@llama-orch/orchestrator-core';
 import type { Logger } from '../logging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { packArchived, toStoredAdmission } from './archived-record.ts';
 import type { SloWindow } from '../metrics/slo-window.ts';
+import { packArchived, toStoredAdmission } from './archived-record.ts';
 import { ArrivalList } from './arrival-list.ts';
 import type { EffectHandler, EffectWrites } from './core-host.ts';
 import type { AbortEffect, DispatchEffect } from './dispatcher.ts';
 import { endedView, sha256Hex, usageView, type LiveTask, type TaskRecord } from './live-task.ts';
 import type { ControlEntry } from './task-log.ts';
-import { logFields, poolFields, requestFields, taskLabels } from './task-fields.ts';
+import {
+  latencyLabels,
+  logFields,
+  poolFields,
+  replicaLabels,
+  requestFields,
+  taskLabels,
+} from './task-fields.ts';
 import { lastIdOf, type TranscriptWriter } from './transcript-writer.ts';
 
 export interface TaskBookOptions {
@@ -213,18 +220,13 @@ export class TaskBook implements EffectHandler {
 
   #count(task: LiveTask, outcome: Outcome): void {
     const { metrics, log } = this.#options;
-    const labels = taskLabels(task);
-    const { engine, engine_version, pool_id, replica_id, priority } = labels;
+    const { engine, poolId } = task.record;
     const ended = { ...logFields(task), tokens_out: task.log.tokens };
     switch (outcome.kind) {
       case 'completed': {
-        const latency = { engine, engine_version, pool_id, priority };
-        metrics.tasksCompleted.inc({ ...labels, finish_reason: outcome.finishReason });
-        metrics.decodeMs.observe(latency, task.decodeMs);
-        metrics.tokensIn.inc(
-          { engine, engine_version, pool_id, replica_id },
-          outcome.usage.tokensIn,
-        );
+        metrics.tasksCompleted.inc({ ...taskLabels(task), finish_reason: outcome.finishReason });
+        metrics.decodeMs.observe(latencyLabels(task), task.decodeMs);
+        metrics.tokensIn.inc(replicaLabels(task), outcome.usage.tokensIn);
         log.info(
           { ...ended, tokens_in: outcome.usage.tokensIn, decode_time_ms: task.decodeMs },
           'task completed',
@@ -232,19 +234,13 @@ export class TaskBook implements EffectHandler {
         return;
       }
       case 'canceled':
-        metrics.tasksCanceled.inc({
-          engine,
-          engine_version,
-          pool_id,
-          replica_id,
-          reason: outcome.reason,
-        });
+        metrics.tasksCanceled.inc({ ...replicaLabels(task), reason: outcome.reason });
         log.info({ ...ended, reason: outcome.reason }, 'task canceled');
         return;
       case 'failed':
-        metrics.tasksFailed.inc({ engine, pool_id, code: outcome.code });
+        metrics.tasksFailed.inc({ engine, pool_id: poolId, code: outcome.code });
         if (outcome.code === 'QUEUE_FULL_DROP_LRU') {
-          metrics.backpressure.inc({ engine, policy: this.#options.fullPolicyOf(pool_id) });
+          metrics.backpressure.inc({ engine, policy: this.#options.fullPolicyOf(poolId) });
         }
         // The message may hold an engine's words about the request: it is for the client alone.
         log.warn({ ...ended, code: outcome.code }, 'task failed');

@@ -21,6 +21,18 @@ export function taskLabels(task: LiveTask): TaskLabels {
   };
 }
 
+/** Of counters per replica. */
+export function replicaLabels(task: LiveTask): Omit<TaskLabels, 'priority'> {
+  const { priority: _priority, ...labels } = taskLabels(task);
+  return labels;
+}
+
+/** Of latencies: per class, over all replicas. */
+export function latencyLabels(task: LiveTask): Omit<TaskLabels, 'replica_id'> {
+  const { replica_id: _replicaId, ...labels } = taskLabels(task);
+  return labels;
+}
+
 /** What every task of a pool logs alike. */
 export function poolFields({ record }: LiveTask): Record<string, unknown> {
   return { engine: record.engine, pool_id: record.poolId, model_id: record.modelId };

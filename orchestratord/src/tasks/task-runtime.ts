@@ -153,8 +153,10 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
   const telemetry = new EngineTelemetry({ pools, bridge, metrics, clock });
 
   async function countTokens(pool: PoolEntry, request: TaskRequest): Promise<number | undefined> {
-    const ready = pools.replicas(pool.poolId).find((replica) => bridge.leaseOf(replica.replicaId));
-    const lease = ready === undefined ? undefined : bridge.leaseOf(ready.replicaId);
+    const lease = pools
+      .replicas(pool.poolId)
+      .map((replica) => bridge.leaseOf(replica.replicaId))
+      .find((each) => each !== undefined);
     if (lease === undefined) return undefined;
     try {
       const signal = AbortSignal.timeout(COUNT_TIMEOUT_MS);
