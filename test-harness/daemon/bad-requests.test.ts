@@ -1,27 +1,21 @@
 /** Paths, methods, queries, headers and bytes that are wrong: a typed envelope, and the daemon stays well. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
+import type { LlamaCppSim } from '../engines/llamacpp/sim.ts';
 import { checkEnvelope } from '../src/contract-check.ts';
-import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
+import { startDaemonOverSim, type DaemonOverSim } from '../src/daemon-over-sim.ts';
+import type { DaemonProcess } from '../src/daemon-process.ts';
 import { exchange, parseAnswer } from '../src/raw-socket.ts';
-import { externalPool } from '../src/temp-config.ts';
 
-let sim: LlamaCppSim;
+let setUp: DaemonOverSim;
 let daemon: DaemonProcess;
+let sim: LlamaCppSim;
 
 beforeAll(async () => {
-  sim = await startLlamaCppSim();
-  daemon = await startDaemon({
-    config: { server: { header_timeout_ms: 500 }, pools: [externalPool([sim.url])] },
-  });
-  await daemon.client.untilReady(1);
+  setUp = await startDaemonOverSim({ config: { server: { header_timeout_ms: 500 } } });
+  ({ daemon, sim } = setUp);
 });
-afterAll(async () => {
-  // The daemon first: it must not see its engine vanish.
-  await daemon[Symbol.asyncDispose]();
-  await sim[Symbol.asyncDispose]();
-});
+afterAll(() => setUp[Symbol.asyncDispose]());
 
 const pathsOf = (body: unknown) =>
   ((body as { details?: { path: string }[] }).details ?? []).map((detail) => detail.path);

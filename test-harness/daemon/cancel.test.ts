@@ -1,26 +1,26 @@
 /** Cancel at every moment of a task's life (ORCH-3017, ORCH-3026). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
-import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
+import type { LlamaCppSim } from '../engines/llamacpp/sim.ts';
+import { startDaemonOverSim, type DaemonOverSim } from '../src/daemon-over-sim.ts';
+import type { DaemonProcess } from '../src/daemon-process.ts';
 import { taskIdOf, type EventStream } from '../src/event-stream.ts';
-import { externalPool } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
 
 /** What the kernel and this process may still hold of bytes sent before the acknowledgement, ms. */
 const IN_FLIGHT_MS = 50;
 
-let sim: LlamaCppSim;
+let setUp: DaemonOverSim;
 let daemon: DaemonProcess;
+let sim: LlamaCppSim;
 
 beforeAll(async () => {
-  sim = await startLlamaCppSim({ slots: 4, tokens: 2_000, tokenDelayMs: 2 });
-  daemon = await startDaemon({ config: { pools: [externalPool([sim.url], { slots: 4 })] } });
-  await daemon.client.untilReady(1);
+  setUp = await startDaemonOverSim({
+    sim: { slots: 4, tokens: 2_000, tokenDelayMs: 2 },
+    pool: { slots: 4 },
+  });
+  ({ daemon, sim } = setUp);
 });
-afterAll(async () => {
-  await daemon[Symbol.asyncDispose]();
-  await sim[Symbol.asyncDispose]();
-});
+afterAll(() => setUp[Symbol.asyncDispose]());
 
 function expectCanceled(stream: EventStream): void {
   const { terminal } = stream;

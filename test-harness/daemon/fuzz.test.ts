@@ -2,27 +2,23 @@
 import { OPERATIONS } from '@llama-orch/contracts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
-import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
-import { externalPool } from '../src/temp-config.ts';
+import { startDaemonOverSim, type DaemonOverSim } from '../src/daemon-over-sim.ts';
+import type { DaemonProcess } from '../src/daemon-process.ts';
 import { waitFor } from '../src/wait-for.ts';
 
 const RUNS = 400;
 
-let sim: LlamaCppSim;
+let setUp: DaemonOverSim;
 let daemon: DaemonProcess;
 
 beforeAll(async () => {
-  sim = await startLlamaCppSim({ slots: 8, tokens: 3 });
-  daemon = await startDaemon({
-    config: { pools: [externalPool([sim.url], { slots: 8, queue: { capacity: 10_000 } })] },
+  setUp = await startDaemonOverSim({
+    sim: { slots: 8, tokens: 3 },
+    pool: { slots: 8, queue: { capacity: 10_000 } },
   });
-  await daemon.client.untilReady(1);
+  ({ daemon } = setUp);
 });
-afterAll(async () => {
-  await daemon[Symbol.asyncDispose]();
-  await sim[Symbol.asyncDispose]();
-});
+afterAll(() => setUp[Symbol.asyncDispose]());
 
 const FIELDS = [
   ...['task_id', 'session_id', 'workload', 'model_ref', 'engine', 'ctx', 'priority', 'seed'],

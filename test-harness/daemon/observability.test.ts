@@ -2,29 +2,26 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
-import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
+import type { LlamaCppSim } from '../engines/llamacpp/sim.ts';
+import { startDaemonOverSim, type DaemonOverSim } from '../src/daemon-over-sim.ts';
+import type { DaemonProcess } from '../src/daemon-process.ts';
 import { taskIdOf } from '../src/event-stream.ts';
 import { parseMetrics, sumOf, type Scrape } from '../src/metrics-text.ts';
-import { externalPool, PROJECT_ROOT } from '../src/temp-config.ts';
+import { PROJECT_ROOT } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
 
-let sim: LlamaCppSim;
+let setUp: DaemonOverSim;
 let daemon: DaemonProcess;
+let sim: LlamaCppSim;
 
 beforeAll(async () => {
-  sim = await startLlamaCppSim({ slots: 2, tokens: 25, tokenDelayMs: 1 });
-  daemon = await startDaemon({
-    config: {
-      pools: [externalPool([sim.url], { slots: 2, queue: { capacity: 2 }, max_attempts: 1 })],
-    },
+  setUp = await startDaemonOverSim({
+    sim: { slots: 2, tokens: 25, tokenDelayMs: 1 },
+    pool: { slots: 2, queue: { capacity: 2 }, max_attempts: 1 },
   });
-  await daemon.client.untilReady(1);
+  ({ daemon, sim } = setUp);
 });
-afterAll(async () => {
-  await daemon[Symbol.asyncDispose]();
-  await sim[Symbol.asyncDispose]();
-});
+afterAll(() => setUp[Symbol.asyncDispose]());
 
 const scrape = async (): Promise<Scrape> =>
   parseMetrics((await daemon.client.call('getMetrics')).text);

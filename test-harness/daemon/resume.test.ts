@@ -1,6 +1,7 @@
 /** A task's stream as its readers see it: cut off, late, many, slow, after the end, after a restart. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
+import { startDaemonOverSim, type DaemonOverSim } from '../src/daemon-over-sim.ts';
 import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
 import { taskIdOf, type TaskEvent } from '../src/event-stream.ts';
 import { checkWholeStream } from '../src/stream-check.ts';
@@ -9,23 +10,19 @@ import { externalPool } from '../src/temp-config.ts';
 /** Enough text to fill every buffer between the daemon and a reader that does not read. */
 const LONG_TOKENS = 100_000;
 
-let sim: LlamaCppSim;
+let setUp: DaemonOverSim;
 let daemon: DaemonProcess;
+let sim: LlamaCppSim;
 
 beforeAll(async () => {
-  sim = await startLlamaCppSim({ slots: 8, ctx: 200_000, tokens: LONG_TOKENS, tokensPerWrite: 32 });
-  daemon = await startDaemon({
-    config: {
-      server: { heartbeat_ms: 100 },
-      pools: [externalPool([sim.url], { ctx: 200_000, slots: 8 })],
-    },
+  setUp = await startDaemonOverSim({
+    sim: { slots: 8, ctx: 200_000, tokens: LONG_TOKENS, tokensPerWrite: 32 },
+    pool: { ctx: 200_000, slots: 8 },
+    config: { server: { heartbeat_ms: 100 } },
   });
-  await daemon.client.untilReady(1);
+  ({ daemon, sim } = setUp);
 });
-afterAll(async () => {
-  await daemon[Symbol.asyncDispose]();
-  await sim[Symbol.asyncDispose]();
-});
+afterAll(() => setUp[Symbol.asyncDispose]());
 
 const facts = (events: readonly TaskEvent[]) =>
   events.map(({ id, event, data }) => ({ id, event, data }));

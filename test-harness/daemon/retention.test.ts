@@ -1,26 +1,22 @@
 /** How long finished tasks are kept, and what is said of them afterwards (410 against 404). */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
-import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
+import { startDaemonOverSim, type DaemonOverSim } from '../src/daemon-over-sim.ts';
+import type { DaemonProcess } from '../src/daemon-process.ts';
 import { taskIdOf } from '../src/event-stream.ts';
-import { externalPool } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
 
-let sim: LlamaCppSim;
+let setUp: DaemonOverSim;
 let daemon: DaemonProcess;
 
 beforeAll(async () => {
-  sim = await startLlamaCppSim({ tokens: 5 });
-  daemon = await startDaemon({
-    config: { retention: { max_age_ms: 1000 }, pools: [externalPool([sim.url])] },
+  setUp = await startDaemonOverSim({
+    sim: { tokens: 5 },
+    config: { retention: { max_age_ms: 1000 } },
   });
-  await daemon.client.untilReady(1);
+  ({ daemon } = setUp);
 });
-afterAll(async () => {
-  await daemon[Symbol.asyncDispose]();
-  await sim[Symbol.asyncDispose]();
-});
+afterAll(() => setUp[Symbol.asyncDispose]());
 
 test('a swept task is 410 to its readers, 404 otherwise, and stays so after a restart', async () => {
   const id = taskIdOf(await daemon.client.run({ prompt: 'short-lived' }));
