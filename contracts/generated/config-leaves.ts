@@ -1,6 +1,6 @@
 // Made by `npm run contracts` from contracts/openapi; not edited by hand.
 /** JSON pointer of each leaf, `*` for any index → its JSON type. */
-export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer'>> = {
+export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer' | 'number'>> = {
   '/server/host': 'string',
   '/server/port': 'integer',
   '/server/body_limit_bytes': 'integer',
@@ -14,6 +14,15 @@ export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer'>> = {
   '/log/level': 'string',
   '/retention/max_age_ms': 'integer',
   '/retention/max_tasks': 'integer',
+  '/auth/keys/*/id': 'string',
+  '/auth/keys/*/tenant': 'string',
+  '/auth/keys/*/sha256': 'string',
+  '/auth/keys/*/scopes/*': 'string',
+  '/tenants/*/id': 'string',
+  '/tenants/*/weight': 'number',
+  '/tenants/*/max_concurrent': 'integer',
+  '/tenants/*/rps': 'number',
+  '/tenants/*/burst': 'integer',
   '/pools/*/id': 'string',
   '/pools/*/engine': 'string',
   '/pools/*/launch': 'string',
@@ -30,6 +39,10 @@ export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer'>> = {
   '/pools/*/queue/full_policy': 'string',
   '/pools/*/queue/interactive_capacity': 'integer',
   '/pools/*/queue/batch_capacity': 'integer',
+  '/pools/*/scheduling/interactive_weight': 'number',
+  '/pools/*/scheduling/batch_weight': 'number',
+  '/pools/*/scheduling/preemption': 'string',
+  '/pools/*/scheduling/max_preemptions': 'integer',
   '/pools/*/timeouts/wall_ms': 'integer',
   '/pools/*/timeouts/idle_ms': 'integer',
   '/pools/*/timeouts/connect_ms': 'integer',

@@ -31,6 +31,16 @@ export interface components {
              */
             readonly retention: components["schemas"]["RetentionConfig"];
             /**
+             * @description Who may call. Without keys only this machine may.
+             * @default {}
+             */
+            readonly auth: components["schemas"]["AuthConfig"];
+            /**
+             * @description Who shares the pools, and how. The tenant `default` exists without being listed; list it to give it a weight or limits.
+             * @default []
+             */
+            readonly tenants: readonly components["schemas"]["TenantConfig"][];
+            /**
              * @description The pools, in the order tasks without a model_ref prefer them.
              * @default [
              *       {
@@ -48,7 +58,7 @@ export interface components {
         /** @description The listener and its limits. */
         readonly ServerConfig: {
             /**
-             * @description Address to bind. Only loopback while no key is configured.
+             * @description Address to bind. Only loopback while no key is configured under auth.
              * @default 127.0.0.1
              */
             readonly host: string;
@@ -95,6 +105,41 @@ export interface components {
              * @default 8
              */
             readonly max_turns: number;
+        };
+        /** @description Who may call. */
+        readonly AuthConfig: {
+            /**
+             * @description The API keys. With one or more, every request needs a key, except those for liveness, readiness and the contracts. `npm run key` makes one.
+             * @default []
+             */
+            readonly keys: readonly components["schemas"]["KeyConfig"][];
+        };
+        /** @description One API key, known here only by its hash. */
+        readonly KeyConfig: {
+            /** @description Names the key in logs. Neither the key nor its hash is ever logged. */
+            readonly id: components["schemas"]["Id"];
+            /** @description Whose tasks and sessions the key sees; a listed tenant, or default. */
+            readonly tenant: components["schemas"]["Id"];
+            /** @description SHA-256 of the key as it is sent, in lower-case hex. */
+            readonly sha256: string;
+            /** @description What the key may do. tasks:write admits and cancels tasks and ends sessions, tasks:read looks at them, control:read looks at pools, replicas and metrics, control:write drains pools. admin may do all of it, and reads the events of every tenant. */
+            readonly scopes: readonly ("tasks:write" | "tasks:read" | "control:read" | "control:write" | "admin")[];
+        };
+        /** @description One of those who share the pools. */
+        readonly TenantConfig: {
+            /** @description Names the tenant in keys, metrics and logs. */
+            readonly id: components["schemas"]["Id"];
+            /**
+             * @description Share of the pools while others wait too; twice the weight is twice the share.
+             * @default 1
+             */
+            readonly weight: number;
+            /** @description Tasks it may have running at once, over all pools; more wait. Absent is unlimited. */
+            readonly max_concurrent?: number;
+            /** @description Tasks it may post per second in the long run; more are refused with RATE_LIMITED. Absent is unlimited. */
+            readonly rps?: number;
+            /** @description Tasks it may post at once after a pause. Only with rps; absent is rps rounded up. */
+            readonly burst?: number;
         };
         /** @description What is logged. */
         readonly LogConfig: {
@@ -167,6 +212,16 @@ export interface components {
              */
             readonly queue: components["schemas"]["QueueConfig"];
             /**
+             * @description Whose work goes first.
+             * @default {}
+             */
+            readonly scheduling: components["schemas"]["SchedulingConfig"];
+            /**
+             * @description Labels of the replicas, by ordinal: the first entry is of replica 0 (of the first endpoint). A task's placement.labels must all be among those of its replica. Replicas beyond the list have none.
+             * @default []
+             */
+            readonly replica_labels: readonly components["schemas"]["Labels"][];
+            /**
              * @description When to give up.
              * @default {}
              */
@@ -223,6 +278,34 @@ export interface components {
             readonly interactive_capacity?: number;
             /** @description A tighter bound for waiting batch tasks. Without it only capacity binds. */
             readonly batch_capacity?: number;
+        };
+        /** @description Names with a value each, such as zone with a. */
+        readonly Labels: {
+            readonly [key: string]: string;
+        };
+        /** @description Whose work goes first. */
+        readonly SchedulingConfig: {
+            /**
+             * @description Share of a tenant's interactive tasks against its batch tasks, while both wait; only its ratio to batch_weight counts.
+             * @default 8
+             */
+            readonly interactive_weight: number;
+            /**
+             * @description Share of a tenant's batch tasks against its interactive ones.
+             * @default 1
+             */
+            readonly batch_weight: number;
+            /**
+             * @description What gives way to interactive work: off is nothing, soft is waiting batch work, hard is running batch work too, where the engine can stop at a token and go on later.
+             * @default soft
+             * @enum {string}
+             */
+            readonly preemption: "off" | "soft" | "hard";
+            /**
+             * @description How often one running task may be preempted; after that it runs to its end.
+             * @default 3
+             */
+            readonly max_preemptions: number;
         };
         /** @description When to give up. */
         readonly TimeoutsConfig: {

@@ -114,7 +114,7 @@ export interface paths {
         };
         /**
          * The ledger's events, as a page or as a stream.
-         * @description Events name tasks, pools and outcomes; they never carry a prompt, an output or a key.
+         * @description Events name tasks, pools and outcomes of every tenant; they never carry a prompt, an output or a key.
          */
         readonly get: operations["listEvents"];
         readonly put?: never;
@@ -227,7 +227,7 @@ export interface components {
             readonly features: readonly components["schemas"]["Name"][];
             readonly models: readonly components["schemas"]["ServedModel"][];
         };
-        /** @description Absent fields are unlimited. */
+        /** @description Of the caller's tenant; absent fields are unlimited. */
         readonly RateLimits: {
             readonly requests_per_second?: number;
             readonly burst?: components["schemas"]["Count"];
@@ -440,13 +440,14 @@ export interface components {
         readonly Unauthorized: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                readonly "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["ErrorEnvelope"];
             };
         };
-        /** @description FORBIDDEN, MODEL_DEPRECATED or POLICY_DENIED. */
+        /** @description FORBIDDEN, which names the scope the key lacks, MODEL_DEPRECATED or POLICY_DENIED. */
         readonly Forbidden: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
@@ -517,6 +518,8 @@ export interface components {
     headers: {
         /** @description The request's correlation id, or one made for it. */
         readonly "X-Correlation-Id": string;
+        /** @description How to authenticate (RFC 6750). */
+        readonly "WWW-Authenticate": string;
         /** @description Seconds to wait, rounded up. */
         readonly "Retry-After": number;
     };
@@ -835,6 +838,8 @@ export interface operations {
                     readonly "text/plain": string;
                 };
             };
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly default: components["responses"]["OtherError"];
         };
     };

@@ -131,6 +131,13 @@ export interface components {
         readonly Count: number;
         /** @description A duration, ms. */
         readonly Millis: number;
+        /** @description Low and high end of the interval that holds the first token in 80 of 100 cases, ms from admission. */
+        readonly MillisInterval: readonly [
+            components["schemas"]["Millis"],
+            components["schemas"]["Millis"]
+        ];
+        /** @description Of keeping the deadline; only for a task that has one. */
+        readonly Probability: number;
         /** @description Milliseconds since 1970-01-01T00:00:00Z. */
         readonly EpochMillis: number;
         /**
@@ -160,6 +167,17 @@ export interface components {
             /** @enum {string} */
             readonly role: "system" | "developer" | "user" | "assistant" | "tool";
             readonly content: string;
+        };
+        /** @description A replica must satisfy all of what is given. */
+        readonly Placement: {
+            /** @description Labels the replica must have, each with this value. */
+            readonly labels?: {
+                readonly [key: string]: string;
+            };
+            /** @description Devices of which the replica must use one, as in the pool's configuration. */
+            readonly devices?: readonly string[];
+            /** @description Tasks of the tenant with the same name here never run on one replica at once. */
+            readonly anti_affinity?: components["schemas"]["Name"];
         };
         /** @description A task. `{"prompt":"hello"}` alone is one. A completion or an embedding takes exactly one of prompt, messages and inputs; a rerank takes query and documents. */
         readonly TaskRequest: {
@@ -199,8 +217,14 @@ export interface components {
             readonly top_n?: number;
             /** @description Upper bound on generated tokens. Left out, the context's end is the bound. */
             readonly max_tokens?: number;
-            /** @description When the end is wanted, ms after admission. */
+            /** @description When the task is wanted, ms after admission; deadline_for says what of it. */
             readonly deadline_ms?: number;
+            /**
+             * @description What deadline_ms is the time of, the end of the output or its first token.
+             * @default end
+             * @enum {string}
+             */
+            readonly deadline_for?: "end" | "first_token";
             /** @description A hint for placement and prediction; never a bound. */
             readonly expected_tokens?: number;
             /**
@@ -208,6 +232,8 @@ export interface components {
              * @enum {string}
              */
             readonly kv_hint?: "reuse" | "cold";
+            /** @description Which replicas may run the task. Left out, any of the pool may. */
+            readonly placement?: components["schemas"]["Placement"];
             readonly temperature?: number;
             /** @description 0 turns it off. */
             readonly top_k?: number;
@@ -236,6 +262,10 @@ export interface components {
             readonly predicted_start_ms: components["schemas"]["Millis"];
             /** @description Wait this long before posting more; 0 while there is room. */
             readonly backoff_ms: components["schemas"]["Millis"];
+            /** @description Predicted wait from admission to the first token. */
+            readonly predicted_first_token_ms?: components["schemas"]["Millis"];
+            readonly predicted_interval_ms?: components["schemas"]["MillisInterval"];
+            readonly on_time_probability?: components["schemas"]["Probability"];
             /** @description Path of the task's stream. */
             readonly stream_url: string;
             readonly session_id?: components["schemas"]["Uuid"];
@@ -252,6 +282,8 @@ export interface components {
             readonly ttft_ms?: components["schemas"]["Millis"];
             /** @description First to last token. */
             readonly decode_ms?: components["schemas"]["Millis"];
+            /** @description How often the task was stopped for other work and went on later. */
+            readonly preemptions?: components["schemas"]["Count"];
         };
         /** @description One field, by workload. */
         readonly TaskResult: {
@@ -299,6 +331,10 @@ export interface components {
             readonly queue_position?: components["schemas"]["Count"];
             /** @description From this answer on; only while queued. */
             readonly predicted_start_ms?: components["schemas"]["Millis"];
+            /** @description As predicted at admission and from there on. */
+            readonly predicted_first_token_ms?: components["schemas"]["Millis"];
+            readonly predicted_interval_ms?: components["schemas"]["MillisInterval"];
+            readonly on_time_probability?: components["schemas"]["Probability"];
             /** @description Dispatches so far. */
             readonly attempts: components["schemas"]["Count"];
             readonly finish_reason?: components["schemas"]["FinishReason"];
@@ -369,7 +405,7 @@ export interface components {
         readonly Logprob: number;
         /** @description About every second and once before the end. Fields appear where they apply. */
         readonly MetricsEvent: {
-            readonly on_time_probability?: number;
+            readonly on_time_probability?: components["schemas"]["Probability"];
             /** @description Tasks waiting in the pool. */
             readonly queue_depth?: components["schemas"]["Count"];
             readonly kv_warmth?: boolean;
@@ -378,6 +414,8 @@ export interface components {
             readonly cost_budget_remaining?: number;
             /** @description Tokens so far. */
             readonly tokens_out?: components["schemas"]["Count"];
+            /** @description How often the task was preempted so far. */
+            readonly preempted?: components["schemas"]["Count"];
         };
         readonly EndEvent: {
             readonly tokens_out: components["schemas"]["Count"];
@@ -388,6 +426,7 @@ export interface components {
             readonly finish_reason?: components["schemas"]["FinishReason"];
             readonly queue_ms?: components["schemas"]["Millis"];
             readonly ttft_ms?: components["schemas"]["Millis"];
+            readonly preemptions?: components["schemas"]["Count"];
             readonly output_sha256?: components["schemas"]["Sha256"];
         };
         readonly ErrorEvent: {
@@ -438,13 +477,14 @@ export interface components {
         readonly Unauthorized: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                readonly "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["ErrorEnvelope"];
             };
         };
-        /** @description FORBIDDEN, MODEL_DEPRECATED or POLICY_DENIED. */
+        /** @description FORBIDDEN, which names the scope the key lacks, MODEL_DEPRECATED or POLICY_DENIED. */
         readonly Forbidden: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
@@ -464,7 +504,7 @@ export interface components {
                 readonly "application/json": components["schemas"]["ErrorEnvelope"];
             };
         };
-        /** @description CONFLICT. The same id came before with another body. */
+        /** @description CONFLICT. The same id came before with another body, or from another tenant: task ids are one namespace, so choose them at random. */
         readonly Conflict: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
@@ -568,6 +608,8 @@ export interface components {
         readonly Location: string;
         /** @description Seconds to wait, rounded up. */
         readonly "Retry-After": number;
+        /** @description How to authenticate (RFC 6750). */
+        readonly "WWW-Authenticate": string;
         /** @description Milliseconds to wait; the same figure as Retry-After, not rounded. */
         readonly "X-Backoff-Ms": number;
         /** @description Place in the queue at admission; 1 is next, 0 started at once. */

@@ -23,7 +23,7 @@ export function configLeavesModule(config: Contract): string {
   return [
     '// Made by `npm run contracts` from contracts/openapi; not edited by hand.',
     '/** JSON pointer of each leaf, `*` for any index → its JSON type. */',
-    "export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer'>> = {",
+    "export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer' | 'number'>> = {",
     ...rows,
     '};',
     '',
@@ -41,6 +41,8 @@ function leaves(
   }
   if (schema['type'] === 'array') return leaves(config, object(schema['items']), `${path}/*`);
   if (schema['type'] !== 'object') return [[path, string(schema['type'])]];
+  // A map's keys are the operator's own: no variable can name them.
+  if (schema['properties'] === undefined) return [];
   return Object.entries(object(schema['properties'])).flatMap(([key, property]) =>
     leaves(config, object(property), `${path}/${key}`),
   );

@@ -31,6 +31,8 @@ export interface Operation {
   readonly method: string;
   readonly path: string;
   readonly requirementIds: readonly string[];
+  /** `x-scope`: what a key must be allowed to do. Null for an operation that is open to everyone. */
+  readonly scope: string | null;
   readonly parameters: readonly Parameter[];
   readonly bodyRef: string | undefined;
   /** Status (or `default`) → reference of the JSON body's schema, undefined without a JSON body. */
@@ -67,6 +69,16 @@ export function schemaName(ref: string): string {
   const name = /\/components\/schemas\/(\w+)$/.exec(ref)?.[1];
   if (!name) throw new Error(`${ref} must be a schema with a name`);
   return name;
+}
+
+/** @throws Error unless the operation has either an x-scope or an empty `security` */
+function scopeOf(operation: JsonObject): string | null {
+  const { 'x-scope': scope, security } = operation;
+  const isOpen = Array.isArray(security) && security.length === 0;
+  if (isOpen === (scope !== undefined)) {
+    throw new Error(`${string(operation['operationId'])} needs an x-scope or security: []`);
+  }
+  return isOpen ? null : string(scope);
 }
 
 /** Every operation of the contracts, with references between their files followed. */
@@ -115,6 +127,7 @@ export function operationsOf(contracts: readonly Contract[]): readonly Operation
           method: method.toUpperCase(),
           path,
           requirementIds: operation['x-req-id'] as readonly string[],
+          scope: scopeOf(operation),
           parameters,
           bodyRef: operation['requestBody'] ? jsonSchemaAt(`${place}/requestBody`) : undefined,
           responses: new Map(

@@ -1,5 +1,6 @@
 /**
- * A table of the operations, for routing, query parsing and tracing requirements. `responses` maps a
+ * A table of the operations, for routing, authorisation, query parsing and tracing requirements. `scope`
+ * is what a key needs, null where none is asked for. `responses` maps a
  * status to the name of its JSON body's schema, null when there is none.
  */
 import type { Contract } from './contract-document.ts';
@@ -12,6 +13,7 @@ export function operationsModule(contracts: readonly Contract[]): string {
       method: op.method,
       path: op.path,
       requirementIds: op.requirementIds,
+      scope: op.scope,
       responses: Object.fromEntries(
         [...op.responses].map(([status, ref]) => [status, ref ? schemaName(ref) : null]),
       ),

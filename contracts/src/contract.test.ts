@@ -118,6 +118,32 @@ describe('errors', () => {
   );
 });
 
+describe('ORCH-3035 who may call', () => {
+  const scopes = new Set(operations.map((op) => op.scope));
+
+  test('an operation needs a scope that a key can have, any key, or none', () => {
+    const { properties } = schema(config, 'KeyConfig');
+    const { items } = object(object(properties)['scopes']);
+    const configurable = object(items)['enum'] as string[];
+    expect(scopes).toEqual(new Set([...configurable, 'any', null]));
+  });
+
+  test('only probes and the contracts themselves are open', () => {
+    expect(operations.filter((op) => op.scope === null).map((op) => op.path)).toEqual([
+      '/healthz',
+      '/readyz',
+      '/openapi/data.yaml',
+      '/openapi/control.yaml',
+    ]);
+  });
+
+  test.each(
+    operations.filter((op) => op.scope !== null).map((op) => [op.operationId, op] as const),
+  )('%s may be refused with 401 and 403', (_, op) => {
+    expect([...op.responses.keys()]).toEqual(expect.arrayContaining(['401', '403']));
+  });
+});
+
 describe('headers', () => {
   const responses = Object.values(object(object(data.document['components'])['responses']));
 
@@ -187,28 +213,29 @@ describe('every document', () => {
   });
 
   test('every text and number a client may send is bounded', () => {
-    const unbounded = ['TaskRequest', 'ChatMessage', 'Uuid', 'Name', 'Seed'].flatMap((name) =>
-      [...walk(schema(data, name))]
-        .filter(([node]) => {
-          if (isSchemaOf(node, 'string')) {
+    const unbounded = ['TaskRequest', 'Placement', 'ChatMessage', 'Uuid', 'Name', 'Seed'].flatMap(
+      (name) =>
+        [...walk(schema(data, name))]
+          .filter(([node]) => {
+            if (isSchemaOf(node, 'string')) {
+              return (
+                !node['maxLength'] &&
+                !node['enum'] &&
+                !JSON.stringify(node['pattern']).includes('{12}')
+              );
+            }
             return (
-              !node['maxLength'] &&
-              !node['enum'] &&
-              !JSON.stringify(node['pattern']).includes('{12}')
+              (isSchemaOf(node, 'integer') || isSchemaOf(node, 'number')) &&
+              (node['minimum'] === undefined || node['maximum'] === undefined)
             );
-          }
-          return (
-            (isSchemaOf(node, 'integer') || isSchemaOf(node, 'number')) &&
-            (node['minimum'] === undefined || node['maximum'] === undefined)
-          );
-        })
-        .map(([, path]) => [name, ...path].join('/')),
+          })
+          .map(([, path]) => [name, ...path].join('/')),
     );
     expect(unbounded).toEqual([]);
   });
 
   test('OC-CONFIG-6002 every value of the configuration is described and required or defaulted', () => {
-    const optional = new Set(['path', 'endpoints', 'command']);
+    const optional = new Set('path endpoints command max_concurrent rps burst'.split(' '));
     const schemas = object(object(config.document['components'])['schemas']);
     for (const [name, node] of Object.entries(schemas)) {
       const { properties, required = [] } = object(node);

@@ -15,6 +15,7 @@ type Configuration = ConfigComponents['schemas'];
 
 export type ChatMessage = Data['ChatMessage'];
 export type TaskRequest = Data['TaskRequest'];
+export type Placement = Data['Placement'];
 export type PromptFormat = Data['PromptFormat'];
 export type Workload = Data['Workload'];
 export type Priority = Data['Priority'];
@@ -82,6 +83,10 @@ type Defaulted<P extends { readonly query?: unknown }, K extends string> = Omit<
 
 /** A configuration with every default filled in; names as in llama-orch.yaml. */
 export type Config = Configuration['Config'];
+export type AuthConfig = Configuration['AuthConfig'];
+export type KeyConfig = Configuration['KeyConfig'];
+export type TenantConfig = Configuration['TenantConfig'];
+export type SchedulingConfig = Configuration['SchedulingConfig'];
 export type ServerConfig = Configuration['ServerConfig'];
 export type SessionsConfig = Configuration['SessionsConfig'];
 export type LogConfig = Configuration['LogConfig'];

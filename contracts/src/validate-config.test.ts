@@ -78,3 +78,55 @@ test('OC-CONFIG-6001 every fault is told at once', () => {
   const faults = faultsOf({ server: { port: 70_000 }, log: { level: 'loud' }, pools: [] });
   expect(faults.map((f) => f.path).toSorted()).toEqual(['/log/level', '/pools', '/server/port']);
 });
+
+test.each([
+  [{ auth: { keys: [{ id: 'k', tenant: 'a', scopes: ['admin'] }] } }, '/auth/keys/0/sha256'],
+  [{ auth: { keys: [key({ sha256: 'A'.repeat(64) })] } }, '/auth/keys/0/sha256'],
+  [{ auth: { keys: [key({ sha256: 'a'.repeat(63) })] } }, '/auth/keys/0/sha256'],
+  [{ auth: { keys: [key({ scopes: [] })] } }, '/auth/keys/0/scopes'],
+  [{ auth: { keys: [key({ scopes: ['tasks'] })] } }, '/auth/keys/0/scopes/0'],
+  [{ auth: { keys: [key({ key: 'lo_secret' })] } }, '/auth/keys/0/key'],
+  [{ tenants: [{}] }, '/tenants/0/id'],
+  [{ tenants: [{ id: 'a', weight: 0 }] }, '/tenants/0/weight'],
+  [{ tenants: [{ id: 'a', max_concurrent: 0 }] }, '/tenants/0/max_concurrent'],
+  [{ tenants: [{ id: 'a', rps: -1 }] }, '/tenants/0/rps'],
+  [{ tenants: [{ id: 'a', rps: 1, burst: 1.5 }] }, '/tenants/0/burst'],
+  [scheduled({ interactive_weight: 0 }), '/pools/0/scheduling/interactive_weight'],
+  [scheduled({ preemption: false }), '/pools/0/scheduling/preemption'],
+  [scheduled({ max_preemptions: 101 }), '/pools/0/scheduling/max_preemptions'],
+  [labelled({ zone: 1 }), '/pools/0/replica_labels/0/zone'],
+  [labelled({ 'a b': 'c' }), '/pools/0/replica_labels/0/a b'],
+])('%j names the value at fault', (value, path) => {
+  expect(faultsOf(value).map((fault) => fault.path)).toEqual([path]);
+});
+
+test('tenants, keys, scheduling and labels are optional', () => {
+  expect(validateConfig({ tenants: [{ id: 'a' }], pools: [{ id: 'p', model }] })).toMatchObject({
+    ok: true,
+    value: {
+      auth: { keys: [] },
+      tenants: [{ id: 'a', weight: 1 }],
+      pools: [
+        {
+          scheduling: {
+            interactive_weight: 8,
+            batch_weight: 1,
+            preemption: 'soft',
+            max_preemptions: 3,
+          },
+          replica_labels: [],
+        },
+      ],
+    },
+  });
+});
+
+function key(fields: object): object {
+  return { id: 'k', tenant: 'default', sha256: 'a'.repeat(64), scopes: ['admin'], ...fields };
+}
+function scheduled(scheduling: object): object {
+  return { pools: [{ id: 'a', model, scheduling }] };
+}
+function labelled(labels: object): object {
+  return { pools: [{ id: 'a', model, replica_labels: [labels] }] };
+}

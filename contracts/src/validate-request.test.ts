@@ -43,6 +43,35 @@ describe('ORCH-2001 a task', () => {
     ]);
   });
 
+  test('may say where it runs and what its deadline is for', () => {
+    const placement = { labels: { zone: 'a' }, devices: ['cuda:0'], anti_affinity: 'nightly' };
+    for (const deadline_for of ['end', 'first_token']) {
+      expect(faultsOf({ prompt: 'p', deadline_ms: 1, deadline_for, placement })).toEqual([]);
+    }
+    expect(faultsOf({ prompt: 'p', placement: {} })).toEqual([]);
+  });
+
+  test.each([
+    [{ deadline_for: 'start' }, '/deadline_for'],
+    [{ placement: { node: 'a' } }, '/placement/node'],
+    [{ placement: { labels: { zone: '' } } }, '/placement/labels/zone'],
+    [{ placement: { labels: { 'a b': 'c' } } }, '/placement/labels/a b'],
+    [
+      {
+        placement: {
+          labels: Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`l${i}`, 'v'])),
+        },
+      },
+      '/placement/labels',
+    ],
+    [{ placement: { devices: [] } }, '/placement/devices'],
+    [{ placement: { devices: Array.from({ length: 17 }, () => 'cpu') } }, '/placement/devices'],
+    [{ placement: { devices: ['../cpu'] } }, '/placement/devices/0'],
+    [{ placement: { anti_affinity: 'x'.repeat(65) } }, '/placement/anti_affinity'],
+  ])('is refused with the place: %j', (fields, path) => {
+    expect(faultsOf({ prompt: 'p', ...fields }).map((fault) => fault.path)).toEqual([path]);
+  });
+
   test('takes a grammar or a JSON schema, not both', () => {
     expect(faultsOf({ prompt: 'p', grammar: 'root ::= "a"', json_schema: {} })).toEqual([
       { path: '/json_schema', message: 'cannot be given together with grammar' },
