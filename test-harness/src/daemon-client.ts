@@ -28,11 +28,16 @@ export interface CallOptions {
 
 export class DaemonClient implements AsyncDisposable {
   readonly #url: () => string;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly agent = new Agent({ keepAliveTimeout: 2_000, headersTimeout: 30_000 });
 
-  /** @param url where the daemon listens now; it may move when it is restarted */
-  constructor(url: () => string) {
+  /**
+   * @param url where the daemon listens now; it may move when it is restarted
+   * @param headers sent with every request
+   */
+  constructor(url: () => string, headers: Readonly<Record<string, string>> = {}) {
     this.#url = url;
+    this.#headers = headers;
   }
 
   /** Calls an operation of the contract. @throws ContractViolation */
@@ -54,6 +59,7 @@ export class DaemonClient implements AsyncDisposable {
       method: method as 'GET',
       headers: {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...this.#headers,
         ...options.headers,
       },
       ...(body === undefined ? {} : { body }),
@@ -99,7 +105,7 @@ export class DaemonClient implements AsyncDisposable {
   ): Promise<EventStream> {
     return openEventStream(this.agent, `${this.#url()}/v1/tasks${options.query ?? ''}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...options.headers },
+      headers: { 'content-type': 'application/json', ...this.#headers, ...options.headers },
       body: JSON.stringify(task),
     });
   }
@@ -107,6 +113,7 @@ export class DaemonClient implements AsyncDisposable {
   /** Follows a task. @param after the id of the last event that was seen */
   stream(taskId: string, after?: number, options: StreamOptions = {}): Promise<EventStream> {
     const headers = {
+      ...this.#headers,
       ...options.headers,
       ...(after === undefined ? {} : { 'last-event-id': String(after) }),
     };
@@ -117,7 +124,8 @@ export class DaemonClient implements AsyncDisposable {
   }
 
   streamAt(path: string, options: StreamOptions = {}): Promise<EventStream> {
-    return openEventStream(this.agent, `${this.#url()}${path}`, options);
+    const headers = { ...this.#headers, ...options.headers };
+    return openEventStream(this.agent, `${this.#url()}${path}`, { ...options, headers });
   }
 
   /** Admits a task and reads its stream to the end. */

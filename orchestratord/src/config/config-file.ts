@@ -5,8 +5,8 @@ import { invalidParams } from '@llama-orch/contracts';
 import type { Document, Node } from 'yaml';
 import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument, visit } from 'yaml';
 
-/** Far above any real configuration, and small enough to parse at once. */
-export const MAX_CONFIG_BYTES = 262_144;
+/** Room for as many keys and tenants as may be configured; parsed in a second. */
+export const MAX_CONFIG_BYTES = 2_097_152;
 /** The configuration itself nests nine nodes deep. */
 const MAX_NODES_DEEP = 64;
 

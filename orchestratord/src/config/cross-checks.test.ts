@@ -17,6 +17,12 @@ const external = (id: string, ...endpoints: string[]) => ({
   launch: 'external',
   endpoints,
 });
+let made = 0;
+const key = (fields: object = {}) => {
+  made += 1;
+  const sha256 = made.toString(16).padStart(64, '0');
+  return { id: `k${made}`, tenant: 'default', sha256, scopes: ['admin'], ...fields };
+};
 const command = (...words: string[]) => pool({ launch: 'process', command: words });
 
 describe('OC-CONFIG-6004 without keys the daemon binds', () => {
@@ -37,6 +43,38 @@ describe('OC-CONFIG-6004 without keys the daemon binds', () => {
     '1',
   ])('not %s', (host) => {
     expect(pathsOf({ server: { host } })).toEqual(['/server/host']);
+  });
+});
+
+describe('OC-CONFIG-6004 with a key the daemon binds', () => {
+  test.each(['0.0.0.0', '::', '10.0.0.1', 'example.com'])('%s', (host) => {
+    expect(pathsOf({ server: { host }, auth: { keys: [key()] } })).toEqual([]);
+  });
+});
+
+describe('OC-CONFIG-6011', () => {
+  test('a key belongs to a tenant that is listed, or to default', () => {
+    const keys = [key(), key({ tenant: 'acme' }), key({ tenant: 'acne' })];
+    expect(pathsOf({ tenants: [{ id: 'acme' }], auth: { keys } })).toEqual(['/auth/keys/2/tenant']);
+  });
+
+  test('ids and hashes of keys are unique', () => {
+    const one = key();
+    const keys = [one, key({ id: one.id }), key({ sha256: one.sha256 })];
+    expect(pathsOf({ auth: { keys } })).toEqual(['/auth/keys/1/id', '/auth/keys/2/sha256']);
+  });
+
+  test('ids of tenants are unique, and default may be among them', () => {
+    const tenants = [{ id: 'default', weight: 2 }, { id: 'a' }, { id: 'a' }];
+    expect(pathsOf({ tenants })).toEqual(['/tenants/2/id']);
+  });
+
+  test('a burst needs a rate', () => {
+    const tenants = [
+      { id: 'a', burst: 2 },
+      { id: 'b', burst: 2, rps: 0.5 },
+    ];
+    expect(pathsOf({ tenants })).toEqual(['/tenants/0/burst']);
   });
 });
 
@@ -71,6 +109,16 @@ describe('OC-CONFIG-6003', () => {
     expect(pathsOf(queue({ interactive_capacity: 0, batch_capacity: 0 }))).toEqual([
       '/pools/0/queue',
     ]);
+  });
+
+  test('there are at most as many replica labels as replicas', () => {
+    const labels = [{ zone: 'a' }, { zone: 'b' }];
+    expect(pathsOf({ pools: [pool({ replicas: 2, replica_labels: labels })] })).toEqual([]);
+    expect(pathsOf({ pools: [pool({ replica_labels: labels })] })).toEqual([
+      '/pools/0/replica_labels',
+    ]);
+    const two = { ...external('a', 'http://x:1', 'http://x:2'), replica_labels: labels };
+    expect(pathsOf({ pools: [two] })).toEqual([]);
   });
 
   test('a restart delay starts below its bound', () => {

@@ -5,6 +5,8 @@ import type { Config, FaultDetail, PoolConfig } from '@llama-orch/contracts';
 import { jsonPointer } from '@llama-orch/contracts';
 import { COMMAND_PLACEHOLDERS } from '@llama-orch/pool-managerd';
 
+import { DEFAULT_TENANT } from '../auth/identity.ts';
+
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
@@ -15,6 +17,8 @@ const PLACEHOLDERS: readonly string[] = COMMAND_PLACEHOLDERS.map((name) => `{${n
 export function crossCheck(config: Config): readonly FaultDetail[] {
   return [
     ...checkHost(config),
+    ...checkKeys(config),
+    ...checkTenants(config),
     ...checkUnique(
       config.pools.map((pool, i) => ({ path: jsonPointer('pools', i, 'id'), value: pool.id })),
     ),
@@ -35,16 +39,41 @@ export function crossCheck(config: Config): readonly FaultDetail[] {
   ];
 }
 
-function checkHost({ server: { host } }: Config): readonly FaultDetail[] {
+function checkHost({ server: { host }, auth }: Config): readonly FaultDetail[] {
+  if (auth.keys.length > 0) return [];
   const family = isIP(host);
   const loopback =
     family === 0
       ? host.toLowerCase() === 'localhost'
       : LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
   const message =
-    'must be a loopback address (127.0.0.1, ::1, localhost): without API keys, which this version ' +
-    'cannot configure, anyone who reaches the port could run tasks';
+    'must be a loopback address (127.0.0.1, ::1, localhost): without API keys (auth.keys) anyone who ' +
+    'reaches the port could run tasks';
   return loopback ? [] : [{ path: '/server/host', message }];
+}
+
+function checkKeys({ auth: { keys }, tenants }: Config): readonly FaultDetail[] {
+  const known = new Set([DEFAULT_TENANT, ...tenants.map((tenant) => tenant.id)]);
+  const at = (i: number, field: string) => jsonPointer('auth', 'keys', i, field);
+  return [
+    ...checkUnique(keys.map(({ id }, i) => ({ path: at(i, 'id'), value: id }))),
+    ...checkUnique(keys.map(({ sha256 }, i) => ({ path: at(i, 'sha256'), value: sha256 }))),
+    ...keys.flatMap(({ tenant }, i) =>
+      known.has(tenant) ? [] : [{ path: at(i, 'tenant'), message: 'is not one of the tenants' }],
+    ),
+  ];
+}
+
+function checkTenants({ tenants }: Config): readonly FaultDetail[] {
+  const at = (i: number, field: string) => jsonPointer('tenants', i, field);
+  return [
+    ...checkUnique(tenants.map(({ id }, i) => ({ path: at(i, 'id'), value: id }))),
+    ...tenants.flatMap(({ burst, rps }, i) =>
+      burst === undefined || rps !== undefined
+        ? []
+        : [{ path: at(i, 'burst'), message: 'is used only together with rps' }],
+    ),
+  ];
 }
 
 function checkUnique(
@@ -74,6 +103,10 @@ function checkPool(pool: PoolConfig): readonly FaultDetail[] {
   }
   if (interactive === 0 && batch === 0) {
     faults.push({ path: '/queue', message: 'leaves no room for any task' });
+  }
+  if (pool.replica_labels.length > count) {
+    const message = `has more entries than the pool has replicas, ${count}`;
+    faults.push({ path: '/replica_labels', message });
   }
   if (pool.restart.initial_delay_ms > pool.restart.max_delay_ms) {
     faults.push({ path: '/restart/initial_delay_ms', message: 'must be at most max_delay_ms' });

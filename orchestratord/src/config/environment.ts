@@ -44,7 +44,7 @@ function keysOf(name: string): readonly (string | number)[] {
   return name
     .toLowerCase()
     .split('__')
-    .map((key) => (/^[0-9]{1,2}$/.test(key) ? Number(key) : key));
+    .map((key) => (/^[0-9]{1,4}$/.test(key) ? Number(key) : key));
 }
 
 /** https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables */

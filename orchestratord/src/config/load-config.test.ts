@@ -181,6 +181,33 @@ describe('OC-CONFIG-6006 layers', () => {
   });
 });
 
+describe('OC-CONFIG-6006 variables', () => {
+  test('reach every leaf, lists and fractions among them', () => {
+    const env = {
+      LLAMA_ORCH_TENANTS__0__ID: 'acme',
+      LLAMA_ORCH_TENANTS__0__WEIGHT: '0.5',
+      LLAMA_ORCH_TENANTS__0__MAX_CONCURRENT: '4',
+      LLAMA_ORCH_AUTH__KEYS__0__ID: 'ci',
+      LLAMA_ORCH_AUTH__KEYS__0__TENANT: 'acme',
+      LLAMA_ORCH_AUTH__KEYS__0__SHA256: 'a'.repeat(64),
+      LLAMA_ORCH_AUTH__KEYS__0__SCOPES__0: 'tasks:write',
+      LLAMA_ORCH_POOLS__0__SCHEDULING__PREEMPTION: 'off',
+    };
+    const { config } = load(undefined, { env });
+    expect(config.tenants).toEqual([{ id: 'acme', weight: 0.5, max_concurrent: 4 }]);
+    expect(config.auth.keys).toEqual([
+      { id: 'ci', tenant: 'acme', sha256: 'a'.repeat(64), scopes: ['tasks:write'] },
+    ]);
+    expect(config.pools[0]?.scheduling).toMatchObject({ interactive_weight: 8, preemption: 'off' });
+  });
+
+  test.each(['half', '1e3', '0x1', '1.', '', '-'])('are no number when they say %j', (text) => {
+    const env = { LLAMA_ORCH_TENANTS__0__ID: 'a', LLAMA_ORCH_TENANTS__0__RPS: text };
+    if (text === '') expect(load(undefined, { env }).config.tenants).toHaveLength(1);
+    else expect(faultsOf(undefined, { env })[0]).toMatch(/^\/tenants\/0\/rps must be a number/);
+  });
+});
+
 describe('OC-CONFIG-6008 paths', () => {
   const yaml = `data_dir: data\n${POOL}`;
 
@@ -287,11 +314,28 @@ describe('OC-CONFIG-6005 YAML', () => {
     ['a syntax error', 'server: {', /:1:10 /],
     ['deep nesting', `a: ${'['.repeat(100)}${']'.repeat(100)}`, /nests too deeply/],
     ['absurd nesting', '['.repeat(20_000), /:1:/],
-    ['a huge file', `# ${'x'.repeat(262_144)}`, /must have at most 262144 bytes/],
+    ['a huge file', `# ${'x'.repeat(2_097_152)}`, /must have at most 2097152 bytes/],
   ])('with %s is refused', (_, yaml, fault) => {
     const faults = faultsOf(yaml);
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatch(fault);
+  });
+
+  test('has room for as many keys and tenants as may be configured', () => {
+    const keys = Array.from({ length: 10_000 }, (_, i) => {
+      const sha256 = i.toString(16).padStart(64, '0');
+      return `    - { id: key-${i}, tenant: tenant-${i % 1_000}, sha256: '${sha256}', scopes: [tasks:write, tasks:read] }`;
+    });
+    const tenants = Array.from({ length: 1_000 }, (_, i) => {
+      return `  - { id: tenant-${i}, weight: 1, max_concurrent: 10, rps: 10, burst: 10 }`;
+    });
+    const yaml = ['auth:', '  keys:', ...keys, 'tenants:', ...tenants, ''].join('\n');
+    const { config } = load(yaml);
+    expect(config.auth.keys).toHaveLength(10_000);
+    expect(config.tenants).toHaveLength(1_000);
+    expect(faultsOf(`${yaml}  - { id: one-too-many }\n`)).toEqual([
+      expect.stringMatching(/^\/tenants must have at most 1000 entries/),
+    ]);
   });
 
   test('is read from disk no further than its bound', () => {
@@ -301,10 +345,10 @@ describe('OC-CONFIG-6005 YAML', () => {
       const input = { env: {}, cwd: dir, projectRoot: dir };
       writeFileSync(path, 'server: { port: 12 }\n');
       expect(loadConfig({ ...input, argv: ['--config', 'c.yaml'] }).config.server.port).toBe(12);
-      writeFileSync(path, 'x'.repeat(1_000_000));
-      expect(() => loadConfig({ ...input, argv: ['--config', path] })).toThrow(/at most 262144/);
+      writeFileSync(path, 'x'.repeat(4_000_000));
+      expect(() => loadConfig({ ...input, argv: ['--config', path] })).toThrow(/at most 2097152/);
       expect(() => loadConfig({ ...input, argv: ['--config', '/dev/zero'] })).toThrow(
-        /at most 262144/,
+        /at most 2097152/,
       );
       expect(() => loadConfig({ ...input, argv: ['--config', dir] })).toThrow(/EISDIR/);
     } finally {

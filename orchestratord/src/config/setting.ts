@@ -1,6 +1,12 @@
 /** One value that flags or the environment lay over the configuration file. */
 import { CONFIG_LEAVES, jsonPointer } from '@llama-orch/contracts';
 
+/** Text that is a number of a JSON type. */
+const NUMERIC: Readonly<Record<string, RegExp>> = {
+  integer: /^-?[0-9]{1,15}$/,
+  number: /^-?[0-9]{1,15}(\.[0-9]{1,15})?$/,
+};
+
 export interface Setting {
   /** Keys and indices from the root of the configuration. */
   readonly keys: readonly (string | number)[];
@@ -20,7 +26,7 @@ export function settingFromText(
 ): Setting | undefined {
   const type = CONFIG_LEAVES[jsonPointer(...keys.map((k) => (typeof k === 'number' ? '*' : k)))];
   if (type === undefined) return undefined;
-  const value = type === 'integer' && /^-?[0-9]{1,15}$/.test(text) ? Number(text) : text;
+  const value = NUMERIC[type]?.test(text) === true ? Number(text) : text;
   return { keys, value, source };
 }
 

@@ -6,7 +6,9 @@ import { OrchError, invalidParams, type ErrorEnvelope } from '@llama-orch/contra
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { LedgerError } from '../ledger/ledger-error.ts';
+import { callerFields } from './authenticate.ts';
 import { correlationOf } from './correlation.ts';
+import { refuseUnreadBody } from './request-body.ts';
 
 export function toEnvelope(error: OrchError): ErrorEnvelope {
   return {
@@ -85,17 +87,24 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
       log.error(
         {
           correlation_id: correlationOf(res),
+          ...callerFields(res),
           method: req.method,
           route: req.path,
           err: fault.cause,
         },
         'request failed unexpectedly',
       );
+    } else if (fault.kind === 'UNAUTHORIZED' || fault.kind === 'FORBIDDEN') {
+      log.info(
+        { correlation_id: correlationOf(res), ...callerFields(res), code: fault.kind },
+        'request refused',
+      );
     }
     if (res.headersSent) {
       res.destroy();
       return;
     }
+    refuseUnreadBody(req, res);
     sendError(res, fault);
   };
 }

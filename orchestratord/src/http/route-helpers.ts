@@ -2,9 +2,6 @@
 import { invalidParams, isUuid, parseEventId, type Validated } from '@llama-orch/contracts';
 import type { Request, Response } from 'express';
 
-/** Without keys every caller is this tenant. */
-export const DEFAULT_TENANT = 'default';
-
 /** @throws OrchError INVALID_PARAMS */
 export function checkedQuery<T>(parsed: Validated<T>): T {
   if (parsed.ok) return parsed.value;

@@ -42,6 +42,8 @@ export async function listen(app: Express, options: ServerOptions): Promise<Http
   server.maxConnections = MAX_CONNECTIONS;
   server.on('clientError', answerClientError);
   server.on('checkExpectation', refuseExpectation);
+  // The application says when a body may come; Node would before it was asked.
+  server.on('checkContinue', (req, res) => void server.emit('request', req, res));
   const responses = new OpenResponses(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

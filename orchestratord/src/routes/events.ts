@@ -2,6 +2,7 @@
 import { parseQuery } from '@llama-orch/contracts';
 import type { CoreEvent } from '@llama-orch/orchestrator-core';
 import { Router, type Response } from 'express';
+import { allow } from '../http/authenticate.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { checkedQuery, lastEventIdOf, sendJson } from '../http/route-helpers.ts';
 import { HEARTBEAT_FRAME } from '../http/sse-frames.ts';
@@ -24,7 +25,7 @@ export function eventRoutes(options: EventRoutesOptions): Router {
   const router = Router();
   router
     .route('/v1/events')
-    .get(async (req, res) => {
+    .get(allow('listEvents'), async (req, res) => {
       const query = checkedQuery(parseQuery('listEvents', req.query));
       const after = lastEventIdOf(req) ?? query.after;
       if (query.stream) {

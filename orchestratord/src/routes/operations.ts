@@ -1,6 +1,7 @@
 /** Control plane: liveness, readiness, metrics, the contracts themselves. */
 import { OrchError, type Readiness } from '@llama-orch/contracts';
 import { Router } from 'express';
+import { allow } from '../http/authenticate.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 
 export interface OperationsRoutesOptions {
@@ -46,7 +47,7 @@ export function operationsRoutes(options: OperationsRoutesOptions): Router {
 
   router
     .route('/metrics')
-    .get(async (_req, res) => {
+    .get(allow('getMetrics'), async (_req, res) => {
       const text = await options.scrape();
       res.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8');
       res.end(text);

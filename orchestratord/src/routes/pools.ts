@@ -6,6 +6,7 @@ import {
   validateDrainRequest,
   type Capabilities,
   type DrainStatus,
+  type EngineCapabilities,
   type Pool,
   type PoolHealthView,
   type PoolMetrics,
@@ -14,8 +15,10 @@ import {
 } from '@llama-orch/contracts';
 import type { Core } from '@llama-orch/orchestrator-core';
 import type { PoolManager, ReplicaSnapshot } from '@llama-orch/pool-managerd';
-import { Router, type Request } from 'express';
+import { Router, type Request, type RequestHandler } from 'express';
+import type { Tenant } from '../auth/tenants.ts';
 import type { Clock } from '../clock.ts';
+import { allow, identityOf } from '../http/authenticate.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { parseJsonBody } from '../http/json-body.ts';
 import type { SloWindow } from '../metrics/slo-window.ts';
@@ -40,6 +43,8 @@ export interface ConfiguredPool {
 export interface PoolRoutesOptions {
   readonly apiVersion: string;
   readonly pools: readonly ConfiguredPool[];
+  readonly tenants: ReadonlyMap<string, Tenant>;
+  readonly readBody: RequestHandler;
   readonly manager: PoolManager;
   readonly core: Core;
   readonly host: CoreHost;
@@ -50,32 +55,40 @@ export interface PoolRoutesOptions {
 }
 
 export function poolRoutes(options: PoolRoutesOptions): Router {
-  const { pools, manager, host, core, clock } = options;
+  const { pools, tenants, manager, host, core, clock } = options;
   const router = Router();
 
   router
     .route('/v1/capabilities')
-    .get((_req, res) => void res.json(toCapabilities(options)))
+    .get(allow('getCapabilities'), (_req, res) => {
+      res.json(toCapabilities(tenants.get(identityOf(res).tenantId), options));
+    })
     .all(methodNotAllowed('GET'));
 
   router
     .route('/v1/replicasets')
-    .get((_req, res) => void res.json({ items: toReplicaSets(options) }))
+    .get(allow('listReplicaSets'), (_req, res) => {
+      res.json({ items: toReplicaSets(options) });
+    })
     .all(methodNotAllowed('GET'));
 
   router
     .route('/v1/pools')
-    .get((_req, res) => void res.json({ items: pools.map((pool) => toPool(pool, options)) }))
+    .get(allow('listPools'), (_req, res) => {
+      res.json({ items: pools.map((pool) => toPool(pool, options)) });
+    })
     .all(methodNotAllowed('GET'));
 
   router
     .route('/v1/pools/:id/health')
-    .get((req, res) => void res.json(toPoolHealth(findPool(req, pools), options)))
+    .get(allow('getPoolHealth'), (req, res) => {
+      res.json(toPoolHealth(findPool(req, pools), options));
+    })
     .all(methodNotAllowed('GET'));
 
   router
     .route('/v1/pools/:id/drain')
-    .post(async (req, res) => {
+    .post(allow('drainPool'), options.readBody, async (req, res) => {
       const { id } = findPool(req, pools);
       const body = validateDrainRequest(parseJsonBody(req).value);
       if (!body.ok) throw invalidParams('The request body', body.details);
@@ -87,7 +100,7 @@ export function poolRoutes(options: PoolRoutesOptions): Router {
 
   router
     .route('/v1/pools/:id/undrain')
-    .post(async (req, res) => {
+    .post(allow('undrainPool'), async (req, res) => {
       const { id } = findPool(req, pools);
       manager.undrain(id);
       await host.apply({ type: 'undrain', poolId: id }).durable;
@@ -109,7 +122,7 @@ function findPool(req: Request, pools: readonly ConfiguredPool[]): ConfiguredPoo
   return pool;
 }
 
-function toCapabilities(options: PoolRoutesOptions): Capabilities {
+function toCapabilities(tenant: Tenant | undefined, options: PoolRoutesOptions): Capabilities {
   const { pools, manager, apiVersion } = options;
   const engines = [...new Set(pools.map((pool) => pool.engine))];
   return {
@@ -120,7 +133,7 @@ function toCapabilities(options: PoolRoutesOptions): Capabilities {
         engine,
         ctx_max: Math.max(...mine.map((pool) => pool.ctx)),
         supported_workloads: [...new Set(mine.flatMap((pool) => pool.workloads))],
-        rate_limits: {},
+        rate_limits: toRateLimits(tenant),
         features: [...new Set(mine.flatMap((pool) => pool.features))],
         models: mine.map((pool) => {
           const digest = manager.replicas(pool.id).find((each) => each.modelDigest !== '');
@@ -133,6 +146,16 @@ function toCapabilities(options: PoolRoutesOptions): Capabilities {
         }),
       };
     }),
+  };
+}
+
+function toRateLimits(tenant: Tenant | undefined): EngineCapabilities['rate_limits'] {
+  const { rateLimit, maxConcurrent } = tenant ?? {};
+  return {
+    ...(rateLimit === undefined
+      ? {}
+      : { requests_per_second: rateLimit.rps, burst: rateLimit.burst }),
+    ...(maxConcurrent === undefined ? {} : { max_concurrent: maxConcurrent }),
   };
 }
 

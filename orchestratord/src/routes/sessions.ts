@@ -1,10 +1,11 @@
 /** Data plane: sessions. */
 import { OrchError, type SessionInfo } from '@llama-orch/contracts';
 import type { Core, SessionView } from '@llama-orch/orchestrator-core';
-import { Router, type Request } from 'express';
+import { Router, type Request, type Response } from 'express';
 import type { Clock } from '../clock.ts';
+import { allow, identityOf } from '../http/authenticate.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { DEFAULT_TENANT, uuidOf } from '../http/route-helpers.ts';
+import { uuidOf } from '../http/route-helpers.ts';
 import type { CoreHost } from '../tasks/core-host.ts';
 
 export interface SessionRoutesOptions {
@@ -20,11 +21,11 @@ export function sessionRoutes(options: SessionRoutesOptions): Router {
   const router = Router();
   router
     .route('/v1/sessions/:id')
-    .get((req, res) => {
-      res.json(toSessionInfo(findSession(req, options), options));
+    .get(allow('getSession'), (req, res) => {
+      res.json(toSessionInfo(findSession(req, res, options), options));
     })
-    .delete(async (req, res) => {
-      const { sessionId } = findSession(req, options);
+    .delete(allow('deleteSession'), async (req, res) => {
+      const { sessionId } = findSession(req, res, options);
       await options.host.apply({ type: 'session-delete', sessionId }).durable;
       res.status(204).end();
     })
@@ -33,9 +34,9 @@ export function sessionRoutes(options: SessionRoutesOptions): Router {
 }
 
 /** @throws OrchError NOT_FOUND, INVALID_PARAMS */
-function findSession(req: Request, options: SessionRoutesOptions): SessionView {
+function findSession(req: Request, res: Response, options: SessionRoutesOptions): SessionView {
   const session = options.core.session(uuidOf(req), options.clock.now());
-  if (session?.tenantId === DEFAULT_TENANT) return session;
+  if (session?.tenantId === identityOf(res).tenantId) return session;
   throw new OrchError('NOT_FOUND', 'no such session');
 }
 

@@ -1,15 +1,10 @@
 /** Data plane: tasks. Routes parse, call and answer; nothing is decided here. */
 import { invalidParams, isIdempotencyKey, parseQuery } from '@llama-orch/contracts';
-import { Router, type Request, type Response } from 'express';
+import { Router, type Request, type RequestHandler, type Response } from 'express';
+import { allow, identityOf } from '../http/authenticate.ts';
 import { correlationOf } from '../http/correlation.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import {
-  DEFAULT_TENANT,
-  checkedQuery,
-  lastEventIdOf,
-  sendJson,
-  uuidOf,
-} from '../http/route-helpers.ts';
+import { checkedQuery, lastEventIdOf, sendJson, uuidOf } from '../http/route-helpers.ts';
 import { parseJsonBody } from '../http/json-body.ts';
 import { followLog, openEventStream, replayArchivedLog } from '../http/sse-reader.ts';
 import type { Ledger } from '../ledger/types.ts';
@@ -25,6 +20,8 @@ export interface TaskRoutesOptions {
   readonly ledger: Ledger;
   readonly metrics: Metrics;
   readonly heartbeatMs: number;
+  readonly limitRate: RequestHandler;
+  readonly readBody: RequestHandler;
 }
 
 export function taskRoutes(options: TaskRoutesOptions): Router {
@@ -33,10 +30,12 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
 
   router
     .route('/v1/tasks')
-    .post(async (req, res) => {
+    .post(allow('createTask'), options.limitRate, options.readBody, async (req, res) => {
+      const { tenantId, keyId } = identityOf(res);
       const query = checkedQuery(parseQuery('createTask', req.query));
       const admitted = await service.create(parseJsonBody(req), {
-        tenantId: DEFAULT_TENANT,
+        tenantId,
+        keyId,
         correlationId: correlationOf(res),
         idempotencyKey: idempotencyKeyOf(req),
       });
@@ -47,18 +46,18 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
       if (wantsStream(req)) {
         await stream(res, options, response.task_id, admitted.task, 0, () => {
           if (query.cancel_on_disconnect) {
-            void service.cancel(response.task_id, DEFAULT_TENANT, 'disconnect').catch(ignoreGone);
+            void service.cancel(response.task_id, tenantId, 'disconnect').catch(ignoreGone);
           }
         });
         return;
       }
       res.status(202).json(response);
     })
-    .get(async (req, res) => {
+    .get(allow('listTasks'), async (req, res) => {
       const query = checkedQuery(parseQuery('listTasks', req.query));
       const { items, next } = await queries.list(
         {
-          tenantId: DEFAULT_TENANT,
+          tenantId: identityOf(res).tenantId,
           ...(query.state === undefined ? {} : { state: query.state }),
           ...(query.session_id === undefined ? {} : { sessionId: query.session_id }),
           ...(query.priority === undefined ? {} : { priority: query.priority }),
@@ -73,24 +72,26 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
 
   router
     .route('/v1/tasks/:id')
-    .get(async (req, res) => sendJson(res, await queries.get(uuidOf(req), DEFAULT_TENANT)))
+    .get(allow('getTask'), async (req, res) => {
+      sendJson(res, await queries.get(uuidOf(req), identityOf(res).tenantId));
+    })
     .all(methodNotAllowed('GET'));
 
   router
     .route('/v1/tasks/:id/stream')
-    .get(async (req, res) => {
+    .get(allow('streamTask'), async (req, res) => {
       const taskId = uuidOf(req);
       const query = checkedQuery(parseQuery('streamTask', req.query));
       const after = lastEventIdOf(req) ?? query.after ?? 0;
-      const live = queries.findLive(taskId, DEFAULT_TENANT);
+      const live = queries.findLive(taskId, identityOf(res).tenantId);
       await stream(res, options, taskId, live, after, () => undefined);
     })
     .all(methodNotAllowed('GET'));
 
   router
     .route('/v1/tasks/:id/cancel')
-    .post(async (req, res) => {
-      await service.cancel(uuidOf(req), DEFAULT_TENANT, 'client');
+    .post(allow('cancelTask'), async (req, res) => {
+      await service.cancel(uuidOf(req), identityOf(res).tenantId, 'client');
       res.status(204).end();
     })
     .all(methodNotAllowed('POST'));
@@ -126,7 +127,7 @@ async function stream(
     });
     return;
   }
-  const ended = await queries.findTranscript(taskId, DEFAULT_TENANT);
+  const ended = await queries.findTranscript(taskId, identityOf(res).tenantId);
   metrics.sseStreamsOpen.inc();
   try {
     openEventStream(res);

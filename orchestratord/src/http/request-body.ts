@@ -1,0 +1,49 @@
+/**
+ * When a body is read, and what becomes of one that is not (OC-CTRL-2042). Routes that take a body read
+ * it behind their checks; nothing else ever does.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import express, { type RequestHandler } from 'express';
+
+/** Node discards an unread body so that the connection can be kept; for more than this it is not kept. */
+const MAX_DISCARDED_BYTES = 65_536;
+/** Round trips a client has to receive its refusal, ms. */
+const LINGER_MS = 500;
+
+/** Reads the body's bytes into `req.body`. */
+export function readBody(limitBytes: number): RequestHandler {
+  const read = express.raw({ type: () => true, limit: limitBytes });
+  return (req, res, next) => {
+    if (req.headers.expect !== undefined) res.writeContinue();
+    read(req, res, next);
+  };
+}
+
+/** To be called before a refusal is sent: sees to it that the connection ends with it, if it has to. */
+export function refuseUnreadBody(req: IncomingMessage, res: ServerResponse): void {
+  if (req.complete) return;
+  if (req.headers.expect !== undefined) {
+    // Who waits for a 100 may send no body at all: its next request would be taken for the body.
+    res.setHeader('Connection', 'close');
+  } else if (isTooMuchToDiscard(req)) {
+    res.once('finish', () => hangUp(req.socket));
+  }
+}
+
+function isTooMuchToDiscard({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length'];
+  if (length === undefined) return headers['transfer-encoding'] !== undefined;
+  return Number(length) > MAX_DISCARDED_BYTES;
+}
+
+/**
+ * Reads no more, says that the answer was all, and closes a moment later: closing while bytes are on their
+ * way in would reset the connection, and the answer could be lost with it (RFC 9112, section 9.6).
+ */
+function hangUp(socket: Socket): void {
+  socket.pause();
+  socket.end();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+}
