@@ -3,10 +3,11 @@
  * session, deadline (OC-CTRL-2010). Nothing here changes state.
  */
 import type { ErrorKind, PolicyLabel } from '@llama-orch/contracts';
-import { isDeadlineInfeasible } from './deadline.ts';
-import { clamp } from './prediction.ts';
+import { deadlineNeedMs } from './estimate.ts';
+import type { Forecast } from './forecast.ts';
+import { hasLabels } from './lanes.ts';
 import { isForeignSession } from './sessions.ts';
-import type { CoreState, PoolState } from './state.ts';
+import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import type { PoolSpec, TaskSpec } from './types.ts';
 
 export interface Refusal {
@@ -15,6 +16,8 @@ export interface Refusal {
   readonly path?: string;
   readonly policyLabel?: PolicyLabel;
   readonly retryAfterMs?: number;
+  /** The shortest deadline that could be kept, ms from admission. */
+  readonly earliestFeasibleMs?: number;
 }
 
 /** Whether the pool takes any task now. */
@@ -41,13 +44,12 @@ export function refusalByPool(
   return undefined;
 }
 
-/** Whether the task could ever run there. `startMs` is its predicted start. */
+/** Whether the task could ever run there. */
 export function refusalByTask(
   state: CoreState,
   pool: PoolState,
   spec: PoolSpec,
   task: TaskSpec,
-  startMs: number,
   nowMs: number,
 ): Refusal | undefined {
   if (state.tasks.has(task.taskId)) {
@@ -58,20 +60,52 @@ export function refusalByTask(
   if (isForeignSession(state, task, nowMs)) {
     return { code: 'NOT_FOUND', message: 'no such session', path: '/session_id' };
   }
-  const samples = pool.predictor.estimates()[task.priority].samples;
-  if (isDeadlineInfeasible(task.deadlineAtMs, nowMs, { startMs, samples }, state.tuning)) {
-    return {
-      code: 'DEADLINE_UNMET',
-      message: `the deadline would pass before the predicted start in ${startMs} ms`,
-      path: '/deadline_ms',
-    };
+  return refusalByPlacement(pool, task);
+}
+
+/**
+ * Whether the deadline can be kept, as the forecast sees it (ORCH-3079). While too little is known to
+ * found a refusal on, only a deadline that is past is refused.
+ */
+export function refusalByDeadline(
+  state: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  forecast: Forecast,
+): Refusal | undefined {
+  const { deadlineAtMs } = task.spec;
+  if (deadlineAtMs === undefined || forecast.onTimeProbability === undefined) return undefined;
+  const { refuseBelow, deadlineMinSamples } = state.tuning;
+  const isFounded = pool.model.samples >= deadlineMinSamples;
+  const isPast = deadlineAtMs <= task.acceptedAtMs;
+  if (!isPast && (!isFounded || forecast.onTimeProbability >= refuseBelow)) return undefined;
+  const earliestFeasibleMs = Math.ceil(deadlineNeedMs(task, forecast.highMs));
+  return {
+    code: 'DEADLINE_UNMET',
+    message: `the deadline cannot be kept; the earliest that can is in ${earliestFeasibleMs} ms`,
+    path: '/deadline_ms',
+    earliestFeasibleMs,
+  };
+}
+
+/** Constraints that no replica of the pool fits; while none is known, they may come. */
+function refusalByPlacement(pool: PoolState, { placement }: TaskSpec): Refusal | undefined {
+  if (placement === undefined || pool.replicas.size === 0) return undefined;
+  const { devices, labels } = placement;
+  const views = [...pool.replicas.values()].map(({ view }) => view);
+  const onDevice = views.filter((view) => devices?.includes(view.device ?? '') !== false);
+  if (onDevice.length === 0) {
+    return invalid('/placement/devices', 'no replica of the pool runs on one of these devices');
+  }
+  if (!onDevice.some((view) => hasLabels(view.labels, labels))) {
+    return invalid('/placement/labels', 'no replica of the pool has all of these labels');
   }
   return undefined;
 }
 
 /** Retry hint of a draining pool: its deadline, within the bounds of all retry hints. */
 export function drainRetryAfterMs(state: CoreState, deadlineAtMs: number, nowMs: number): number {
-  return clamp(deadlineAtMs - nowMs, 1_000, state.tuning.maxRetryAfterMs);
+  return Math.min(state.tuning.maxRetryAfterMs, Math.max(1_000, deadlineAtMs - nowMs));
 }
 
 /**

@@ -1,9 +1,12 @@
 /** Takes a newcomer in, or says why not. */
 import type { Refusal } from './admission.ts';
-import { refusalByPool, refusalByTask } from './admission.ts';
+import { refusalByDeadline, refusalByPool, refusalByTask } from './admission.ts';
+import { estimateTask } from './estimate.ts';
+import { newRecord } from './fold.ts';
+import { retryAfterMs } from './forecast.ts';
+import { forecastOf, forecastStart } from './forecast-arrival.ts';
 import { makeRoom } from './full-queue.ts';
-import { backlogOf } from './backlog.ts';
-import { canStartNow, schedule } from './schedule.ts';
+import { schedule } from './schedule.ts';
 import { takeTurn } from './sessions.ts';
 import type { Step } from './step.ts';
 import type { TaskSpec } from './types.ts';
@@ -11,46 +14,55 @@ import type { TaskSpec } from './types.ts';
 export function admit(step: Step, task: TaskSpec): void {
   const refusal = tryAdmit(step, task);
   if (refusal === undefined) return;
-  const { code, message, path, policyLabel, retryAfterMs } = refusal;
-  const { taskId } = task;
-  step.effect({ type: 'rejected', taskId, code, message, path, policyLabel, retryAfterMs });
+  const { code, message, path, policyLabel, retryAfterMs, earliestFeasibleMs } = refusal;
+  step.effect({
+    type: 'rejected',
+    taskId: task.taskId,
+    code,
+    message,
+    path,
+    policyLabel,
+    retryAfterMs,
+    earliestFeasibleMs,
+  });
 }
 
-function tryAdmit(step: Step, task: TaskSpec): Refusal | undefined {
+function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
   const { state, nowMs } = step;
-  const pool = state.pools.get(task.poolId);
+  const pool = state.pools.get(spec.poolId);
   const closed = refusalByPool(state, pool, nowMs);
   if (closed !== undefined || pool?.spec === undefined) return closed;
+  const unfit = refusalByTask(state, pool, pool.spec, spec, nowMs);
+  if (unfit !== undefined) return unfit;
 
   // A replica may have rested long enough since the last step: those who wait go first.
   schedule(step, pool);
-  const isImmediate = canStartNow(pool, nowMs);
-  const backlog = backlogOf(pool, pool.queue.aheadOfArrival(task.priority), nowMs);
-  const startMs = isImmediate ? 0 : pool.predictor.startMs(backlog);
-  const unfit = refusalByTask(state, pool, pool.spec, task, startMs, nowMs);
-  if (unfit !== undefined) return unfit;
+  const task = newRecord(spec, state.nextSeq, nowMs);
+  task.estimate = estimateTask(pool, task);
+  const { start, ahead } = forecastStart(step, pool, task);
+  const forecast = forecastOf(pool, task, start);
+  const infeasible = refusalByDeadline(state, pool, task, forecast);
+  if (infeasible !== undefined) return infeasible;
 
-  if (!isImmediate) {
-    const room = makeRoom(pool.queue, pool.spec, task.priority);
-    const retryAfterMs = pool.predictor.retryAfterMs(backlog);
+  if (!start.isImmediate) {
+    const room = makeRoom(pool.queue, pool.spec, spec.priority);
+    const retryMs = retryAfterMs(pool, nowMs);
     if (room.kind === 'refuse') {
       const message = `the queue of pool ${pool.poolId} is full`;
-      return { code: room.code, policyLabel: room.policyLabel, message, retryAfterMs };
+      return { code: room.code, policyLabel: room.policyLabel, message, retryAfterMs: retryMs };
     }
-    if (room.kind === 'evict') evict(step, room.taskId, retryAfterMs);
+    if (room.kind === 'evict') evict(step, room.taskId, retryMs);
   }
 
-  const ahead = pool.queue.aheadOfArrival(task.priority);
+  const { taskId } = spec;
   const seq = state.nextSeq;
-  step.record({
-    type: 'task.accepted',
-    taskId: task.taskId,
-    seq,
-    task,
-    queuePosition: isImmediate ? 0 : ahead.interactive + ahead.batch + 1,
-    predictedStartMs: isImmediate ? 0 : pool.predictor.startMs(backlogOf(pool, ahead, nowMs)),
-  });
-  takeTurn(step, task, seq);
+  const queuePosition = start.isImmediate ? 0 : ahead.tasks + 1;
+  const predictedStartMs = forecast.startMs;
+  step.record({ type: 'task.accepted', taskId, seq, task: spec, queuePosition, predictedStartMs });
+  step.effect({ type: 'accepted', taskId, queuePosition, predictedStartMs, forecast });
+  const accepted = state.tasks.get(taskId);
+  if (accepted !== undefined) accepted.forecast = forecast;
+  takeTurn(step, spec, seq);
   step.touch(pool);
   return undefined;
 }

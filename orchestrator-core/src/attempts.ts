@@ -1,6 +1,8 @@
 /** How attempts end: well, by a fault and perhaps a re-run, by a watchdog, by cancel. */
-import { retryAfterMs } from './backlog.ts';
-import type { TaskRecord } from './state.ts';
+import { costOf } from './estimate.ts';
+import { chargeTo } from './fold.ts';
+import { retryAfterMs } from './forecast.ts';
+import type { PoolState, TaskRecord } from './state.ts';
 import { attemptDue, poolOf, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
 import type { AttemptFault, CancelReason, Command, Effect, RequeueReason } from './types.ts';
@@ -11,8 +13,37 @@ type AbortReason = Extract<Effect, { type: 'abort' }>['reason'];
 export function progress(step: Step, command: CommandOf<'progress'>): void {
   const task = runningTask(step, command);
   if (task === undefined) return;
-  task.lastProgressMs = step.nowMs;
-  task.hasProgress ||= command.tokensOut > 0;
+  const { state, nowMs } = step;
+  task.lastProgressMs = nowMs;
+  if (command.tokensOut === 0) return;
+  task.hasProgress = true;
+  const pool = poolOf(state, task.spec.poolId);
+  const replica = task.running && pool.replicas.get(task.running.replicaId);
+  if (replica === undefined || task.running === undefined) return;
+  replica.load.progress(task.spec.taskId, command.tokensOut, nowMs);
+  if (task.outputTokens === 0) {
+    if (task.firstTokenAtMs === undefined) {
+      task.firstTokenAtMs = nowMs;
+      compareForecast(pool, task, nowMs);
+    }
+    // The replica can take another prompt.
+    if (pool.queue.size > 0) step.touch(pool);
+  }
+  task.outputTokens = command.tokensOut;
+  const { uncachedTokens, outputTokens } = task.estimate;
+  if (command.tokensOut > outputTokens) {
+    const cost = costOf(state.tuning, uncachedTokens, command.tokensOut);
+    if (cost > task.chargedCost) chargeTo(state, task, cost);
+  }
+}
+
+/** Learns how wrong the forecast of the first token was. */
+function compareForecast(pool: PoolState, task: TaskRecord, nowMs: number): void {
+  const { forecast, acceptedAtMs } = task;
+  if (forecast === undefined) return;
+  const kind = forecast.isImmediate ? 'now' : 'queued';
+  const { firstTokenMs, lowMs, highMs } = forecast;
+  pool.model.observeForecast(kind, firstTokenMs, nowMs - acceptedAtMs, [lowMs, highMs]);
 }
 
 export function finish(step: Step, command: CommandOf<'finish'>): void {
@@ -20,8 +51,23 @@ export function finish(step: Step, command: CommandOf<'finish'>): void {
   if (task?.running === undefined) return;
   const pool = poolOf(step.state, task.spec.poolId);
   const replica = pool.replicas.get(task.running.replicaId);
-  if (replica !== undefined) replica.faults = 0;
-  const { taskId, finishReason, usage } = command;
+  if (replica !== undefined) {
+    replica.faults = 0;
+    // Of a short answer this may be all that is ever told.
+    if (command.usage.tokensOut > 0) {
+      replica.load.progress(command.taskId, command.usage.tokensOut, step.nowMs);
+    }
+  }
+  const { taskId, finishReason, usage, prefix } = command;
+  if (task.forecast !== undefined) {
+    const endMs = task.forecast.firstTokenMs + task.estimate.decodeMs;
+    pool.model.observeForecast('end', endMs, step.nowMs - task.acceptedAtMs);
+  }
+  const { replicaId } = task.running;
+  if (task.expectedReuse !== undefined && task.spec.kvHint === 'reuse') {
+    pool.prefixes.correct(replicaId, task.expectedReuse, usage.cachedTokens);
+  }
+  if (prefix !== undefined) pool.prefixes.insert(replicaId, prefix);
   step.record({ type: 'task.ended', taskId, outcome: { kind: 'completed', finishReason, usage } });
   step.touch(pool);
 }
@@ -140,7 +186,7 @@ function runningTask(
   return task?.running !== undefined && task.attempt === attempt ? task : undefined;
 }
 
-function abort(step: Step, task: TaskRecord, reason: AbortReason): void {
+export function abort(step: Step, task: TaskRecord, reason: AbortReason): void {
   if (task.running === undefined) return;
   const { taskId } = task.spec;
   const { replicaId } = task.running;

@@ -5,8 +5,8 @@
  */
 import { admit } from './admit.ts';
 import { cancel, checkWatchdog, fail, finish, progress } from './attempts.ts';
-import { retryAfterMs } from './backlog.ts';
 import { applyEvent } from './fold.ts';
+import { retryAfterMs } from './forecast.ts';
 import { hasRoom } from './full-queue.ts';
 import {
   drainPool,
@@ -15,13 +15,15 @@ import {
   setAvailability,
   setPool,
   setReplica,
+  setTenants,
   undrainPool,
 } from './pools.ts';
 import { recover } from './recovery.ts';
 import { schedule } from './schedule.ts';
 import { deleteSession, expireSession } from './sessions.ts';
 import type { DurableState } from './snapshot.ts';
-import { loadState, saveState } from './snapshot.ts';
+import type { Learned } from './snapshot.ts';
+import { loadLearned, loadState, saveLearned, saveState } from './snapshot.ts';
 import type { TimerValue } from './state.ts';
 import { createState, poolOf } from './state.ts';
 import type { Step } from './step.ts';
@@ -29,8 +31,8 @@ import { beginStep } from './step.ts';
 import type { Tuning } from './tuning.ts';
 import { DEFAULT_TUNING } from './tuning.ts';
 import type { Command, CoreEvent, Priority, SessionLimits, StepResult } from './types.ts';
-import type { PoolView, SessionView, TaskView } from './views.ts';
-import { viewPool, viewSession, viewTask } from './views.ts';
+import type { PoolView, SessionView, TaskView, WaitView } from './views.ts';
+import { viewPool, viewSession, viewTask, viewWait } from './views.ts';
 
 export interface CoreOptions {
   readonly sessionLimits: SessionLimits;
@@ -56,16 +58,23 @@ export interface Core {
   /** When to call `step({type: 'tick'})` next, or undefined when nothing is pending. */
   nextWakeMs(): number | undefined;
   task(taskId: string, nowMs: number): TaskView | undefined;
+  /** Why a task waits; undefined when it does not. */
+  wait(taskId: string, nowMs: number): WaitView | undefined;
   /** Every live task in order of arrival; O(n log n), for recovery and listings. */
   liveTasks(nowMs: number): readonly TaskView[];
   poolView(poolId: string): PoolView | undefined;
   /** How long a client should wait before it sends more of this class: 0 while there is room, ms. */
   backoffMs(poolId: string, priority: Priority, nowMs: number): number;
   session(sessionId: string, nowMs: number): SessionView | undefined;
+  /** Tokens in a byte of this pool's prompts, as learned. */
+  tokensPerByte(poolId: string): number;
   /** JSON-safe; equal to the fold of every event so far. */
   durableState(): DurableState;
   /** @throws Error when the core is not empty or the version is unknown */
   loadState(saved: DurableState): void;
+  /** What was learned of the pools' speed; JSON-safe. A hint to start from, not part of the state. */
+  learned(): Learned;
+  loadLearned(learned: Learned): void;
 }
 
 export function createCore(options: CoreOptions): Core {
@@ -89,6 +98,10 @@ export function createCore(options: CoreOptions): Core {
       const task = state.tasks.get(taskId);
       return task && viewTask(state, task, nowMs);
     },
+    wait(taskId, nowMs) {
+      const task = state.tasks.get(taskId);
+      return task && viewWait(state, task, nowMs);
+    },
     liveTasks: (nowMs) =>
       [...state.tasks.values()]
         .sort((a, b) => a.seq - b.seq)
@@ -103,11 +116,14 @@ export function createCore(options: CoreOptions): Core {
       return retryAfterMs(pool, nowMs);
     },
     session: (sessionId, nowMs) => viewSession(state, sessionId, nowMs),
+    tokensPerByte: (poolId) => poolOf(state, poolId).model.tokensPerByte,
     durableState: () => saveState(state),
     loadState(saved) {
       if (state.nextSeq > 1) throw new Error('a snapshot is loaded before anything else');
       loadState(state, saved);
     },
+    learned: () => saveLearned(state),
+    loadLearned: (learned) => loadLearned(state, learned),
   };
 }
 
@@ -115,6 +131,8 @@ function handle(step: Step, command: Command): void {
   switch (command.type) {
     case 'pool-set':
       return setPool(step, command.pool);
+    case 'tenants-set':
+      return setTenants(step, command.tenants);
     case 'pool-availability':
       return setAvailability(step, command.poolId, command.recoverable, command.reason);
     case 'replica-set':
@@ -156,6 +174,7 @@ function fire(step: Step, timer: TimerValue): void {
     case 'drain':
       return endDrain(step, timer.poolId);
     case 'rest':
+    case 'bind':
       return step.touch(poolOf(step.state, timer.poolId));
     case 'session':
       return expireSession(step, timer.sessionId);

@@ -3,9 +3,13 @@
  * from the ledger is the state that wrote it. An event that does not fit the state is a damaged
  * ledger and throws; nothing is guessed.
  */
+import { costOf, estimateTask, urgencyOf } from './estimate.ts';
+import { laneOf } from './lanes.ts';
+import { replicaWorkMs } from './forecast.ts';
+import { NO_ESTIMATE } from './pool-model.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import { attemptDue, poolOf, slotsChanged, timerKeys } from './state.ts';
-import type { CoreEvent, SessionState } from './types.ts';
+import type { CoreEvent, SessionState, TaskSpec, Usage } from './types.ts';
 
 type EventOf<T extends CoreEvent['type']> = Extract<CoreEvent, { type: T }>;
 
@@ -40,29 +44,45 @@ export function applyEvent(state: CoreState, event: CoreEvent, atMs: number): vo
 
 function applyAccepted(state: CoreState, event: EventOf<'task.accepted'>, atMs: number): void {
   if (state.tasks.has(event.taskId)) throw new Error(`task ${event.taskId} was accepted twice`);
-  const task: TaskRecord = {
-    spec: event.task,
-    seq: event.seq,
-    acceptedAtMs: atMs,
+  const task = newRecord(event.task, event.seq, atMs);
+  state.nextSeq = event.seq + 1;
+  state.tasks.set(event.taskId, task);
+  enqueue(state, poolOf(state, task.spec.poolId), task, atMs);
+}
+
+/** A task that has just been accepted. */
+export function newRecord(spec: TaskSpec, seq: number, acceptedAtMs: number): TaskRecord {
+  return {
+    spec,
+    seq,
+    acceptedAtMs,
     attempt: 0,
     running: undefined,
     faults: 0,
     ranMs: 0,
     pinnedSetId: undefined,
     avoidReplicaId: undefined,
-    lastProgressMs: atMs,
+    preemptions: 0,
+    estimate: NO_ESTIMATE,
+    waiting: undefined,
+    chargedCost: 0,
+    expectedReuse: undefined,
+    forecast: undefined,
+    lastProgressMs: acceptedAtMs,
+    outputTokens: 0,
     hasProgress: false,
+    firstTokenAtMs: undefined,
   };
-  state.nextSeq = event.seq + 1;
-  state.tasks.set(event.taskId, task);
-  enqueue(poolOf(state, task.spec.poolId), task);
 }
 
 function applyDispatched(state: CoreState, event: EventOf<'task.dispatched'>, atMs: number): void {
   const task = taskOf(state, event.taskId);
   const pool = poolOf(state, task.spec.poolId);
-  if (!pool.queue.remove(event.taskId)) throw new Error(`task ${event.taskId} was not waiting`);
+  const waited = pool.queue.dispatch(event.taskId);
+  if (waited === undefined) throw new Error(`task ${event.taskId} was not waiting`);
+  pool.journal.add({ ...task.spec, seq: task.seq }, atMs);
   startAttempt(state, task, { ...event, dispatchedAtMs: atMs });
+  task.chargedCost = waited.cost;
 
   const session = sessionOf(state, task);
   if (session === undefined) return;
@@ -78,15 +98,29 @@ function applyDispatched(state: CoreState, event: EventOf<'task.dispatched'>, at
 
 function applyRequeued(state: CoreState, event: EventOf<'task.requeued'>, atMs: number): void {
   const task = taskOf(state, event.taskId);
-  const attempt = stopAttempt(state, task);
-  // The moment of a crash is unknown, so the attempt it cut short counts for nothing.
-  if (event.reason !== 'recovery') task.ranMs += atMs - attempt.dispatchedAtMs;
-  if (event.reason !== 'recovery' && event.reason !== 'drain') {
-    task.faults += 1;
-    task.avoidReplicaId = attempt.replicaId;
+  const wasSeen = task.hasProgress;
+  const attempt = stopAttempt(state, task, atMs);
+  switch (event.reason) {
+    case 'recovery':
+      // The moment of a crash is unknown, so the attempt it cut short counts for nothing.
+      break;
+    case 'preempted':
+      // Nor does one that was stopped for others: it is not the task that took so long.
+      task.preemptions += 1;
+      if (!wasSeen) chargeTo(state, task, 0);
+      break;
+    case 'drain':
+      task.ranMs += atMs - attempt.dispatchedAtMs;
+      break;
+    case 'fault':
+    case 'idle-timeout':
+    case 'replica-gone':
+      task.ranMs += atMs - attempt.dispatchedAtMs;
+      task.faults += 1;
+      task.avoidReplicaId = attempt.replicaId;
   }
   task.pinnedSetId = event.pinnedSetId;
-  enqueue(poolOf(state, task.spec.poolId), task);
+  enqueue(state, poolOf(state, task.spec.poolId), task, atMs);
 }
 
 function applyEnded(state: CoreState, event: EventOf<'task.ended'>, atMs: number): void {
@@ -94,13 +128,17 @@ function applyEnded(state: CoreState, event: EventOf<'task.ended'>, atMs: number
   const pool = poolOf(state, task.spec.poolId);
   if (task.running === undefined) {
     pool.queue.remove(event.taskId);
+    pool.constrained.delete(event.taskId);
   } else {
-    const { replicaId, dispatchedAtMs } = stopAttempt(state, task);
+    const { replicaId, dispatchedAtMs } = stopAttempt(state, task, atMs);
     if (event.outcome.kind === 'completed') {
-      pool.predictor.observe(task.spec.priority, atMs - dispatchedAtMs);
+      const { usage } = event.outcome;
+      settleCost(state, task, usage);
+      const isCutOff = event.outcome.finishReason === 'length';
+      pool.model.observeEnd(task.spec, usage, isCutOff, atMs - dispatchedAtMs);
       const session = sessionOf(state, task);
       if (session !== undefined) {
-        const { tokensIn, tokensOut } = event.outcome.usage;
+        const { tokensIn, tokensOut } = usage;
         const tokens = tokensIn + tokensOut;
         putSession(state, {
           ...session,
@@ -119,9 +157,35 @@ function taskOf(state: CoreState, taskId: string): TaskRecord {
   return task;
 }
 
-export function enqueue(pool: PoolState, task: TaskRecord): void {
-  const { taskId, priority } = task.spec;
-  pool.queue.push({ taskId, priority, seq: task.seq, pinnedSetId: task.pinnedSetId });
+/** Puts a task in the queue with a fresh estimate of what it needs. */
+export function enqueue(state: CoreState, pool: PoolState, task: TaskRecord, nowMs: number): void {
+  const { taskId, tenantId, priority } = task.spec;
+  task.estimate = estimateTask(pool, task);
+  if (task.spec.placement !== undefined) pool.constrained.add(taskId);
+  task.waiting = { sinceMs: nowMs, mark: pool.waitClock.mark(nowMs), heldForId: undefined };
+  const { prefillMs, holdMs, uncachedTokens, outputTokens } = task.estimate;
+  pool.queue.push({
+    taskId,
+    seq: task.seq,
+    tenantId,
+    priority,
+    lane: laneOf(pool, task),
+    urgencyMs: urgencyOf(state.tuning, task),
+    cost: costOf(state.tuning, uncachedTokens, outputTokens),
+    workMs: replicaWorkMs(pool, prefillMs, holdMs),
+  });
+}
+
+/** Brings what the task's flow was charged to `cost`. */
+export function chargeTo(state: CoreState, task: TaskRecord, cost: number): void {
+  const { poolId, tenantId, priority } = task.spec;
+  poolOf(state, poolId).queue.charge(tenantId, priority, cost - task.chargedCost);
+  task.chargedCost = cost;
+}
+
+function settleCost(state: CoreState, task: TaskRecord, usage: Usage): void {
+  const uncached = Math.max(0, usage.tokensIn - usage.cachedTokens);
+  chargeTo(state, task, costOf(state.tuning, uncached, usage.tokensOut));
 }
 
 interface AttemptStart {
@@ -131,35 +195,71 @@ interface AttemptStart {
   readonly dispatchedAtMs: number;
 }
 
+/** What the scheduler expects of an attempt; folded events, which know nothing of it, leave it out. */
+export interface AttemptPlan {
+  readonly uncachedTokens: number;
+  readonly cachedTokens: number;
+  readonly prefillMs: number;
+}
+
 export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptStart): void {
-  const { taskId, poolId, priority } = task.spec;
+  const { taskId, poolId, tenantId, priority, placement } = task.spec;
   const { attempt, replicaId, setId, dispatchedAtMs } = start;
   const pool = poolOf(state, poolId);
   task.attempt = attempt;
   task.running = { replicaId, setId, dispatchedAtMs };
+  task.waiting = undefined;
+  pool.constrained.delete(taskId);
   task.lastProgressMs = dispatchedAtMs;
+  task.outputTokens = 0;
   task.hasProgress = false;
+  task.chargedCost = 0;
   slotsChanged(pool, replicaId, () => addTo(pool.running, replicaId, taskId));
-  pool.load[priority].count += 1;
-  pool.load[priority].dispatchedAtSumMs += dispatchedAtMs;
+  state.tenants.started(tenantId);
+  pool.held.count += 1;
+  pool.held.dispatchedAtSumMs += dispatchedAtMs;
+  if (priority === 'batch') pool.runningBatch.add(taskId);
+  if (placement?.antiAffinity !== undefined) {
+    pool.replicas.get(replicaId)?.antiAffinity.add(placement.antiAffinity);
+  }
   // While events are folded the pool may have no spec yet; recovery ends these attempts anyway.
   if (pool.spec === undefined) return;
   const { dueMs } = attemptDue(task, task.running, pool.spec);
   state.timers.set(timerKeys.attempt(taskId), dueMs, { kind: 'attempt', taskId });
 }
 
-function stopAttempt(state: CoreState, task: TaskRecord) {
-  const { taskId, poolId, priority } = task.spec;
+function stopAttempt(state: CoreState, task: TaskRecord, nowMs: number) {
+  const { taskId, poolId, tenantId, placement } = task.spec;
   const { running } = task;
   if (running === undefined) throw new Error(`task ${taskId} is not running`);
   const pool = poolOf(state, poolId);
   task.running = undefined;
+  // What was not used of the predicted output is given back; a prompt that was sent counts.
+  const { uncachedTokens } = task.estimate;
+  chargeTo(
+    state,
+    task,
+    Math.min(task.chargedCost, costOf(state.tuning, uncachedTokens, task.outputTokens)),
+  );
   const { replicaId } = running;
   slotsChanged(pool, replicaId, () => removeFrom(pool.running, replicaId, taskId));
-  pool.load[priority].count -= 1;
-  pool.load[priority].dispatchedAtSumMs -= running.dispatchedAtMs;
+  const replica = pool.replicas.get(replicaId);
+  replica?.load.end(taskId, nowMs);
+  if (placement?.antiAffinity !== undefined) replica?.antiAffinity.delete(placement.antiAffinity);
+  if (state.tenants.stopped(tenantId)) wakePoolsOf(state, tenantId);
+  pool.held.count -= 1;
+  pool.held.dispatchedAtSumMs -= running.dispatchedAtMs;
+  pool.runningBatch.delete(taskId);
+  pool.model.observeFreed(nowMs, pool.queue.size > 0);
   state.timers.cancel(timerKeys.attempt(taskId));
   return running;
+}
+
+/** A tenant came off its limit: its tasks may start in any pool. */
+function wakePoolsOf(state: CoreState, tenantId: string): void {
+  for (const pool of state.pools.values()) {
+    if (pool.queue.sizeOfTenant(tenantId) > 0) state.woken.add(pool);
+  }
 }
 
 /** The session a task belongs to, unless that one has ended and another took its id. */

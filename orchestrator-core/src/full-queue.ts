@@ -1,7 +1,7 @@
 /** What happens to a newcomer that has to wait (OC-CORE-1002; contract, "Full queues"). */
 import type { ErrorKind, PolicyLabel } from '@llama-orch/contracts';
 import type { PoolSpec, Priority } from './types.ts';
-import type { WaitingQueue } from './waiting-queue.ts';
+import type { FairQueue } from './fair-queue.ts';
 
 export type Room =
   | { readonly kind: 'free' }
@@ -15,7 +15,7 @@ type Limits = Pick<PoolSpec, 'capacity' | 'classCapacity' | 'fullPolicy'>;
  * bounds: tasks that came back after an attempt may hold the queue above its bound for a while, and
  * then nobody is evicted for a newcomer that would not fit anyway.
  */
-export function makeRoom(queue: WaitingQueue, limits: Limits, priority: Priority): Room {
+export function makeRoom(queue: FairQueue, limits: Limits, priority: Priority): Room {
   if (hasRoom(queue, limits, priority)) return { kind: 'free' };
   const victim = victimOf(queue, limits, priority);
   if (victim !== undefined && fits(queue, limits, priority, 'batch')) {
@@ -29,12 +29,12 @@ export function makeRoom(queue: WaitingQueue, limits: Limits, priority: Priority
 }
 
 /** Whether one more of `priority` may wait without anyone giving way. */
-export function hasRoom(queue: WaitingQueue, limits: Limits, priority: Priority): boolean {
+export function hasRoom(queue: FairQueue, limits: Limits, priority: Priority): boolean {
   return fits(queue, limits, priority, undefined);
 }
 
 /** Only batch tasks are ever evicted. */
-function victimOf(queue: WaitingQueue, limits: Limits, priority: Priority): string | undefined {
+function victimOf(queue: FairQueue, limits: Limits, priority: Priority): string | undefined {
   switch (limits.fullPolicy) {
     case 'reject':
       return undefined;
@@ -47,7 +47,7 @@ function victimOf(queue: WaitingQueue, limits: Limits, priority: Priority): stri
 
 /** Whether one more of `priority` fits, once one of `evicted` has gone. */
 function fits(
-  queue: WaitingQueue,
+  queue: FairQueue,
   limits: Limits,
   priority: Priority,
   evicted: Priority | undefined,

@@ -1,8 +1,10 @@
 export { createCore } from './core.ts';
 export type { Core, CoreOptions, ResumeOptions } from './core.ts';
-export type { HoldEstimate, HoldEstimates } from './prediction.ts';
-export type { DurableState } from './snapshot.ts';
-export type { Tuning } from './tuning.ts';
+export type * from './decision.ts';
+export type { PoolLearning } from './pool-model.ts';
+export type { DurableState, Learned } from './snapshot.ts';
+export { blocksUpTo, type PromptPrefix } from './prompt-prefix.ts';
+export { DEFAULT_TUNING, type Tuning } from './tuning.ts';
 export { PRIORITIES } from './types.ts';
 export type * from './types.ts';
-export type { PoolView, SessionView, TaskView } from './views.ts';
+export type { PoolView, SessionView, TaskView, WaitView } from './views.ts';

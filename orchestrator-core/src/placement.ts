@@ -1,62 +1,266 @@
 /**
- * Which replica runs a task: filter → score → pick, each a small pure function (ORCH-3008, 3009).
- * A new consideration is one more entry in `FILTERS` or `SCORERS`.
+ * Which replica runs a task, and whether it is worth waiting for. Filters say where it may run, an
+ * estimate of the time to the first token says where it should: the work before it, its own prompt less
+ * what the replica's cache holds of it. Session affinity, prefix reuse and load balance all follow from
+ * that one number (ORCH-3008, 3009, 3091).
  */
-export interface PlacementRequest {
-  /** The only set that may run it, once output was seen (ORCH-3045). */
-  readonly pinnedSetId: string | undefined;
-  /** Where its last attempt failed. */
-  readonly avoidReplicaId: string | undefined;
-  /** Where its session's KV is. */
-  readonly affinityReplicaId: string | undefined;
-}
+import type { PassOver, ReplicaVerdict } from './decision.ts';
+import { MAX_VERDICTS } from './decision.ts';
+import { sessionOf } from './fold.ts';
+import { hasLabels } from './lanes.ts';
+import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
+import type { ReplicaLoad } from './replica-load.ts';
+import { runningOn } from './state.ts';
 
-/** A replica that may be given work: ready (ORCH-3010) and not resting after a fault. */
-export interface Candidate {
+/** A replica as one task sees it. */
+export interface Prospect {
   readonly replicaId: string;
-  readonly setId: string;
-  readonly slots: number;
-  readonly running: number;
+  readonly replica: ReplicaRecord;
+  /** Why it cannot take the task now; undefined when it can. */
+  readonly block: PassOver | undefined;
+  /** Time to the first token from now, waiting for the replica included, ms. */
+  readonly firstTokenMs: number;
+  /** Of that, the task's own prompt, ms. */
+  readonly prefillMs: number;
+  readonly cachedTokens: number;
+  readonly uncachedTokens: number;
+  /** What placement minimises: lower is better. */
+  readonly score: number;
 }
 
-type Filter = (request: PlacementRequest, candidate: Candidate) => boolean;
-/** Lower is better. */
-type Scorer = (request: PlacementRequest, candidate: Candidate) => number;
+export interface Placement {
+  /** Where to run it now, or undefined: it waits for a better replica than any that is open. */
+  readonly choice: Prospect | undefined;
+  /** The one it waits for. */
+  readonly heldFor: Prospect | undefined;
+}
 
-const hasFreeSlot: Filter = (_request, { running, slots }) => running < slots;
+/**
+ * Work that tasks looked at before will bring to the replicas they wait for, ms by replica: whoever
+ * comes after them must not count on the same place.
+ */
+export type Promised = Map<string, number>;
 
-const isOfPinnedSet: Filter = ({ pinnedSetId }, { setId }) =>
-  pinnedSetId === undefined || pinnedSetId === setId;
+/** Blocks that no amount of waiting at this replica lifts. */
+const HARD_BLOCKS: ReadonlySet<PassOver> = new Set([
+  'not-ready',
+  'resting',
+  'other-set',
+  'device',
+  'labels',
+]);
 
-const failedBefore: Scorer = ({ avoidReplicaId }, { replicaId }) =>
-  replicaId === avoidReplicaId ? 1 : 0;
+export function isHard(block: PassOver | undefined): boolean {
+  return block !== undefined && HARD_BLOCKS.has(block);
+}
 
-const lacksSession: Scorer = ({ affinityReplicaId }, { replicaId }) =>
-  affinityReplicaId === undefined || replicaId === affinityReplicaId ? 0 : 1;
-
-const load: Scorer = (_request, { running, slots }) => running / slots;
-
-const FILTERS: readonly Filter[] = [hasFreeSlot, isOfPinnedSet];
-/** Most important first; a later one only breaks the ties of those before it. */
-const SCORERS: readonly Scorer[] = [failedBefore, lacksSession, load];
-
-/** The best candidate, or undefined when none fits. Ties go to the lower replica id. */
+/**
+ * The best replica for the task, busy ones included: one that has most of the prompt in its cache may
+ * be quicker after a wait than an idle one now.
+ */
 export function placeTask(
-  request: PlacementRequest,
-  candidates: readonly Candidate[],
-): Candidate | undefined {
-  let best: Candidate | undefined;
-  for (const candidate of candidates) {
-    if (!FILTERS.every((filter) => filter(request, candidate))) continue;
-    if (best === undefined || isBetter(request, candidate, best)) best = candidate;
+  state: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  promised: Promised,
+  nowMs: number,
+): Placement {
+  let best: Prospect | undefined;
+  for (const [replicaId, replica] of pool.replicas) {
+    const block = blockOf(pool, task, replicaId, replica, nowMs);
+    if (isHard(block)) continue;
+    const prospect = prospectOf(state, pool, task, replicaId, replica, block, promised, nowMs);
+    if (best === undefined || isBetter(pool, task, prospect, best)) best = prospect;
   }
-  return best;
+  return best?.block === undefined
+    ? { choice: best, heldFor: undefined }
+    : { choice: undefined, heldFor: best };
 }
 
-function isBetter(request: PlacementRequest, a: Candidate, b: Candidate): boolean {
-  for (const score of SCORERS) {
-    const difference = score(request, a) - score(request, b);
-    if (difference !== 0) return difference < 0;
+/** What each replica was to the task: the chosen one first, then by estimate. */
+export function verdictsOf(
+  state: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  chosenId: string,
+  nowMs: number,
+): readonly ReplicaVerdict[] {
+  return [...pool.replicas.keys()]
+    .map((replicaId) => verdictOn(state, pool, task, replicaId, chosenId, nowMs))
+    .sort(compareVerdicts)
+    .slice(0, MAX_VERDICTS);
+}
+
+/** The first reason why the replica cannot take the task now. */
+export function blockOf(
+  pool: PoolState,
+  task: TaskRecord,
+  replicaId: string,
+  replica: ReplicaRecord,
+  nowMs: number,
+): PassOver | undefined {
+  const { view, restsUntilMs, load } = replica;
+  const { placement } = task.spec;
+  if (!view.ready) return 'not-ready';
+  if (restsUntilMs > nowMs) return 'resting';
+  if (task.pinnedSetId !== undefined && task.pinnedSetId !== view.setId) return 'other-set';
+  if (placement !== undefined) {
+    if (placement.devices !== undefined && !placement.devices.includes(view.device ?? '')) {
+      return 'device';
+    }
+    if (!hasLabels(view.labels, placement.labels)) return 'labels';
+    const key = placement.antiAffinity;
+    if (key !== undefined && replica.antiAffinity.has(key)) return 'anti-affinity';
   }
-  return a.replicaId < b.replicaId;
+  if (runningOn(pool, replicaId) >= view.slots) return 'no-slot';
+  if (view.kvTokens !== undefined && load.reservedTokens > 0) {
+    const { promptTokens, outputTokens } = task.estimate;
+    if (load.reservedTokens + promptTokens + outputTokens > view.kvTokens) return 'no-kv-room';
+  }
+  return undefined;
+}
+
+function prospectOf(
+  state: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  replicaId: string,
+  replica: ReplicaRecord,
+  blocked: PassOver | undefined,
+  promised: Promised,
+  nowMs: number,
+): Prospect {
+  const { load } = replica;
+  const { promptTokens } = task.estimate;
+  const cachedTokens = cachedOn(state, pool, task, replicaId, promptTokens);
+  const uncachedTokens = promptTokens - cachedTokens;
+  const prefillMs = load.prefillMs(uncachedTokens, cachedTokens, nowMs);
+  const promisedMs = promised.get(replicaId) ?? 0;
+  const isBehindOthers = promisedMs > 0 || !mayBind(pool, load, uncachedTokens, nowMs);
+  const slotMs = untilEndMs(pool, task, replica, blocked, nowMs);
+  const firstTokenMs =
+    promisedMs +
+    Math.max(slotMs + prefillMs, load.firstTokenMs(uncachedTokens, cachedTokens, nowMs));
+  return {
+    replicaId,
+    replica,
+    block: blocked ?? (isBehindOthers ? 'prefilling' : undefined),
+    firstTokenMs,
+    prefillMs,
+    cachedTokens,
+    uncachedTokens,
+    // Prefill that a warm replica saves is also time that those who come next do not wait.
+    score:
+      firstTokenMs + state.tuning.workWeight * load.idlePrefillMs(uncachedTokens, cachedTokens),
+  };
+}
+
+/**
+ * Late binding: behind other prompts it would only wait at the engine, where nothing more urgent can
+ * pass it, and two prompts in one step both end with the step. So it waits here until the next step
+ * is its own, or so small a part of it that nobody minds.
+ */
+function mayBind(
+  pool: PoolState,
+  load: ReplicaLoad,
+  uncachedTokens: number,
+  nowMs: number,
+): boolean {
+  if (load.prefilling === 0 || load.openInMs(nowMs) <= 0) return true;
+  return load.mayJoin(uncachedTokens, Math.max(1, pool.queue.size), nowMs);
+}
+
+/** Expected time until something that runs there ends and lifts the block, ms. */
+function untilEndMs(
+  pool: PoolState,
+  task: TaskRecord,
+  { load, view }: ReplicaRecord,
+  block: PassOver | undefined,
+  nowMs: number,
+): number {
+  const { holdMs } = pool.model;
+  switch (block) {
+    case 'no-slot':
+      return holdMs / Math.max(1, view.slots);
+    case 'no-kv-room': {
+      const { promptTokens, outputTokens } = task.estimate;
+      const lacking = load.reservedTokens + promptTokens + outputTokens - (view.kvTokens ?? 0);
+      return Math.min(load.msUntilFreed(lacking, nowMs), 10 * holdMs);
+    }
+    case 'anti-affinity':
+      return holdMs;
+    default:
+      return 0;
+  }
+}
+
+/** Prompt tokens that the replica is believed to hold already; at least one is always computed. */
+function cachedOn(
+  state: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  replicaId: string,
+  promptTokens: number,
+): number {
+  const { spec } = task;
+  if (spec.kvHint === 'cold') return 0;
+  const session = sessionOf(state, task);
+  const ofSession =
+    session?.poolId === pool.poolId && session.replicaId === replicaId ? session.kvTokens : 0;
+  const ofPrefix = spec.prefix === undefined ? 0 : pool.prefixes.match(replicaId, spec.prefix);
+  return Math.max(0, Math.min(promptTokens - 1, Math.max(ofSession, ofPrefix)));
+}
+
+/** Scores closer than the error of the estimate are equal: then an open one, what is cached, the load, the id. */
+function isBetter(pool: PoolState, task: TaskRecord, a: Prospect, b: Prospect): boolean {
+  const [scoreA, scoreB] = [penalised(a, task), penalised(b, task)];
+  if (Math.abs(scoreA - scoreB) > 1 + 0.01 * Math.min(scoreA, scoreB)) return scoreA < scoreB;
+  const isOpen = (prospect: Prospect) => prospect.block === undefined;
+  if (isOpen(a) !== isOpen(b)) return isOpen(a);
+  if (a.cachedTokens !== b.cachedTokens) return a.cachedTokens > b.cachedTokens;
+  const difference = shareOf(pool, a) - shareOf(pool, b);
+  return difference === 0 ? a.replicaId < b.replicaId : difference < 0;
+}
+
+function shareOf(pool: PoolState, { replicaId, replica }: Prospect): number {
+  return runningOn(pool, replicaId) / Math.max(1, replica.view.slots);
+}
+
+/** Where its last attempt failed a task goes only when no other replica is open. */
+function penalised({ replicaId, score, block }: Prospect, task: TaskRecord): number {
+  return replicaId === task.avoidReplicaId && block !== undefined ? score + 1e9 : score;
+}
+
+function verdictOn(
+  state: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  replicaId: string,
+  chosenId: string,
+  nowMs: number,
+): ReplicaVerdict {
+  const replica = pool.replicas.get(replicaId);
+  const block =
+    replica === undefined ? 'not-ready' : blockOf(pool, task, replicaId, replica, nowMs);
+  if (replica === undefined || isHard(block)) {
+    const verdict = block ?? 'not-ready';
+    return { replicaId, verdict, firstTokenMs: undefined, cachedTokens: 0 };
+  }
+  const prospect = prospectOf(state, pool, task, replicaId, replica, block, NOTHING, nowMs);
+  return {
+    replicaId,
+    verdict: replicaId === chosenId ? 'chosen' : (prospect.block ?? 'slower'),
+    firstTokenMs: prospect.firstTokenMs,
+    cachedTokens: prospect.cachedTokens,
+  };
+}
+
+const NOTHING: Promised = new Map();
+
+function compareVerdicts(a: ReplicaVerdict, b: ReplicaVerdict): number {
+  if (a.verdict === 'chosen' || b.verdict === 'chosen') return a.verdict === 'chosen' ? -1 : 1;
+  return (
+    (a.firstTokenMs ?? Infinity) - (b.firstTokenMs ?? Infinity) ||
+    (a.replicaId < b.replicaId ? -1 : 1)
+  );
 }

@@ -1,9 +1,11 @@
 /** What the daemon tells about pools and replicas: specs, readiness, loss, drains. */
 import { cutShort, loseAttempt } from './attempts.ts';
-import type { CoreState, PoolState, TaskRecord } from './state.ts';
+import { laneOf } from './lanes.ts';
+import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { poolOf, slotsChanged, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
-import type { PoolSpec, ReplicaView } from './types.ts';
+import { ReplicaLoad } from './replica-load.ts';
+import type { PoolSpec, ReplicaView, TenantSpec } from './types.ts';
 
 /** Changed timeouts apply to attempts from the next dispatch or watchdog check on. */
 export function setPool(step: Step, spec: PoolSpec): void {
@@ -20,9 +22,11 @@ export function setReplica(step: Step, view: ReplicaView): void {
   // It passed its self-test anew: earlier faults say nothing about it.
   if (view.ready && known?.view.ready === false) clearRest(step.state, pool, replicaId);
   slotsChanged(pool, replicaId, () => {
-    if (known === undefined) pool.replicas.set(replicaId, { view, faults: 0, restsUntilMs: 0 });
+    if (known === undefined) pool.replicas.set(replicaId, newReplica(pool, view));
     else known.view = view;
   });
+  relane(step, pool);
+  pool.prefixes.resize(replicaId, view.cacheTokens ?? view.kvTokens ?? view.slots * view.ctx);
   if (view.ready) pool.unavailableReason = undefined;
   learnContext(pool);
   step.touch(pool);
@@ -33,6 +37,9 @@ export function loseReplica(step: Step, poolId: string, replicaId: string): void
   const pool = state.pools.get(poolId);
   if (pool === undefined) return;
   slotsChanged(pool, replicaId, () => pool.replicas.delete(replicaId));
+  relane(step, pool);
+  pool.prefixes.forget(replicaId);
+  pool.model.forget(replicaId);
   learnContext(pool);
   if (pool.sessionsByReplica.has(replicaId)) {
     step.record({ type: 'sessions.cooled', poolId, replicaId });
@@ -50,6 +57,12 @@ export function setAvailability(
   const pool = poolOf(step.state, poolId);
   pool.unavailableReason = recoverable ? undefined : reason;
   step.touch(pool);
+}
+
+/** A change of weights counts from now on; a higher limit lets those who wait start. */
+export function setTenants(step: Step, tenants: readonly TenantSpec[]): void {
+  step.state.tenants.configure(tenants);
+  for (const pool of step.state.pools.values()) step.touch(pool);
 }
 
 /** No admissions and no dispatch from here on; a second drain moves the deadline. */
@@ -98,4 +111,27 @@ function clearRest(state: CoreState, pool: PoolState, replicaId: string): void {
 function learnContext(pool: PoolState): void {
   const ready = [...pool.replicas.values()].filter(({ view }) => view.ready);
   if (ready.length > 0) pool.ctx = Math.min(...ready.map(({ view }) => view.ctx));
+}
+
+function newReplica(pool: PoolState, view: ReplicaView): ReplicaRecord {
+  return {
+    view,
+    faults: 0,
+    restsUntilMs: 0,
+    load: new ReplicaLoad(pool.model.latencyOf(view.replicaId)),
+    antiAffinity: new Set(),
+  };
+}
+
+/** The replicas changed: tasks that name labels or devices may fit others now. */
+function relane({ state }: Step, pool: PoolState): void {
+  for (const taskId of [...pool.constrained]) {
+    const task = state.tasks.get(taskId);
+    const waiting = pool.queue.get(taskId);
+    if (task === undefined || waiting === undefined) continue;
+    const lane = laneOf(pool, task);
+    if (lane === waiting.lane) continue;
+    pool.queue.remove(taskId);
+    pool.queue.push({ ...waiting, lane });
+  }
 }

@@ -34,7 +34,7 @@ function recoverRunning(step: Step, pool: PoolState, outputSeen: ReadonlySet<str
 
 /** Tasks of a pool that is no longer configured would wait for ever. */
 function abandon(step: Step, pool: PoolState): void {
-  for (const { taskId } of pool.queue.inOrder()) {
+  for (const { taskId } of pool.queue.inArrivalOrder()) {
     const task = step.state.tasks.get(taskId);
     if (task === undefined) continue;
     const message = `pool ${pool.poolId} is not configured any more`;

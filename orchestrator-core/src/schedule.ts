@@ -1,64 +1,268 @@
 /** Fills free slots from the queue: one pool, whenever a task or a slot may have become free. */
-import { sessionOf } from './fold.ts';
-import type { Candidate } from './placement.ts';
-import { placeTask } from './placement.ts';
+import type { DispatchDecision, WaitCause } from './decision.ts';
+import { costOf, deadlineNeedMs, onTime } from './estimate.ts';
+import { chargeTo, sessionOf } from './fold.ts';
+import type { WaitingTask } from './fair-queue.ts';
+import { parseLane } from './lanes.ts';
+import type { Promised, Prospect } from './placement.ts';
+import { placeTask, verdictsOf } from './placement.ts';
+import { makeRoomByPreemption } from './preemption.ts';
 import { warmReplicaOf } from './sessions.ts';
-import type { PoolState, TaskRecord } from './state.ts';
-import { runningOn } from './state.ts';
+import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
+import { runningOn, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
 
-/** Afterwards no waiting task fits a free slot, unless the pool drains. */
+/**
+ * Afterwards no open replica could serve a waiting task sooner than the replica that the task is held
+ * for, unless the pool drains or the task's tenant is at its limit (OC-CORE-1010).
+ */
 export function schedule(step: Step, pool: PoolState): void {
   if (pool.spec === undefined || pool.queue.size === 0) return;
   if (pool.unavailableReason !== undefined) return failAll(step, pool, pool.unavailableReason);
-  if (pool.drainDeadlineAtMs !== undefined) return;
-  while (pool.queue.size > 0) {
-    const open = openReplicas(pool, step.nowMs);
-    if (open.length === 0) break;
-    const next = pool.queue.next((setId) => open.some((replica) => replica.setId === setId));
-    const task = next && step.state.tasks.get(next.taskId);
-    if (task === undefined || !dispatch(step, task, open)) break;
+  if (pool.drainDeadlineAtMs !== undefined) {
+    return pool.waitClock.set('pool-draining', step.nowMs);
+  }
+  while (dispatchNext(step, pool) || dispatchByPreemption(step, pool)) {
+    if (pool.queue.size === 0) return;
   }
   failStranded(step, pool);
+  pool.waitClock.set(causeOf(step, pool), step.nowMs);
+  wakeWhenOpen(step, pool);
 }
 
-/** Whether a newcomer, which any set may run, would get a slot of a pool that is not draining. */
-export function canStartNow(pool: PoolState, nowMs: number): boolean {
-  return openReplicas(pool, nowMs).length > 0;
+/** Engines go on with time alone, without any news: a replica may come to be open for a prompt. */
+function wakeWhenOpen(step: Step, pool: PoolState): void {
+  const { state, nowMs } = step;
+  let inMs = Infinity;
+  for (const [replicaId, replica] of pool.replicas) {
+    if (!hasFreeSlot(step, pool, replicaId, replica)) continue;
+    const openInMs = replica.load.openInMs(nowMs);
+    if (openInMs > 0) inMs = Math.min(inMs, openInMs);
+  }
+  const { poolId } = pool;
+  if (inMs === Infinity) return state.timers.cancel(timerKeys.bind(poolId));
+  state.timers.set(timerKeys.bind(poolId), nowMs + Math.max(1, inMs), { kind: 'bind', poolId });
 }
 
-function openReplicas(pool: PoolState, nowMs: number): readonly Candidate[] {
-  if (pool.freeSlots === 0) return [];
-  const open: Candidate[] = [];
-  for (const [replicaId, { view, restsUntilMs }] of pool.replicas) {
-    if (!view.ready || restsUntilMs > nowMs) continue;
-    const running = runningOn(pool, replicaId);
-    if (running < view.slots) {
-      open.push({ replicaId, setId: view.setId, slots: view.slots, running });
+/** Stops a running task and dispatches the one that it was stopped for, before it could return. */
+function dispatchByPreemption(step: Step, pool: PoolState): boolean {
+  const task = makeRoomByPreemption(step, pool);
+  if (task === undefined) return false;
+  const { choice } = placeTask(step.state, pool, task, new Map(), step.nowMs);
+  if (choice !== undefined) dispatch(step, pool, task, choice, true);
+  return choice !== undefined;
+}
+
+/** Dispatches, or ends, one waiting task. False when there is nothing to do now. */
+function dispatchNext(step: Step, pool: PoolState): boolean {
+  const { state } = step;
+  if (!hasOpenReplica(step, pool)) return false;
+  const limit = state.tuning.candidates;
+  const lanes = new Map<string, boolean>();
+  const isOpen = (lane: string): boolean => {
+    let open = lanes.get(lane);
+    if (open === undefined) {
+      open = isLaneOpen(step, pool, lane);
+      lanes.set(lane, open);
+    }
+    return open;
+  };
+  const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
+  for (;;) {
+    const closed = lookThrough(step, pool, pool.queue.candidates(limit, isOpen, mayRun));
+    if (closed === undefined) return true;
+    // Tasks kept apart from others must not hide those of other lanes behind them.
+    if (closed.size === 0) return false;
+    for (const lane of closed) lanes.set(lane, false);
+  }
+}
+
+/**
+ * Acts on the first candidate that something can be done about.
+ * @returns undefined when it did; else the lanes of tasks that are blocked by anti-affinity
+ */
+function lookThrough(
+  step: Step,
+  pool: PoolState,
+  candidates: readonly WaitingTask[],
+): ReadonlySet<string> | undefined {
+  const { state, nowMs } = step;
+  const closed = new Set<string>();
+  const promised: Promised = new Map();
+  for (const { taskId, lane } of candidates) {
+    const task = state.tasks.get(taskId);
+    if (task === undefined) continue;
+    const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs);
+    const prospect = choice ?? heldFor;
+    if (prospect !== undefined && isLate(step, pool, task, prospect)) {
+      endLate(step, task, prospect);
+      return undefined;
+    }
+    if (choice !== undefined) {
+      dispatch(step, pool, task, choice, false);
+      return undefined;
+    }
+    if (heldFor?.block === 'anti-affinity') closed.add(lane);
+    if (task.waiting !== undefined) task.waiting.heldForId = heldFor?.replicaId;
+    if (heldFor !== undefined) promise(promised, heldFor, workAt(pool, task, heldFor));
+  }
+  return closed;
+}
+
+function promise(promised: Promised, { replicaId }: Prospect, workMs: number): void {
+  promised.set(replicaId, (promised.get(replicaId) ?? 0) + workMs);
+}
+
+/** Time for which the task keeps the replica from others, ms. */
+function workAt(pool: PoolState, task: TaskRecord, { replica, prefillMs }: Prospect): number {
+  const isFull = pool.freeSlots === 0;
+  return isFull ? Math.max(prefillMs, task.estimate.holdMs / replica.view.slots) : prefillMs;
+}
+
+/** Whether a newcomer would be dispatched by the step that accepts it. */
+export function canStartNow(step: Step, pool: PoolState, task: TaskRecord): Prospect | undefined {
+  const { state, nowMs } = step;
+  // Those who wait were all looked at and are held or blocked; beyond that many, nobody looks.
+  if (pool.queue.size >= state.tuning.candidates) return undefined;
+  if (!state.tenants.mayRun(task.spec.tenantId)) return undefined;
+  return placeTask(state, pool, task, new Map(), nowMs).choice;
+}
+
+function hasOpenReplica(step: Step, pool: PoolState): boolean {
+  if (pool.freeSlots === 0) return false;
+  for (const [replicaId, replica] of pool.replicas) {
+    if (hasFreeSlot(step, pool, replicaId, replica)) return true;
+  }
+  return false;
+}
+
+/** It could take some task; of which size, labels and set is another question. */
+function hasFreeSlot(
+  step: Step,
+  pool: PoolState,
+  replicaId: string,
+  replica: ReplicaRecord,
+): boolean {
+  const { view, restsUntilMs } = replica;
+  return view.ready && restsUntilMs <= step.nowMs && runningOn(pool, replicaId) < view.slots;
+}
+
+function isLaneOpen(step: Step, pool: PoolState, lane: string): boolean {
+  // Without constraints an open replica is all it takes, and there is one.
+  if (lane === '') return true;
+  const { setId, replicaIds } = parseLane(lane);
+  for (const replicaId of replicaIds ?? pool.replicas.keys()) {
+    const replica = pool.replicas.get(replicaId);
+    if (replica === undefined || !hasFreeSlot(step, pool, replicaId, replica)) continue;
+    if (setId === null || replica.view.setId === setId) return true;
+  }
+  return false;
+}
+
+function dispatch(
+  step: Step,
+  pool: PoolState,
+  task: TaskRecord,
+  choice: Prospect,
+  preempted: boolean,
+): void {
+  const { state, nowMs } = step;
+  const { taskId } = task.spec;
+  const decision = decisionOn(step, pool, task, choice, preempted);
+  const session = sessionOf(state, task);
+  const isHome = choice.replicaId === warmReplicaOf(session, task);
+  step.record(
+    {
+      type: 'task.dispatched',
+      taskId,
+      attempt: task.attempt + 1,
+      replicaId: choice.replicaId,
+      setId: choice.replica.view.setId,
+      kvWarmth: isHome && (session?.kvTokens ?? 0) > 0,
+    },
+    decision,
+  );
+  const { uncachedTokens } = choice;
+  const { outputTokens } = task.estimate;
+  const { load, view } = choice.replica;
+  load.begin(taskId, choice, outputTokens, view.kvTokens, nowMs);
+  const { prefix } = task.spec;
+  task.expectedReuse = prefix && pool.prefixes.insert(choice.replicaId, prefix);
+  chargeTo(state, task, costOf(state.tuning, uncachedTokens, outputTokens));
+}
+
+function decisionOn(
+  step: Step,
+  pool: PoolState,
+  task: TaskRecord,
+  choice: Prospect,
+  preempted: boolean,
+): DispatchDecision {
+  const { state, nowMs } = step;
+  const { sinceMs = nowMs, mark } = task.waiting ?? {};
+  const waitedMs = nowMs - sinceMs;
+  const first =
+    waitedMs === 0
+      ? { wentFirst: [], truncated: false }
+      : pool.journal.before({ ...task.spec, seq: task.seq }, sinceMs);
+  return {
+    waitedMs,
+    waits: waitedMs === 0 || mark === undefined ? {} : pool.waitClock.since(mark, nowMs),
+    wentFirst: first.wentFirst,
+    wentFirstTruncated: first.truncated,
+    replicas: verdictsOf(state, pool, task, choice.replicaId, nowMs),
+    firstTokenMs: choice.firstTokenMs,
+    preempted,
+  };
+}
+
+/** Whether the deadline can no longer be kept, as far as the predictions are founded (ORCH-3079). */
+function isLate(step: Step, pool: PoolState, task: TaskRecord, prospect: Prospect): boolean {
+  const { deadlineAtMs } = task.spec;
+  // What has run before is finished even when late: its reader has part of it, or its work is done.
+  if (deadlineAtMs === undefined || task.attempt > 0) return false;
+  const leftMs = deadlineAtMs - step.nowMs;
+  const chance = onTime(pool, task, prospect.firstTokenMs, true, leftMs);
+  return chance < step.state.tuning.shedBelow;
+}
+
+function endLate(step: Step, task: TaskRecord, prospect: Prospect): void {
+  const needMs = Math.ceil(deadlineNeedMs(task, prospect.firstTokenMs));
+  const leftMs = Math.max(0, Math.round((task.spec.deadlineAtMs ?? 0) - step.nowMs));
+  step.record({
+    type: 'task.ended',
+    taskId: task.spec.taskId,
+    outcome: {
+      kind: 'failed',
+      code: 'DEADLINE_UNMET',
+      message: `its turn came with ${leftMs} ms left of the ${needMs} ms that it would need`,
+      retriable: true,
+      retryAfterMs: undefined,
+    },
+  });
+}
+
+/** What keeps those who wait from being dispatched. */
+function causeOf(step: Step, pool: PoolState): WaitCause {
+  let cause: WaitCause = 'no-ready-replica';
+  for (const [replicaId, replica] of pool.replicas) {
+    const { view, restsUntilMs, load } = replica;
+    if (!view.ready || restsUntilMs > step.nowMs) continue;
+    if (runningOn(pool, replicaId) >= view.slots) {
+      if (cause === 'no-ready-replica') cause = 'no-free-slot';
+    } else if (load.openInMs(step.nowMs) > 0) {
+      cause = 'replicas-prefilling';
+    } else if (view.kvTokens !== undefined && load.reservedTokens * 1.1 > view.kvTokens) {
+      cause = 'no-kv-room';
+    } else {
+      return 'turn';
     }
   }
-  return open;
-}
-
-function dispatch(step: Step, task: TaskRecord, open: readonly Candidate[]): boolean {
-  const session = sessionOf(step.state, task);
-  const warmReplicaId = warmReplicaOf(session, task);
-  const { pinnedSetId, avoidReplicaId } = task;
-  const choice = placeTask({ pinnedSetId, avoidReplicaId, affinityReplicaId: warmReplicaId }, open);
-  if (choice === undefined) return false;
-  step.record({
-    type: 'task.dispatched',
-    taskId: task.spec.taskId,
-    attempt: task.attempt + 1,
-    replicaId: choice.replicaId,
-    setId: choice.setId,
-    kvWarmth: choice.replicaId === warmReplicaId && (session?.kvTokens ?? 0) > 0,
-  });
-  return true;
+  return cause;
 }
 
 function failAll(step: Step, pool: PoolState, reason: string): void {
-  for (const { taskId } of pool.queue.inOrder()) {
+  for (const { taskId } of pool.queue.inArrivalOrder()) {
     step.record({
       type: 'task.ended',
       taskId,
@@ -78,17 +282,23 @@ function failAll(step: Step, pool: PoolState, reason: string): void {
  * is still loading that could turn out to be of it.
  */
 function failStranded(step: Step, pool: PoolState): void {
-  const pinned = pool.queue.pinnedSets();
-  if (pinned.length === 0) return;
+  const lanes = pool.queue.lanes();
+  if (lanes.length === 0 || (lanes.length === 1 && lanes[0] === '')) return;
   const views = [...pool.replicas.values()].map(({ view }) => view);
   if (views.length === 0 || views.some((view) => !view.ready)) return;
-  const lost = new Set(pinned.filter((setId) => views.every((view) => view.setId !== setId)));
-  if (lost.size === 0) return;
-  for (const { taskId, pinnedSetId } of pool.queue.inOrder()) {
-    if (pinnedSetId === undefined || !lost.has(pinnedSetId)) continue;
+  for (const lane of lanes) {
+    const setId = lane === '' ? null : parseLane(lane).setId;
+    if (setId === null || views.some((view) => view.setId === setId)) continue;
+    endLane(step, pool, lane);
+  }
+}
+
+function endLane(step: Step, pool: PoolState, lane: string): void {
+  for (const waiting of pool.queue.inArrivalOrder()) {
+    if (waiting.lane !== lane) continue;
     step.record({
       type: 'task.ended',
-      taskId,
+      taskId: waiting.taskId,
       outcome: {
         kind: 'failed',
         code: 'WORKER_RESET',

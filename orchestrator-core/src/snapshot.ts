@@ -1,10 +1,9 @@
 /** The durable state as plain JSON, for the ledger's snapshot: equal to the fold of all events so far. */
-import { enqueue, putSession, startAttempt } from './fold.ts';
-import type { HoldEstimates } from './prediction.ts';
+import { enqueue, newRecord, putSession, startAttempt } from './fold.ts';
+import type { SavedPoolModel } from './pool-model.ts';
 import type { CoreState, RunningAttempt, TaskRecord } from './state.ts';
 import { poolOf, timerKeys } from './state.ts';
 import type { SessionState, TaskSpec } from './types.ts';
-import { PRIORITIES } from './types.ts';
 
 export const DURABLE_STATE_VERSION = 1;
 
@@ -19,6 +18,12 @@ export interface DurableState {
   readonly pools: readonly DurablePool[];
 }
 
+/**
+ * What was learned, by pool. Hints, not facts: it is kept with a snapshot so that a restart does not
+ * begin with guesses, and it is not a fold of the events.
+ */
+export type Learned = Readonly<Record<string, SavedPoolModel>>;
+
 export interface DurableTask {
   readonly spec: TaskSpec;
   readonly seq: number;
@@ -29,12 +34,12 @@ export interface DurableTask {
   readonly ranMs: number;
   readonly pinnedSetId?: string | undefined;
   readonly avoidReplicaId?: string | undefined;
+  readonly preemptions?: number | undefined;
 }
 
 export interface DurablePool {
   readonly poolId: string;
   readonly drainDeadlineAtMs?: number | undefined;
-  readonly holds: HoldEstimates;
 }
 
 export function saveState(state: CoreState): DurableState {
@@ -47,9 +52,8 @@ export function saveState(state: CoreState): DurableState {
       .map((pool) => ({
         poolId: pool.poolId,
         drainDeadlineAtMs: pool.drainDeadlineAtMs,
-        holds: pool.predictor.estimates(),
       }))
-      .filter((pool) => pool.drainDeadlineAtMs !== undefined || hasSamples(pool.holds))
+      .filter((pool) => pool.drainDeadlineAtMs !== undefined)
       .sort((a, b) => (a.poolId < b.poolId ? -1 : 1)),
   };
 }
@@ -62,9 +66,8 @@ export function loadState(state: CoreState, saved: DurableState): void {
   state.nextSeq = saved.nextSeq;
   for (const task of saved.tasks) loadTask(state, task);
   for (const session of saved.sessions) putSession(state, session);
-  for (const { poolId, drainDeadlineAtMs, holds } of saved.pools) {
+  for (const { poolId, drainDeadlineAtMs } of saved.pools) {
     const pool = poolOf(state, poolId);
-    pool.predictor.load(holds);
     if (drainDeadlineAtMs === undefined) continue;
     pool.drainDeadlineAtMs = drainDeadlineAtMs;
     state.timers.set(timerKeys.drain(poolId), drainDeadlineAtMs, { kind: 'drain', poolId });
@@ -82,28 +85,32 @@ function toDurableTask(task: TaskRecord): DurableTask {
     ranMs: task.ranMs,
     pinnedSetId: task.pinnedSetId,
     avoidReplicaId: task.avoidReplicaId,
+    preemptions: task.preemptions === 0 ? undefined : task.preemptions,
   };
 }
 
 function loadTask(state: CoreState, saved: DurableTask): void {
-  const task: TaskRecord = {
-    spec: saved.spec,
-    seq: saved.seq,
-    acceptedAtMs: saved.acceptedAtMs,
-    attempt: saved.attempt,
-    running: undefined,
-    faults: saved.faults,
-    ranMs: saved.ranMs,
-    pinnedSetId: saved.pinnedSetId,
-    avoidReplicaId: saved.avoidReplicaId,
-    lastProgressMs: saved.acceptedAtMs,
-    hasProgress: false,
-  };
+  const task = newRecord(saved.spec, saved.seq, saved.acceptedAtMs);
+  task.attempt = saved.attempt;
+  task.faults = saved.faults;
+  task.ranMs = saved.ranMs;
+  task.pinnedSetId = saved.pinnedSetId;
+  task.avoidReplicaId = saved.avoidReplicaId;
+  task.preemptions = saved.preemptions ?? 0;
   state.tasks.set(saved.spec.taskId, task);
-  if (saved.running === undefined) enqueue(poolOf(state, saved.spec.poolId), task);
-  else startAttempt(state, task, { ...saved.running, attempt: saved.attempt });
+  if (saved.running !== undefined) {
+    startAttempt(state, task, { ...saved.running, attempt: saved.attempt });
+  } else {
+    enqueue(state, poolOf(state, saved.spec.poolId), task, saved.acceptedAtMs);
+  }
 }
 
-function hasSamples(holds: HoldEstimates): boolean {
-  return PRIORITIES.some((priority) => holds[priority].samples > 0);
+export function saveLearned(state: CoreState): Learned {
+  return Object.fromEntries(
+    [...state.pools.values()].map((pool) => [pool.poolId, pool.model.save()]),
+  );
+}
+
+export function loadLearned(state: CoreState, learned: Learned): void {
+  for (const [poolId, saved] of Object.entries(learned)) poolOf(state, poolId).model.load(saved);
 }

@@ -6,19 +6,32 @@
  * differently: tasks are ordered by `seq`, replicas by id, timers by time and key. `sessions`
  * alone is read in insertion order, which is `firstSeq` order in both.
  */
-import type { Predictor } from './prediction.ts';
-import { MeanHoldPredictor } from './prediction.ts';
+import { DispatchJournal } from './dispatch-journal.ts';
+import { FairQueue } from './fair-queue.ts';
+import { PoolModel, type TaskEstimate } from './pool-model.ts';
+import { PrefixIndex } from './prefix-index.ts';
+import type { ExpectedReuse } from './replica-prefixes.ts';
+import { ReplicaLoad } from './replica-load.ts';
+import { flowWeight, Tenants } from './tenants.ts';
 import { TimerHeap } from './timer-heap.ts';
 import type { Tuning } from './tuning.ts';
-import type { PoolSpec, Priority, ReplicaView, SessionState, TaskSpec } from './types.ts';
-import type { WaitingQueue } from './waiting-queue.ts';
-import { StrictPriorityQueue } from './waiting-queue.ts';
+import type { Forecast, PoolSpec, ReplicaView, SessionState, TaskSpec } from './types.ts';
+import { WaitClock } from './wait-causes.ts';
 
 /** One attempt's hold on a slot. */
 export interface RunningAttempt {
   readonly replicaId: string;
   readonly setId: string;
   readonly dispatchedAtMs: number;
+}
+
+/** What is known of a task while it waits; told anew when it comes back. */
+export interface Waiting {
+  readonly sinceMs: number;
+  /** Of the pool's `WaitClock`. */
+  readonly mark: Float64Array;
+  /** The replica it was last held for though another was open. */
+  heldForId: string | undefined;
 }
 
 /** A task that has not ended; ended ones leave memory. Queued when `running` is undefined. */
@@ -35,9 +48,23 @@ export interface TaskRecord {
   ranMs: number;
   pinnedSetId: string | undefined;
   avoidReplicaId: string | undefined;
-  /** Of the running attempt; not durable. */
+  /** How often it was stopped for others. */
+  preemptions: number;
+
+  // Not durable from here on.
+  estimate: TaskEstimate;
+  waiting: Waiting | undefined;
+  /** Cost of the running attempt charged to its flow so far. */
+  chargedCost: number;
+  /** What the replica was believed to have of the prompt when the running attempt began. */
+  expectedReuse: ExpectedReuse | undefined;
+  /** Predicted at admission; compared with what happens. */
+  forecast: Forecast | undefined;
+  /** Of the running attempt. */
   lastProgressMs: number;
+  outputTokens: number;
   hasProgress: boolean;
+  firstTokenAtMs: number | undefined;
 }
 
 export interface ReplicaRecord {
@@ -45,6 +72,9 @@ export interface ReplicaRecord {
   /** Faults since the last success. */
   faults: number;
   restsUntilMs: number;
+  readonly load: ReplicaLoad;
+  /** Anti-affinity keys of what runs on it. */
+  readonly antiAffinity: Set<string>;
 }
 
 /** Exists as soon as a command or an event names the pool; takes tasks once it has a spec. */
@@ -56,13 +86,21 @@ export interface PoolState {
   unavailableReason: string | undefined;
   drainDeadlineAtMs: number | undefined;
   readonly replicas: Map<string, ReplicaRecord>;
-  readonly queue: WaitingQueue;
-  readonly predictor: Predictor;
+  readonly queue: FairQueue;
+  readonly model: PoolModel;
+  readonly prefixes: PrefixIndex;
+  /** Waiting tasks that name labels or devices: their lane depends on the replicas there are. */
+  readonly constrained: Set<string>;
+  readonly journal: DispatchJournal;
+  readonly waitClock: WaitClock;
+  /** Batch tasks that run, the last dispatched last: what preemption chooses from. */
+  readonly runningBatch: Set<string>;
   /** Ids of running tasks; a replica may be unknown here while events are folded. */
   readonly running: Map<string, Set<string>>;
   /** Free slots of ready replicas, kept by `slotsChanged` so that a full pool is known in O(1). */
   freeSlots: number;
-  readonly load: { readonly [P in Priority]: { count: number; dispatchedAtSumMs: number } };
+  /** How many tasks run, and the sum of the times they were dispatched at. */
+  readonly held: { count: number; dispatchedAtSumMs: number };
   readonly sessionsByReplica: Map<string, Set<string>>;
 }
 
@@ -70,48 +108,61 @@ export type TimerValue =
   | { readonly kind: 'attempt'; readonly taskId: string }
   | { readonly kind: 'drain'; readonly poolId: string }
   | { readonly kind: 'rest'; readonly poolId: string }
+  | { readonly kind: 'bind'; readonly poolId: string }
   | { readonly kind: 'session'; readonly sessionId: string };
 
 export interface CoreState {
   readonly tuning: Tuning;
   nextSeq: number;
+  readonly tenants: Tenants;
   readonly tasks: Map<string, TaskRecord>;
   readonly pools: Map<string, PoolState>;
   readonly sessions: Map<string, SessionState>;
   readonly timers: TimerHeap<TimerValue>;
+  /** Pools where folding an event may have let a task start; the step schedules and empties it. */
+  readonly woken: Set<PoolState>;
 }
 
 export function createState(tuning: Tuning): CoreState {
   return {
     tuning,
     nextSeq: 1,
+    tenants: new Tenants(),
     tasks: new Map(),
     pools: new Map(),
     sessions: new Map(),
     timers: new TimerHeap(),
+    woken: new Set(),
   };
 }
 
 export function poolOf(state: CoreState, poolId: string): PoolState {
   let pool = state.pools.get(poolId);
   if (pool === undefined) {
-    pool = {
+    const created: PoolState = {
       poolId,
       spec: undefined,
       ctx: undefined,
       unavailableReason: undefined,
       drainDeadlineAtMs: undefined,
       replicas: new Map(),
-      queue: new StrictPriorityQueue(),
-      predictor: new MeanHoldPredictor(state.tuning),
+      queue: new FairQueue({
+        windowCost: state.tuning.fairnessWindow,
+        weightOf: (tenantId, priority) =>
+          flowWeight(state.tenants, created.spec?.classWeights, tenantId, priority),
+      }),
+      model: new PoolModel(state.tuning),
+      prefixes: new PrefixIndex(),
+      constrained: new Set(),
+      journal: new DispatchJournal(),
+      waitClock: new WaitClock(),
+      runningBatch: new Set(),
       running: new Map(),
       freeSlots: 0,
-      load: {
-        interactive: { count: 0, dispatchedAtSumMs: 0 },
-        batch: { count: 0, dispatchedAtSumMs: 0 },
-      },
+      held: { count: 0, dispatchedAtSumMs: 0 },
       sessionsByReplica: new Map(),
     };
+    pool = created;
     state.pools.set(poolId, pool);
   }
   return pool;
@@ -136,6 +187,7 @@ export function slotsChanged(pool: PoolState, replicaId: string, change: () => v
 export const timerKeys = {
   attempt: (taskId: string) => `attempt:${taskId}`,
   drain: (poolId: string) => `drain:${poolId}`,
+  bind: (poolId: string) => `bind:${poolId}`,
   rest: (poolId: string, replicaId: string) => `rest:${poolId}:${replicaId}`,
   session: (sessionId: string) => `session:${sessionId}`,
 } as const;

@@ -4,7 +4,7 @@
  */
 import { applyEvent } from './fold.ts';
 import type { CoreState, PoolState } from './state.ts';
-import type { CoreEvent, Effect, SessionLimits, StepResult } from './types.ts';
+import type { CoreEvent, DispatchDecision, Effect, SessionLimits, StepResult } from './types.ts';
 
 export interface Step extends StepResult {
   readonly state: CoreState;
@@ -12,7 +12,8 @@ export interface Step extends StepResult {
   readonly nowMs: number;
   /** Pools where a task or a slot may have become free: scheduled when the command is done. */
   readonly touched: ReadonlySet<PoolState>;
-  record(event: CoreEvent): void;
+  /** @param decision goes with `task.dispatched` */
+  record(event: CoreEvent, decision?: DispatchDecision): void;
   effect(effect: Effect): void;
   touch(pool: PoolState): void;
 }
@@ -28,11 +29,14 @@ export function beginStep(state: CoreState, sessionLimits: SessionLimits, nowMs:
     events,
     effects,
     touched,
-    record(event) {
-      const effect = effectOf(event, state);
+    record(event, decision) {
+      const effect = effectOf(event, state, decision);
       applyEvent(state, event, nowMs);
       events.push(event);
       if (effect !== undefined) effects.push(effect);
+      if (state.woken.size === 0) return;
+      for (const pool of state.woken) touched.add(pool);
+      state.woken.clear();
     },
     effect(effect) {
       effects.push(effect);
@@ -44,17 +48,19 @@ export function beginStep(state: CoreState, sessionLimits: SessionLimits, nowMs:
 }
 
 /** What the daemon must do about an event; read against the state before the event. */
-function effectOf(event: CoreEvent, state: CoreState): Effect | undefined {
+function effectOf(
+  event: CoreEvent,
+  state: CoreState,
+  decision: DispatchDecision | undefined,
+): Effect | undefined {
   switch (event.type) {
-    case 'task.accepted': {
-      const { taskId, queuePosition, predictedStartMs } = event;
-      return { type: 'accepted', taskId, queuePosition, predictedStartMs };
-    }
+    case 'task.accepted':
+      return undefined;
     case 'task.dispatched': {
       const { taskId, attempt, replicaId, kvWarmth } = event;
       const poolId = state.tasks.get(taskId)?.spec.poolId;
-      if (poolId === undefined) return undefined;
-      return { type: 'dispatch', taskId, attempt, poolId, replicaId, kvWarmth };
+      if (poolId === undefined || decision === undefined) return undefined;
+      return { type: 'dispatch', taskId, attempt, poolId, replicaId, kvWarmth, decision };
     }
     case 'task.requeued':
       return { type: 'requeued', taskId: event.taskId, reason: event.reason };

@@ -1,7 +1,23 @@
+import type { Priority } from './types.ts';
+
 /** Constants of the core with the reason for their values; every one can be set in tests. */
 export interface Tuning {
-  /** Weight of the newest sample in a slot-holding time, once there are `1 / weight` samples. */
-  readonly holdWeight: number;
+  /** Service that a flow may be ahead of the one with the least, to serve a more urgent task, cost units per unit weight. */
+  readonly fairnessWindow: number;
+  /** Cost of one prompt token to be computed, and of one output token (VTC's w_p and w_q). */
+  readonly inputCost: number;
+  readonly outputCost: number;
+  /** A task without a deadline should start within this time per class, plus `patience` times its own prefill, ms. */
+  readonly startWithinMs: { readonly [P in Priority]: number };
+  readonly patience: number;
+  /** Waiting tasks looked at before a slot stays free. */
+  readonly candidates: number;
+  /** Weight of prefill in placement beyond its part of the time to the first token. */
+  readonly workWeight: number;
+  /** Running batch work is stopped for an interactive task that would wait longer than this, ms. */
+  readonly preemptAfterMs: number;
+  /** Waiting work whose chance to keep its deadline is below this is ended when its turn comes. */
+  readonly shedBelow: number;
   /** Slot-holding time assumed before the first task of a pool has ended, ms. */
   readonly initialHoldMs: number;
   /** Added to predicted starts while no replica is ready: a small model's load and self-test, ms. */
@@ -10,8 +26,8 @@ export interface Tuning {
   readonly maxRetryAfterMs: number;
   /** Advice while a pool cannot come back by itself, ms. */
   readonly unavailableRetryMs: number;
-  /** A deadline is refused when the predicted start is this many times the time left. */
-  readonly deadlineSlack: number;
+  /** A deadline with a smaller chance to be kept is refused. */
+  readonly refuseBelow: number;
   /** Samples a prediction needs before a deadline is refused on its word. */
   readonly deadlineMinSamples: number;
   /** A replica rests this long after a fault, doubled for each further one without success, ms. */
@@ -22,12 +38,20 @@ export interface Tuning {
 }
 
 export const DEFAULT_TUNING: Tuning = {
-  holdWeight: 0.1,
+  fairnessWindow: 256,
+  inputCost: 1,
+  outputCost: 2,
+  startWithinMs: { interactive: 500, batch: 60_000 },
+  patience: 4,
+  candidates: 16,
+  workWeight: 4,
+  preemptAfterMs: 20,
+  shedBelow: 0.3,
   initialHoldMs: 1_000,
   coldStartMs: 3_000,
   maxRetryAfterMs: 60_000,
   unavailableRetryMs: 30_000,
-  deadlineSlack: 2,
+  refuseBelow: 0.1,
   deadlineMinSamples: 8,
   cooldownBaseMs: 100,
   cooldownMaxMs: 5_000,

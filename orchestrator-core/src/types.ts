@@ -4,11 +4,28 @@
  * never reads one itself.
  */
 import type { ErrorKind, PolicyLabel } from '@llama-orch/contracts';
+import type { DispatchDecision } from './decision.ts';
+import type { Forecast } from './forecast.ts';
+import type { PromptPrefix } from './prompt-prefix.ts';
+
+export type { DispatchDecision, Forecast };
 
 export type Priority = 'interactive' | 'batch';
 export const PRIORITIES = ['interactive', 'batch'] as const satisfies readonly Priority[];
 
 export type FullPolicy = 'reject' | 'drop-lru' | 'shed-low-priority';
+/** `soft`: waiting work yields its place. `hard`: also running batch work, at a token boundary. */
+export type Preemption = 'off' | 'soft' | 'hard';
+
+/** Where a task may run; everything named must hold. */
+export interface PlacementConstraints {
+  /** The replica carries every one of these labels. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** The replica's device is one of these. */
+  readonly devices?: readonly string[] | undefined;
+  /** No other task with the same value runs on the replica. */
+  readonly antiAffinity?: string | undefined;
+}
 
 /** What the scheduler needs to know of a task. Prompts and sampling stay with the daemon. */
 export interface TaskSpec {
@@ -26,11 +43,27 @@ export interface TaskSpec {
   readonly expectedTokens: number | undefined;
   /** Context the client asks for; refused at admission when above the pool's. */
   readonly ctx: number | undefined;
-  /** Absolute time by which the client wants the end, or undefined. */
+  /** Absolute time by which the client wants what `deadlineFor` names, or undefined. */
   readonly deadlineAtMs: number | undefined;
+  /** Default `end`. */
+  readonly deadlineFor?: DeadlineFor | undefined;
   /** Strict tasks give the same bytes when run again, so they may be re-run after output was sent. */
   readonly rerunnable: boolean;
   readonly kvHint: 'reuse' | 'cold';
+  /** Chained hashes of the prompt, or undefined when nothing is known of it. */
+  readonly prefix?: PromptPrefix | undefined;
+  readonly placement?: PlacementConstraints | undefined;
+}
+
+export type DeadlineFor = 'end' | 'first-token';
+
+/** A share of every pool, and a bound on what one tenant runs at once. */
+export interface TenantSpec {
+  readonly tenantId: string;
+  /** Share of the service relative to other tenants that have work, > 0. */
+  readonly weight: number;
+  /** Tasks on slots at once, over all pools. */
+  readonly maxConcurrent: number | undefined;
 }
 
 export interface PoolSpec {
@@ -49,6 +82,11 @@ export interface PoolSpec {
   readonly device: string;
   /** How many attempts of one task may fail; the last one's fault ends the task. Drains and restarts do not count. */
   readonly maxAttempts: number;
+  /** Share of a tenant's classes relative to each other, > 0. */
+  readonly classWeights: { readonly [P in Priority]: number };
+  readonly preemption: Preemption;
+  /** How often one task may be stopped for others; then it runs to its end. */
+  readonly maxPreemptions: number;
 }
 
 /** A replica as placement sees it. `ready` is true only between self-test and drain or failure. */
@@ -60,6 +98,16 @@ export interface ReplicaView {
   /** Context per slot, tokens. */
   readonly ctx: number;
   readonly ready: boolean;
+  /** Prompt tokens that its prefix cache may hold; undefined: as many as its slots' contexts. */
+  readonly cacheTokens?: number | undefined;
+  /** KV the slots share, tokens; undefined when every slot has a context of its own. */
+  readonly kvTokens?: number | undefined;
+  /** Prompt tokens the engine processes in one step. */
+  readonly chunkTokens?: number | undefined;
+  /** The engine stops a generation at a token boundary when asked. */
+  readonly interruptible?: boolean | undefined;
+  readonly device?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface SessionLimits {
@@ -94,7 +142,8 @@ export type Outcome =
 export type TaskState = 'queued' | 'running' | 'completed' | 'failed' | 'canceled';
 
 /** Why a running task went back to the queue. Only the first three count against `maxAttempts`. */
-export type RequeueReason = 'fault' | 'idle-timeout' | 'replica-gone' | 'drain' | 'recovery';
+export type RequeueReason =
+  'fault' | 'idle-timeout' | 'replica-gone' | 'drain' | 'recovery' | 'preempted';
 
 /** Why an attempt ended without finishing its task. */
 export interface AttemptFault {
@@ -106,6 +155,8 @@ export interface AttemptFault {
 
 export type Command =
   | { readonly type: 'pool-set'; readonly pool: PoolSpec }
+  /** All tenants there are; one that is not named has weight 1 and no bound. */
+  | { readonly type: 'tenants-set'; readonly tenants: readonly TenantSpec[] }
   | { readonly type: 'replica-set'; readonly replica: ReplicaView }
   /** The replica and all it held in memory are lost, also when the same id starts again. */
   | { readonly type: 'replica-gone'; readonly poolId: string; readonly replicaId: string }
@@ -122,8 +173,10 @@ export type Command =
   | { readonly type: 'admit'; readonly task: TaskSpec }
   | { readonly type: 'cancel'; readonly taskId: string; readonly reason: CancelReason }
   /**
-   * Tokens came from the engine: feeds the idle watchdog. `tokensOut` is the running total. Send the
-   * first one of a task before a reader can see the token: it decides whether a re-run is safe.
+   * Tokens came from the engine: feeds the idle watchdog, the cost of the task and what is learned of
+   * the replica. `tokensOut` is the running total of the attempt. Send the first one of an attempt at
+   * once, before a reader can see the token: it decides whether a re-run is safe, and it says that
+   * the replica is done with the prompt.
    */
   | {
       readonly type: 'progress';
@@ -137,6 +190,8 @@ export type Command =
       readonly attempt: number;
       readonly finishReason: 'stop' | 'length';
       readonly usage: Usage;
+      /** The prompt with its output: what the replica holds now, and a next turn begins with. */
+      readonly prefix?: PromptPrefix | undefined;
     }
   /** `tokensSent` counts tokens that any reader may have seen, over all attempts. */
   | {
@@ -215,6 +270,7 @@ export type Effect =
       readonly taskId: string;
       readonly queuePosition: number;
       readonly predictedStartMs: number;
+      readonly forecast: Forecast;
     }
   | {
       readonly type: 'rejected';
@@ -224,6 +280,8 @@ export type Effect =
       readonly path: string | undefined;
       readonly policyLabel: PolicyLabel | undefined;
       readonly retryAfterMs: number | undefined;
+      /** With DEADLINE_UNMET: the shortest deadline that could be kept, ms from admission. */
+      readonly earliestFeasibleMs: number | undefined;
     }
   | {
       readonly type: 'dispatch';
@@ -232,6 +290,8 @@ export type Effect =
       readonly poolId: string;
       readonly replicaId: string;
       readonly kvWarmth: boolean;
+      /** Why now, why there, and who went first. */
+      readonly decision: DispatchDecision;
     }
   /** Stop the engine's work on an attempt; its slot is already counted free. */
   | {
@@ -239,7 +299,8 @@ export type Effect =
       readonly taskId: string;
       readonly attempt: number;
       readonly replicaId: string;
-      readonly reason: CancelReason | 'wall-timeout' | 'idle-timeout' | 'replica-gone' | 'drain';
+      readonly reason:
+        CancelReason | 'wall-timeout' | 'idle-timeout' | 'replica-gone' | 'drain' | 'preempted';
     }
   | { readonly type: 'requeued'; readonly taskId: string; readonly reason: RequeueReason }
   | { readonly type: 'ended'; readonly taskId: string; readonly outcome: Outcome }

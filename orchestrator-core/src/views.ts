@@ -1,6 +1,10 @@
 /** What the daemon may read, cheaply and without changing anything. */
-import { backlogOf } from './backlog.ts';
-import type { HoldEstimates } from './prediction.ts';
+import type { PoolLearning } from './pool-model.ts';
+import type { WaitCause, WaitCauses, WentFirst, ReplicaVerdict } from './decision.ts';
+import { onTime } from './estimate.ts';
+import type { Forecast } from './forecast.ts';
+import { waitBehind } from './forecast.ts';
+import { verdictsOf } from './placement.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import { poolOf } from './state.ts';
 import type { Priority, TaskSpec, TaskState } from './types.ts';
@@ -17,7 +21,26 @@ export interface TaskView {
   readonly predictedStartMs: number;
   /** Dispatches so far. */
   readonly attempt: number;
+  /** How often it was stopped for others. */
+  readonly preemptions: number;
   readonly replicaId: string | undefined;
+  /** As told at admission; undefined after a restart. */
+  readonly forecast: Forecast | undefined;
+  /** Chance to keep the deadline as things are now; undefined without one. */
+  readonly onTimeProbability: number | undefined;
+}
+
+/** Why a waiting task waits. */
+export interface WaitView {
+  readonly waitedMs: number;
+  readonly cause: WaitCause | 'tenant-limit' | 'held';
+  /** The time so far by cause, ms. */
+  readonly waits: Partial<WaitCauses>;
+  readonly wentFirst: readonly WentFirst[];
+  readonly wentFirstTruncated: boolean;
+  readonly ahead: number;
+  readonly heldForId: string | undefined;
+  readonly replicas: readonly ReplicaVerdict[];
 }
 
 export interface PoolView {
@@ -34,8 +57,7 @@ export interface PoolView {
   readonly unavailableReason: string | undefined;
   /** Context per slot that admission checks against, tokens. */
   readonly ctx: number;
-  /** How long completed tasks held their slot. */
-  readonly holds: HoldEstimates;
+  readonly learned: PoolLearning;
 }
 
 export interface SessionView {
@@ -50,22 +72,69 @@ export interface SessionView {
   readonly tokensTotal: number;
 }
 
-/** O(log n) in the waiting tasks. */
+/** O(log n) in the waiting tasks, O(n) in tenants and replicas. */
 export function viewTask(state: CoreState, task: TaskRecord, nowMs: number): TaskView {
-  const { spec, seq, acceptedAtMs, attempt, running } = task;
+  const { spec, seq, acceptedAtMs, attempt, running, preemptions, forecast } = task;
   const pool = poolOf(state, spec.poolId);
   const ahead = pool.queue.ahead(spec.taskId);
+  const startMs =
+    ahead === undefined ? 0 : waitBehind(pool, ahead, state.tuning.coldStartMs, nowMs);
   return {
     spec,
     seq,
     acceptedAtMs,
     state: ahead === undefined ? 'running' : 'queued',
-    queuePosition: ahead === undefined ? 0 : ahead.interactive + ahead.batch + 1,
-    predictedStartMs:
-      ahead === undefined ? 0 : pool.predictor.startMs(backlogOf(pool, ahead, nowMs)),
+    queuePosition: ahead === undefined ? 0 : ahead.tasks + 1,
+    predictedStartMs: startMs,
     attempt,
+    preemptions,
     replicaId: running?.replicaId,
+    forecast,
+    onTimeProbability: onTimeOf(pool, task, startMs, nowMs),
   };
+}
+
+/** Undefined for a task that does not wait. */
+export function viewWait(state: CoreState, task: TaskRecord, nowMs: number): WaitView | undefined {
+  const { waiting, spec } = task;
+  if (waiting === undefined) return undefined;
+  const pool = poolOf(state, spec.poolId);
+  const { wentFirst, truncated } = pool.journal.before({ ...spec, seq: task.seq }, waiting.sinceMs);
+  const { current } = pool.waitClock;
+  const mayRun = state.tenants.mayRun(spec.tenantId);
+  const ofTurn = waiting.heldForId === undefined ? 'turn' : 'held';
+  return {
+    waitedMs: nowMs - waiting.sinceMs,
+    cause: mayRun ? (current === 'turn' ? ofTurn : current) : 'tenant-limit',
+    waits: pool.waitClock.since(waiting.mark, nowMs),
+    wentFirst,
+    wentFirstTruncated: truncated,
+    ahead: pool.queue.ahead(spec.taskId)?.tasks ?? 0,
+    heldForId: waiting.heldForId,
+    replicas: verdictsOf(state, pool, task, '', nowMs),
+  };
+}
+
+/** From what is left to do, and what was already seen of the output. */
+function onTimeOf(
+  pool: PoolState,
+  task: TaskRecord,
+  startMs: number,
+  nowMs: number,
+): number | undefined {
+  const { deadlineAtMs, deadlineFor } = task.spec;
+  if (deadlineAtMs === undefined) return undefined;
+  const { firstTokenAtMs, estimate } = task;
+  if (firstTokenAtMs !== undefined && deadlineFor === 'first-token') {
+    return firstTokenAtMs <= deadlineAtMs ? 1 : 0;
+  }
+  const { prefillMs, decodeMs, outputTokens } = estimate;
+  const leftMs = deadlineAtMs - nowMs;
+  if (task.running === undefined || task.outputTokens === 0) {
+    return onTime(pool, task, startMs + prefillMs, task.running !== undefined, leftMs);
+  }
+  const remaining = Math.max(0, 1 - task.outputTokens / Math.max(1, outputTokens));
+  return pool.model.onTimeProbability('end', remaining * decodeMs, leftMs);
 }
 
 /** Undefined for a pool without a spec. O(replicas). */
@@ -79,7 +148,7 @@ export function viewPool(pool: PoolState): PoolView | undefined {
       interactive: pool.queue.sizeOf('interactive'),
       batch: pool.queue.sizeOf('batch'),
     },
-    running: pool.load.interactive.count + pool.load.batch.count,
+    running: pool.held.count,
     slotsTotal: sum(ready.map(({ view }) => view.slots)),
     slotsFree: pool.freeSlots,
     replicasReady: ready.length,
@@ -87,7 +156,7 @@ export function viewPool(pool: PoolState): PoolView | undefined {
     drainDeadlineAtMs: pool.drainDeadlineAtMs,
     unavailableReason: pool.unavailableReason,
     ctx: pool.ctx ?? pool.spec.ctx,
-    holds: pool.predictor.estimates(),
+    learned: pool.model.learned(),
   };
 }
 

@@ -12,8 +12,12 @@ import {
   type PoolManager,
 } from '@llama-orch/pool-managerd';
 import { EMBEDDED_ENTRY, LLAMACPP_CAPABILITIES, openLlamaCpp } from '@llama-orch/worker-adapters';
+import { KeyRing } from './auth/key-ring.ts';
+import { RateLimits, tenantsOf } from './auth/tenants.ts';
 import type { Clock } from './clock.ts';
 import { createApp } from './http/app.ts';
+import { limitRate } from './http/authenticate.ts';
+import { readBody as bodyReader } from './http/request-body.ts';
 import { listen, type HttpServer } from './http/server.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import type { Ledger } from './ledger/types.ts';
@@ -125,11 +129,21 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
   const heartbeatMs = config.server.heartbeat_ms;
   const dataContract = readFileSync(CONTRACT_FILES.data, 'utf8');
   const controlContract = readFileSync(CONTRACT_FILES.control, 'utf8');
+  const tenants = tenantsOf(config);
+  const readBody = bodyReader(config.server.body_limit_bytes);
   const app = createApp({
-    bodyLimitBytes: config.server.body_limit_bytes,
+    keys: config.auth.keys.length === 0 ? undefined : new KeyRing(config.auth.keys),
     log,
     routers: [
-      taskRoutes({ service, queries, ledger, metrics, heartbeatMs }),
+      taskRoutes({
+        service,
+        queries,
+        ledger,
+        metrics,
+        heartbeatMs,
+        limitRate: limitRate({ limits: new RateLimits(tenants.values()), clock, metrics }),
+        readBody,
+      }),
       sessionRoutes({
         core,
         host,
@@ -140,6 +154,8 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
       poolRoutes({
         apiVersion: API_VERSION,
         pools: config.pools.map(toConfiguredPool),
+        tenants,
+        readBody,
         manager: pools,
         core,
         host,
@@ -206,6 +222,12 @@ function toPoolSpec(pool: PoolConfig): PoolSpec {
     ctx: pool.ctx,
     device: pool.device,
     maxAttempts: pool.max_attempts,
+    classWeights: {
+      interactive: pool.scheduling.interactive_weight,
+      batch: pool.scheduling.batch_weight,
+    },
+    preemption: pool.scheduling.preemption,
+    maxPreemptions: pool.scheduling.max_preemptions,
   };
 }
 

@@ -45,6 +45,9 @@ export function aPool(fields: Partial<PoolSpec> = {}): PoolSpec {
     ctx: 1_024,
     device: 'cpu',
     maxAttempts: 3,
+    classWeights: { interactive: 8, batch: 1 },
+    preemption: 'soft',
+    maxPreemptions: 3,
     ...fields,
   };
 }

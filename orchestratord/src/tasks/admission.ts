@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import type { TaskRequest } from '@llama-orch/contracts';
-import type { TaskSpec } from '@llama-orch/orchestrator-core';
+import type { PlacementConstraints, PromptPrefix, TaskSpec } from '@llama-orch/orchestrator-core';
 import { isStrict, type TaskRecord } from './live-task.ts';
 
 /**
@@ -71,7 +71,11 @@ export interface PromptTokens {
   readonly exact: boolean;
 }
 
-export function toTaskSpec(record: TaskRecord, prompt: PromptTokens): TaskSpec {
+export function toTaskSpec(
+  record: TaskRecord,
+  prompt: PromptTokens,
+  prefix: PromptPrefix | undefined,
+): TaskSpec {
   const { request } = record;
   return {
     taskId: record.taskId,
@@ -85,7 +89,16 @@ export function toTaskSpec(record: TaskRecord, prompt: PromptTokens): TaskSpec {
     expectedTokens: request.expected_tokens,
     ctx: request.ctx,
     deadlineAtMs: record.deadlineAtMs,
+    deadlineFor: request.deadline_for === 'first_token' ? 'first-token' : 'end',
+    placement: toConstraints(request.placement),
+    prefix,
     rerunnable: isStrict(request),
     kvHint: request.kv_hint ?? 'reuse',
   };
+}
+
+function toConstraints(placement: TaskRequest['placement']): PlacementConstraints | undefined {
+  if (placement === undefined) return undefined;
+  const { labels, devices, anti_affinity: antiAffinity } = placement;
+  return { labels, devices, antiAffinity };
 }

@@ -74,6 +74,7 @@ async function attempt(run: Run, task = liveTask(), abort = new AbortController(
     onStarted: vi.fn(),
     onFirstToken: vi.fn(),
     onResult: vi.fn(),
+    prefixAfter: () => undefined,
   };
   const end = await runAttempt(task, 1, replica(run), abort.signal, ports);
   return { task, commands, end, ports };

@@ -3,7 +3,7 @@
  * from the engine straight into the task's log; the core only hears that there is progress.
  */
 import { OrchError } from '@llama-orch/contracts';
-import type { AttemptFault, Command, Usage } from '@llama-orch/orchestrator-core';
+import type { AttemptFault, Command, PromptPrefix, Usage } from '@llama-orch/orchestrator-core';
 import type { ReplicaHandle, ReplicaSuspicion } from '@llama-orch/pool-managerd';
 import {
   ENGINE_FAULTS,
@@ -34,6 +34,8 @@ export interface AttemptPorts {
   readonly onStarted: (task: LiveTask) => void;
   /** The first token was appended. */
   readonly onFirstToken: (task: LiveTask) => void;
+  /** Prompt and output of a task that is done, as the start of a next prompt. */
+  readonly prefixAfter: (task: LiveTask) => PromptPrefix | undefined;
   /** The engine is done; tells which slot holds the KV. */
   readonly onResult: (task: LiveTask, replicaId: string, result: EngineResult) => void;
 }
@@ -84,6 +86,7 @@ export async function runAttempt(
       attempt,
       finishReason: result.finishReason,
       usage: toUsage(task, result),
+      prefix: ports.prefixAfter(task),
     });
     return {};
   } catch (error) {

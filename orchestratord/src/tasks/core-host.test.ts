@@ -57,6 +57,9 @@ function setUp(handle: (effect: Effect) => EffectWrites | undefined = () => unde
       ctx: 128,
       device: 'cpu',
       maxAttempts: 2,
+      classWeights: { interactive: 8, batch: 1 },
+      preemption: 'soft',
+      maxPreemptions: 3,
     },
   });
   return { core, ledger, clock, effects, host };

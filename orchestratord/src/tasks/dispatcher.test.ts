@@ -1,4 +1,4 @@
-import type { Command } from '@llama-orch/orchestrator-core';
+import type { Command, DispatchDecision } from '@llama-orch/orchestrator-core';
 import type { Lease, PoolManager, ReplicaSuspicion } from '@llama-orch/pool-managerd';
 import { VirtualClock, settle } from '@llama-orch/pool-managerd/testing';
 import type { EngineResult, TokenSink, WorkerAdapter } from '@llama-orch/worker-adapters';
@@ -64,6 +64,7 @@ function setUp(options: { readonly leased?: boolean } = {}) {
     onStarted: vi.fn(),
     onFirstToken: vi.fn(),
     onResult: vi.fn(),
+    prefixAfter: () => undefined,
     onUnexpected: vi.fn(),
     onIdle,
   });
@@ -75,6 +76,7 @@ function setUp(options: { readonly leased?: boolean } = {}) {
       poolId: 'default',
       replicaId: REPLICA_ID,
       kvWarmth: false,
+      decision: DECISION,
     });
   const abort = (task: LiveTask, reason: 'idle-timeout' | 'wall-timeout' | 'client') =>
     dispatcher.abort({
@@ -86,6 +88,16 @@ function setUp(options: { readonly leased?: boolean } = {}) {
     });
   return { dispatcher, dispatch, abort, sinks, commands, suspicions, clock, onIdle };
 }
+
+const DECISION: DispatchDecision = {
+  waitedMs: 0,
+  waits: {},
+  wentFirst: [],
+  wentFirstTruncated: false,
+  replicas: [],
+  firstTokenMs: 1,
+  preempted: false,
+};
 
 test('the engine has its work before dispatch returns', () => {
   const { dispatch, sinks } = setUp();

@@ -12,6 +12,8 @@ import { TaskLog, type LogEntry } from './task-log.ts';
 export interface TaskRecord {
   readonly taskId: string;
   readonly tenantId: string;
+  /** The API key it came with, by its name; for logs. */
+  readonly keyId?: string | undefined;
   readonly poolId: string;
   readonly modelId: string;
   readonly engine: string;

@@ -14,6 +14,10 @@ export interface ReplicaBridgeOptions {
   /** Names this daemon as the holder of leases. */
   readonly holder: string;
   readonly renewEveryMs: number;
+  /** As configured for the replica. */
+  readonly labelsOf: (replica: ReplicaSnapshot) => Readonly<Record<string, string>>;
+  /** Its engine stops a generation at a token boundary when asked. */
+  readonly isInterruptible: (replica: ReplicaSnapshot) => boolean;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -101,7 +105,7 @@ export class ReplicaBridge {
 
   /** While a replica may come back the core knows of it: what is pinned to its set waits for it. */
   #tellCore(replica: ReplicaSnapshot): void {
-    const { poolId, replicaId, setId, slots, ctx, state } = replica;
+    const { poolId, replicaId, setId, slots, ctx, state, device } = replica;
     if (state === 'stopped' || state === 'failed') {
       this.#forget(replica);
       return;
@@ -109,7 +113,17 @@ export class ReplicaBridge {
     const ready = state === 'ready' && !this.#frozen && this.#hold(replicaId);
     this.#options.command({
       type: 'replica-set',
-      replica: { replicaId, poolId, setId, slots, ctx, ready },
+      replica: {
+        replicaId,
+        poolId,
+        setId,
+        slots,
+        ctx,
+        ready,
+        device,
+        labels: this.#options.labelsOf(replica),
+        interruptible: this.#options.isInterruptible(replica),
+      },
     });
   }
 

@@ -46,6 +46,7 @@ export function requestFields({ record }: LiveTask): Record<string, unknown> {
     job_id: record.taskId,
     session_id: request.session_id,
     tenant_id: record.tenantId,
+    key_id: record.keyId,
     sampler_profile_version: request.sampler_profile_version ?? SAMPLER_PROFILE_VERSION,
     priority: request.priority ?? 'interactive',
     deadline_ms: request.deadline_ms,

@@ -3,7 +3,7 @@
  * dispatcher, the bridge to replicas, and the beats (metrics events, snapshots, retention).
  */
 import type { Config, Readiness, TaskRequest } from '@llama-orch/contracts';
-import type { Command, Core, PoolSpec } from '@llama-orch/orchestrator-core';
+import type { Command, Core, PoolSpec, TenantSpec } from '@llama-orch/orchestrator-core';
 import type { PoolManager } from '@llama-orch/pool-managerd';
 import { LLAMACPP_CAPABILITIES, type EngineResult } from '@llama-orch/worker-adapters';
 import type { Clock } from '../clock.ts';
@@ -19,6 +19,7 @@ import { DurableWriter } from './durable-writer.ts';
 import { LedgerUpkeep } from './ledger-upkeep.ts';
 import type { LiveTask } from './live-task.ts';
 import { PoolDirectory, type PoolEntry } from './pool-directory.ts';
+import { PromptPrefixes } from './prompt-prefixes.ts';
 import { recover } from './recovery.ts';
 import { renderPrompt } from './render-prompt.ts';
 import { ReplicaBridge } from './replica-bridge.ts';
@@ -97,6 +98,12 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     command,
     holder: HOLDER,
     renewEveryMs: LEASE_RENEW_MS,
+    labelsOf: ({ poolId, replicaId }) => {
+      const ordinal = pools.replicas(poolId).findIndex((each) => each.replicaId === replicaId);
+      const pool = config.pools.find(({ id }) => id === poolId);
+      return pool?.replica_labels[ordinal] ?? {};
+    },
+    isInterruptible: () => LLAMACPP_CAPABILITIES.interruptibleDecode,
     clock,
     metrics,
     log,
@@ -111,6 +118,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     onUnexpected: (task, error) =>
       log.error({ job_id: task.taskId, err: error }, 'an attempt failed unexpectedly'),
     ...attemptMetrics(metrics),
+    prefixAfter: (task) => prefixes.withReply(task.record, task.log.text()),
     onResult: (task: LiveTask, replicaId: string, result: EngineResult) => {
       if (result.slotId !== undefined) {
         sessionSlots.note(replicaId, result.slotId, task.record.request.session_id);
@@ -138,6 +146,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       return view === undefined ? 0 : view.waiting.interactive + view.waiting.batch + view.running;
     },
   });
+  const prefixes = new PromptPrefixes((poolId) => core.tokensPerByte(poolId));
   const queries = new TaskQueries({ core, book, ledger, clock });
   const service = new TaskService({
     core,
@@ -148,6 +157,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     clock,
     metrics,
     log,
+    prefixes,
     countTokens,
   });
   const telemetry = new EngineTelemetry({ pools, bridge, metrics, clock });
@@ -222,6 +232,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     /** Folds the ledger and tells the core its pools; call once, before `start`. @throws LedgerError */
     async recover(specs: readonly PoolSpec[]) {
       const { events, outputSeen } = await recover(ledger, core, book);
+      host.apply({ type: 'tenants-set', tenants: config.tenants.map(toTenantSpec) });
       for (const pool of specs) host.apply({ type: 'pool-set', pool });
       const tasks = book.size;
       void ledger.failed.then(onFatal);
@@ -311,5 +322,13 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       }
       return metrics.registry.metrics();
     },
+  };
+}
+
+function toTenantSpec(tenant: Config['tenants'][number]): TenantSpec {
+  return {
+    tenantId: tenant.id,
+    weight: tenant.weight,
+    maxConcurrent: tenant.max_concurrent,
   };
 }

@@ -25,6 +25,7 @@ import { archivedAdmission, toStoredAdmission, type StoredAdmission } from './ar
 import type { CoreHost } from './core-host.ts';
 import { LiveTask, seedNumber, type TaskRecord } from './live-task.ts';
 import type { PoolDirectory, PoolEntry } from './pool-directory.ts';
+import type { PromptPrefixes } from './prompt-prefixes.ts';
 import type { TaskBook } from './task-book.ts';
 import { noSuchTask } from './task-queries.ts';
 
@@ -37,12 +38,14 @@ export interface TaskServiceOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly prefixes: PromptPrefixes;
   /** Exact prompt tokens by asking a ready replica, or undefined when none can say. */
   readonly countTokens: (pool: PoolEntry, request: TaskRequest) => Promise<number | undefined>;
 }
 
 export interface Caller {
   readonly tenantId: string;
+  readonly keyId: string | undefined;
   readonly correlationId: string;
   readonly idempotencyKey?: string | undefined;
 }
@@ -148,6 +151,7 @@ export class TaskService {
       {
         taskId,
         tenantId: caller.tenantId,
+        keyId: caller.keyId,
         poolId: pool.poolId,
         modelId: pool.modelId,
         engine: pool.engine,
@@ -165,11 +169,14 @@ export class TaskService {
   }
 
   async #admit(record: TaskRecord, pool: PoolEntry, prompt: PromptTokens): Promise<Admitted> {
-    const { host, book } = this.#options;
+    const { host, book, prefixes } = this.#options;
     const task = new LiveTask(record);
     book.add(task);
     try {
-      const { effects, durable } = host.admit({ type: 'admit', task: toTaskSpec(record, prompt) });
+      const { effects, durable } = host.admit({
+        type: 'admit',
+        task: toTaskSpec(record, prompt, prefixes.of(record)),
+      });
       const rejected = effects.find((effect) => effect.type === 'rejected');
       if (rejected !== undefined) throw this.#refusal(rejected, record, pool);
       await durable;
@@ -237,6 +244,8 @@ export class TaskService {
       {
         correlation_id: record.correlationId,
         job_id: effect.taskId,
+        tenant_id: record.tenantId,
+        key_id: record.keyId,
         pool_id: pool.poolId,
         engine: pool.engine,
         code: effect.code,
@@ -288,7 +297,10 @@ function parseRequest(body: ParsedBody): TaskRequest {
   return result.value;
 }
 
-/** @throws OrchError CONFLICT */
+/**
+ * Says the same of another tenant's task as of the caller's own.
+ * @throws OrchError CONFLICT
+ */
 function requireSame(
   name: TaskName,
   caller: Caller,

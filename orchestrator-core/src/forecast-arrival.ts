@@ -1,0 +1,47 @@
+/** What a newcomer is told: when it will start, when its first token comes, whether its deadline holds. */
+import { costOf, onTime, urgencyOf } from './estimate.ts';
+import type { Ahead } from './fair-queue.ts';
+import type { Forecast } from './forecast.ts';
+import { waitBehind } from './forecast.ts';
+import { canStartNow } from './schedule.ts';
+import type { PoolState, TaskRecord } from './state.ts';
+import type { Step } from './step.ts';
+
+/** Start and first token as point estimates, ms from now. */
+export interface Start {
+  readonly isImmediate: boolean;
+  readonly startMs: number;
+  readonly firstTokenMs: number;
+}
+
+/** Where a newcomer would stand if it were accepted now. */
+export function forecastStart(
+  step: Step,
+  pool: PoolState,
+  task: TaskRecord,
+): { readonly start: Start; readonly ahead: Ahead } {
+  const { tuning } = step.state;
+  const place = canStartNow(step, pool, task);
+  if (place !== undefined) {
+    const start = { isImmediate: true, startMs: 0, firstTokenMs: place.firstTokenMs };
+    return { start, ahead: { tasks: 0, workMs: 0 } };
+  }
+  const { tenantId, priority } = task.spec;
+  const { uncachedTokens, outputTokens, prefillMs } = task.estimate;
+  const cost = costOf(tuning, uncachedTokens, outputTokens);
+  const urgencyMs = urgencyOf(tuning, task);
+  const ahead = pool.queue.aheadOfArrival(tenantId, priority, urgencyMs, cost);
+  const startMs = waitBehind(pool, ahead, tuning.coldStartMs, step.nowMs);
+  return { start: { isImmediate: false, startMs, firstTokenMs: startMs + prefillMs }, ahead };
+}
+
+export function forecastOf(pool: PoolState, task: TaskRecord, start: Start): Forecast {
+  const { isImmediate, startMs, firstTokenMs } = start;
+  const [lowMs, highMs] = pool.model.interval(isImmediate ? 'now' : 'queued', firstTokenMs);
+  const { deadlineAtMs } = task.spec;
+  const onTimeProbability =
+    deadlineAtMs === undefined
+      ? undefined
+      : onTime(pool, task, firstTokenMs, isImmediate, deadlineAtMs - task.acceptedAtMs);
+  return { isImmediate, startMs, firstTokenMs, lowMs, highMs, onTimeProbability };
+}

@@ -1,0 +1,63 @@
+/**
+ * Lanes of the queue: tasks that fit the same replicas, so that the one at the head speaks for those
+ * behind it. A lane is named for the replicas, not for the words of the request, so that there are few
+ * of them whatever clients ask for.
+ */
+import type { PoolState, TaskRecord } from './state.ts';
+
+/** Anti-affinity keys are the client's own words; as many lanes as this keep them apart well enough. */
+const KEY_LANES = 32;
+
+/** What a lane's name says. */
+export interface LaneSpec {
+  /** The only replica set that may run them. */
+  readonly setId: string | null;
+  /** The only replicas that may; null is any. */
+  readonly replicaIds: readonly string[] | null;
+  readonly keyLane: number | null;
+}
+
+/** '' for a task that any replica may run. Holds until the pool's replicas change. */
+export function laneOf(pool: PoolState, { pinnedSetId, spec: { placement } }: TaskRecord): string {
+  if (pinnedSetId === undefined && placement === undefined) return '';
+  const isFree = placement?.devices === undefined && placement?.labels === undefined;
+  const lane: LaneSpec = {
+    setId: pinnedSetId ?? null,
+    replicaIds: isFree ? null : matchingReplicas(pool, placement),
+    keyLane: placement?.antiAffinity === undefined ? null : keyLane(placement.antiAffinity),
+  };
+  return JSON.stringify(lane);
+}
+
+/** @param lane not '' */
+export function parseLane(lane: string): LaneSpec {
+  return JSON.parse(lane) as LaneSpec;
+}
+
+export function hasLabels(
+  labels: Readonly<Record<string, string>> | undefined,
+  wanted: Readonly<Record<string, string>> | undefined,
+): boolean {
+  if (wanted === undefined) return true;
+  for (const name of Object.keys(wanted)) if (labels?.[name] !== wanted[name]) return false;
+  return true;
+}
+
+function matchingReplicas(
+  pool: PoolState,
+  { devices, labels }: NonNullable<TaskRecord['spec']['placement']>,
+): readonly string[] {
+  const ids: string[] = [];
+  for (const [replicaId, { view }] of pool.replicas) {
+    const onDevice = devices === undefined || devices.includes(view.device ?? '');
+    if (onDevice && hasLabels(view.labels, labels)) ids.push(replicaId);
+  }
+  return ids.sort();
+}
+
+/** FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/) over UTF-16 units. */
+function keyLane(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % KEY_LANES;
+}

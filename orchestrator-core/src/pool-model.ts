@@ -1,0 +1,202 @@
+/**
+ * All that is learned of one pool: how fast its replicas are, how long the outputs of its tasks become,
+ * how fast it frees slots, and how wrong its own forecasts were.
+ */
+import { DrainRate, type SavedDrain } from './prediction/drain-rate.ts';
+import { WaitIntervals, waitBucket, type SavedIntervals } from './prediction/interval.ts';
+import { LatencyModel, prefillWork, type SavedLatency } from './prediction/latency-model.ts';
+import { OutputLengths, type SavedLengths } from './prediction/output-lengths.ts';
+import { PromptScale, type SavedScale } from './prediction/prompt-scale.ts';
+import type { Tuning } from './tuning.ts';
+import type { TaskSpec, Usage } from './types.ts';
+
+/** What a task is expected to need. */
+export interface TaskEstimate {
+  readonly promptTokens: number;
+  /** Of them, what no replica is believed to have cached. */
+  readonly uncachedTokens: number;
+  readonly outputTokens: number;
+  /** On a replica of mean speed without other prompts, ms. */
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+  readonly holdMs: number;
+}
+
+export const NO_ESTIMATE: TaskEstimate = {
+  promptTokens: 1,
+  uncachedTokens: 1,
+  outputTokens: 1,
+  prefillMs: 1,
+  decodeMs: 1,
+  holdMs: 1,
+};
+
+/** For operators. */
+export interface PoolLearning {
+  readonly samples: number;
+  readonly meanHoldMs: number;
+}
+
+export interface SavedPoolModel {
+  readonly latency: SavedLatency;
+  readonly lengths: SavedLengths;
+  readonly scale: SavedScale;
+  readonly drain: SavedDrain;
+  readonly intervals: SavedIntervals;
+  readonly holdMs: number;
+  readonly tokenMs: number | null;
+  readonly samples: number;
+}
+
+/** Forecasts that are wrong in ways of their own. */
+export type ForecastKind =
+  /** First token of a task that starts at once. */
+  | 'now'
+  /** First token of a task that waits. */
+  | 'queued'
+  /** Last token. */
+  | 'end';
+
+const MEAN_WEIGHT = 0.05;
+
+export class PoolModel {
+  readonly #tuning: Tuning;
+  readonly #replicas = new Map<string, LatencyModel>();
+  /** Learns with every replica's model; a new one starts from it. */
+  readonly #latency = new LatencyModel();
+  readonly #lengths = new OutputLengths();
+  readonly #scale = new PromptScale();
+  readonly #drain = new DrainRate();
+  readonly #intervals = new WaitIntervals();
+  #holdMs: number;
+  /** From first to last token, per token; undefined until a task with two of them has ended. */
+  #tokenMs: number | undefined;
+  #samples = 0;
+
+  constructor(tuning: Tuning) {
+    this.#tuning = tuning;
+    this.#holdMs = tuning.initialHoldMs;
+  }
+
+  /** Completed tasks seen. */
+  get samples(): number {
+    return this.#samples;
+  }
+
+  /** Mean time that a task holds a slot, ms. */
+  get holdMs(): number {
+    return this.#holdMs;
+  }
+
+  get tokensPerByte(): number {
+    return this.#scale.tokensPerByte;
+  }
+
+  /** The model of one replica; a new one starts from what the pool knows. */
+  latencyOf(replicaId: string): LatencyModel {
+    let model = this.#replicas.get(replicaId);
+    if (model === undefined) {
+      model = LatencyModel.startingFrom(this.#latency);
+      this.#replicas.set(replicaId, model);
+    }
+    return model;
+  }
+
+  /** The replica is lost. What it taught stays with the pool. */
+  forget(replicaId: string): void {
+    this.#replicas.delete(replicaId);
+  }
+
+  /** @param cachedTokens the best that any replica has of the prompt */
+  estimate(spec: TaskSpec, cachedTokens: number): TaskEstimate {
+    const promptTokens = this.#scale.promptTokens(spec.promptTokens, spec.promptTokensExact);
+    const cached = Math.max(0, Math.min(cachedTokens, promptTokens - 1));
+    const uncachedTokens = Math.max(1, promptTokens - cached);
+    const outputTokens = this.#lengths.expect(spec).mean;
+    const idle = { decoding: 0, decodeContext: 0 };
+    const prefillMs = this.#latency.prefillMs(prefillWork(uncachedTokens, cached), idle);
+    const alone = { decoding: 1, decodeContext: promptTokens };
+    const decodeMs = outputTokens * (this.#tokenMs ?? this.#latency.tokenMs(alone));
+    const holdMs = prefillMs + decodeMs;
+    return { promptTokens, uncachedTokens, outputTokens, prefillMs, decodeMs, holdMs };
+  }
+
+  /**
+   * What was forecast, and what came of it, ms from the moment of the forecast.
+   * @param given the interval that was told with it
+   */
+  observeForecast(
+    kind: ForecastKind,
+    forecastMs: number,
+    actualMs: number,
+    given?: [lowMs: number, highMs: number],
+  ): void {
+    this.#intervals.observe(forecastMs, actualMs, keyOf(kind, forecastMs), given);
+  }
+
+  observeEnd(spec: TaskSpec, usage: Usage, isCutOff: boolean, holdMs: number): void {
+    this.#samples += 1;
+    const weight = Math.max(1 / this.#samples, MEAN_WEIGHT);
+    this.#holdMs += weight * (holdMs - this.#holdMs);
+    if (usage.tokensOut > 1) {
+      const tokenMs = usage.decodeMs / (usage.tokensOut - 1);
+      const before = this.#tokenMs ?? tokenMs;
+      this.#tokenMs = before + weight * (tokenMs - before);
+    }
+    this.#lengths.observe(spec, usage.tokensOut, isCutOff);
+    if (!spec.promptTokensExact) this.#scale.observe(spec.promptTokens, usage.tokensIn);
+  }
+
+  /** A slot was freed, however its task ended. */
+  observeFreed(nowMs: number, isWaitedFor: boolean): void {
+    this.#drain.freed(nowMs, isWaitedFor);
+  }
+
+  /** The range that holds the actual wait eight times in ten, ms. */
+  interval(kind: ForecastKind, forecastMs: number): readonly [lowMs: number, highMs: number] {
+    return this.#intervals.interval(forecastMs, keyOf(kind, forecastMs));
+  }
+
+  /** Chance that what is forecast happens within `leftMs`. */
+  onTimeProbability(kind: ForecastKind, forecastMs: number, leftMs: number): number {
+    return this.#intervals.probabilityWithin(forecastMs, leftMs, keyOf(kind, forecastMs));
+  }
+
+  /** When one more task will fit, whole ms, at least 1. */
+  retryAfterMs(slots: number, nowMs: number): number {
+    const freeMs = this.#drain.msUntilFree(1, nowMs, { holdMs: this.#holdMs, slots });
+    return Math.max(1, Math.min(this.#tuning.maxRetryAfterMs, Math.ceil(freeMs)));
+  }
+
+  learned(): PoolLearning {
+    return { samples: this.#samples, meanHoldMs: this.#holdMs };
+  }
+
+  save(): SavedPoolModel {
+    return {
+      latency: this.#latency.save(),
+      lengths: this.#lengths.save(),
+      scale: this.#scale.save(),
+      drain: this.#drain.save(),
+      intervals: this.#intervals.save(),
+      holdMs: this.#holdMs,
+      tokenMs: this.#tokenMs ?? null,
+      samples: this.#samples,
+    };
+  }
+
+  load(saved: SavedPoolModel): void {
+    this.#latency.load(saved.latency);
+    this.#lengths.load(saved.lengths);
+    this.#scale.load(saved.scale);
+    this.#drain.load(saved.drain);
+    this.#intervals.load(saved.intervals);
+    this.#holdMs = saved.holdMs;
+    this.#tokenMs = saved.tokenMs ?? undefined;
+    this.#samples = saved.samples;
+  }
+}
+
+function keyOf(kind: ForecastKind, forecastMs: number): string {
+  return `${kind}${waitBucket(forecastMs)}`;
+}

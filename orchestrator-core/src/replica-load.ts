@@ -1,0 +1,158 @@
+/**
+ * What one replica is doing, as far as a router can know: prompts it has not answered with a first token
+ * yet, and KV that its sequences may come to hold. Counted from dispatches and tokens, never from the
+ * engine's own metrics, which are late.
+ */
+import type { LatencyModel } from './prediction/latency-model.ts';
+import { prefillWork } from './prediction/latency-model.ts';
+import { ReplicaForecast } from './prediction/replica-forecast.ts';
+
+/** Above this share of the KV an engine may hold a prompt back, whatever we believe to be free. */
+const KV_TIGHT = 0.9;
+/** Part of a step's fixed cost that joining it may cost those who are in it. */
+const JOIN_SHARE = 0.5;
+
+const IDLE = { decoding: 0, decodeContext: 0 } as const;
+
+interface Sequence {
+  readonly promptTokens: number;
+  /** KV held aside for it: prompt and expected output, tokens. */
+  reservedTokens: number;
+  isPrefilling: boolean;
+  outputTokens: number;
+}
+
+/** The longer an answer is beyond what was expected, the longer it will go on. */
+function remainingTokens(expected: number, produced: number): number {
+  return Math.max(expected - produced, produced / 2, 1);
+}
+
+export class ReplicaLoad {
+  readonly #forecast: ReplicaForecast;
+  readonly #sequences = new Map<string, Sequence>();
+  #prefilling = 0;
+  #reservedTokens = 0;
+
+  constructor(model: LatencyModel) {
+    this.#forecast = new ReplicaForecast(model);
+  }
+
+  get model(): LatencyModel {
+    return this.#forecast.model;
+  }
+
+  /** Prompts without a first token. */
+  get prefilling(): number {
+    return this.#prefilling;
+  }
+
+  get reservedTokens(): number {
+    return this.#reservedTokens;
+  }
+
+  /** Time until the prompts that are there are done, ms. */
+  drainMs(nowMs: number): number {
+    return this.#prefilling === 0 ? 0 : this.#forecast.firstTokenMs(1, 0, nowMs);
+  }
+
+  /** Time until a prompt dispatched would have no other before it in the engine's next step, ms. */
+  openInMs(nowMs: number): number {
+    return this.#prefilling === 0 ? 0 : this.#forecast.openInMs(nowMs);
+  }
+
+  /**
+   * Whether a prompt may share the step that others wait for: it fits, and delays them by less than
+   * those who wait behind it would win by not needing a step of their own.
+   */
+  mayJoin(uncachedTokens: number, waiting: number, nowMs: number): boolean {
+    const { prompts, room } = this.#forecast.nextIteration(nowMs);
+    if (uncachedTokens > room) return false;
+    const fixedMs = this.prefillMs(1, 0, nowMs);
+    const delayMs = this.prefillMs(uncachedTokens, 0, nowMs) - fixedMs;
+    return delayMs * Math.max(1, prompts) < JOIN_SHARE * fixedMs * waiting;
+  }
+
+  /** Time to the first token of a prompt dispatched now, ms. */
+  firstTokenMs(uncachedTokens: number, cachedTokens: number, nowMs: number): number {
+    return this.#forecast.firstTokenMs(uncachedTokens, cachedTokens, nowMs);
+  }
+
+  /** Time that the prompt itself takes, were nothing before it, ms. */
+  prefillMs(uncachedTokens: number, cachedTokens: number, nowMs: number): number {
+    const work = prefillWork(uncachedTokens, cachedTokens);
+    return this.model.prefillMs(work, this.#forecast.load(nowMs));
+  }
+
+  /**
+   * Expected time until sequences that hold this much KV have ended, ms; Infinity when they all hold
+   * less. O(n log n) in the sequences, so only for a replica that is out of KV.
+   */
+  msUntilFreed(tokens: number, nowMs: number): number {
+    const tokenMs = this.model.tokenMs(this.#forecast.load(nowMs));
+    const ends = [...this.#sequences.values()]
+      .map(({ promptTokens, reservedTokens, outputTokens }) => ({
+        reservedTokens,
+        inMs: tokenMs * remainingTokens(reservedTokens - promptTokens, outputTokens),
+      }))
+      .sort((a, b) => a.inMs - b.inMs);
+    let freed = 0;
+    for (const { reservedTokens, inMs } of ends) {
+      freed += reservedTokens;
+      if (freed >= tokens) return inMs;
+    }
+    return Infinity;
+  }
+
+  /** Prefill on an idle replica: compares what caches save, whatever goes on beside. */
+  idlePrefillMs(uncachedTokens: number, cachedTokens: number): number {
+    return this.model.prefillMs(prefillWork(uncachedTokens, cachedTokens), IDLE);
+  }
+
+  begin(
+    taskId: string,
+    prompt: { readonly uncachedTokens: number; readonly cachedTokens: number },
+    outputTokens: number,
+    kvTokens: number | undefined,
+    nowMs: number,
+  ): void {
+    const { uncachedTokens, cachedTokens } = prompt;
+    const promptTokens = uncachedTokens + cachedTokens;
+    const reservedTokens = promptTokens + outputTokens;
+    const mayBeHeld = this.#reservedTokens + reservedTokens > (kvTokens ?? Infinity) * KV_TIGHT;
+    this.#forecast.dispatched(taskId, uncachedTokens, cachedTokens, nowMs, mayBeHeld);
+    this.#sequences.set(taskId, {
+      promptTokens,
+      reservedTokens,
+      isPrefilling: true,
+      outputTokens: 0,
+    });
+    this.#prefilling += 1;
+    this.#reservedTokens += reservedTokens;
+  }
+
+  /** @param outputTokens of this attempt so far, at least 1 */
+  progress(taskId: string, outputTokens: number, nowMs: number): void {
+    const sequence = this.#sequences.get(taskId);
+    if (sequence === undefined) return;
+    if (sequence.isPrefilling) {
+      sequence.isPrefilling = false;
+      this.#prefilling -= 1;
+      this.#forecast.firstToken(taskId, nowMs);
+    }
+    this.#forecast.progress(taskId, outputTokens, nowMs);
+    sequence.outputTokens = outputTokens;
+    const beyond = sequence.promptTokens + outputTokens - sequence.reservedTokens;
+    if (beyond <= 0) return;
+    sequence.reservedTokens += beyond;
+    this.#reservedTokens += beyond;
+  }
+
+  end(taskId: string, nowMs: number): void {
+    const sequence = this.#sequences.get(taskId);
+    if (sequence === undefined) return;
+    this.#sequences.delete(taskId);
+    this.#forecast.ended(taskId, nowMs);
+    if (sequence.isPrefilling) this.#prefilling -= 1;
+    this.#reservedTokens -= sequence.reservedTokens;
+  }
+}
