@@ -1,0 +1,29 @@
+/** Every policy the simulator can be asked for by name. */
+import type { NamedPolicy } from '../policy.ts';
+import { dynamo, llmdBlend, llmdSticky, sglangCacheAware } from './cache-aware.ts';
+import { centralFcfs, centralShortest, edf, edfReject, tightShortestReject } from './central.ts';
+import { sfq, tenantRoundRobin, vtc } from './fair.ts';
+import { leastRequests, leastTokens, minTtft, roundRobin } from './push.ts';
+
+export const POLICIES: readonly NamedPolicy[] = [
+  roundRobin,
+  leastRequests,
+  leastTokens,
+  sglangCacheAware,
+  llmdBlend,
+  dynamo,
+  llmdSticky,
+  minTtft,
+  centralFcfs,
+  centralShortest,
+  edf,
+  edfReject,
+  tightShortestReject,
+  tenantRoundRobin,
+  sfq,
+  vtc,
+];
+
+export function policyByName(name: string): NamedPolicy | undefined {
+  return POLICIES.find((policy) => policy.name === name);
+}
