@@ -20,6 +20,7 @@ const cost = fc.integer({ min: 1, max: 400 });
 const options = fc.record({
   slots: fc.integer({ min: 1, max: 6 }),
   windowCost: fc.constantFrom(0, 50, 1_000),
+  creditCost: fc.constantFrom(0, 0, 300),
   weights: fc.dictionary(
     fc.tuple(tenantId, priority).map(([tenant, p]) => flowId(tenant, p)),
     fc.constantFrom(0.5, 1, 2, 4, 7),

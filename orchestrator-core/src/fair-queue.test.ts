@@ -72,6 +72,7 @@ test.each([
     const server = new SlotServer({
       slots: 4,
       windowCost: 200,
+      creditCost: 0,
       weights: Object.fromEntries(
         Object.entries(weights).map(([id, weight]) => [flowId(id, 'interactive'), weight]),
       ),
@@ -106,6 +107,7 @@ test('OC-CORE-1050 always the same error of prediction costs a tenant nothing', 
   const server = new SlotServer({
     slots: 2,
     windowCost: 0,
+    creditCost: 0,
     weights: {},
     correctsWhileRunning: false,
   });
@@ -249,6 +251,17 @@ test('OC-CORE-1054 counters that grow for ever are shifted back without changing
   expect(queue.virtualTime('a', 'interactive') ?? 0).toBeLessThan(2 ** 41);
 });
 
+test('OC-CORE-1054 a flow that returns as the counters are shifted keeps what it owes', () => {
+  const queue = aQueue();
+  pushed(queue, aTask('b'), aTask('a'));
+  expect(serve(queue, 1)).toBe('b');
+  queue.charge('a', 'interactive', 2 ** 41);
+  queue.charge('b', 'interactive', 2 ** 41);
+  queue.push(aTask('b'));
+  expect(queue.virtualTime('a', 'interactive')).toBe(0);
+  expect(lead(queue, 'b', 'a')).toBe(100);
+});
+
 test('OC-CORE-1050 a weight, cost, urgency or window that is no usable number throws', () => {
   for (const weight of [0, -1, NaN, Infinity]) {
     const queue = aQueue(0, { a: weight });
@@ -260,6 +273,16 @@ test('OC-CORE-1050 a weight, cost, urgency or window that is no usable number th
     expect(() => aQueue().push(aTask('a', { cost }))).toThrow(RangeError);
   }
   expect(() => aQueue().push(aTask('a', { urgencyMs: NaN }))).toThrow(RangeError);
+  expect(() => aQueue().charge('a', 'batch', NaN)).toThrow(RangeError);
   for (const windowCost of [-1, NaN, Infinity])
     expect(() => aQueue(windowCost)).toThrow(RangeError);
+});
+
+test('OC-CORE-1051 a flow that returns from idling may be behind by the credit, and no more', () => {
+  const queue = new FairQueue({ windowCost: 0, creditCost: 100, weightOf: () => 1 });
+  queue.push(aTask('a'));
+  queue.charge('a', 'interactive', 5_000);
+  queue.push(aTask('b'));
+  const behind = (queue.virtualTime('a', 'interactive') ?? 0) - (queue.virtualTime('b', 'interactive') ?? 0);
+  expect(behind).toBe(100);
 });

@@ -28,6 +28,11 @@ export interface WaitingTask {
 export interface FairQueueOptions {
   /** Cost per unit weight by which urgency may bend fairness. 0 means strict fair queueing. */
   readonly windowCost: number;
+  /**
+   * Cost per unit weight by which a flow that comes back from idling may be behind those that wait: a
+   * burst that it may have before them. 0, the default, banks nothing.
+   */
+  readonly creditCost?: number;
   /** Finite and above 0. May change between calls: later charges and corrections go by the new one. */
   readonly weightOf: (tenantId: string, priority: Priority) => number;
 }
@@ -82,12 +87,14 @@ export class FairQueue {
   readonly #lanes = new Map<string, Set<Lane>>();
   #nextFlow = 0;
 
-  /** @throws RangeError when the window is not a finite number from 0 up */
+  /** @throws RangeError when window or credit is not a finite number from 0 up */
   constructor(options: FairQueueOptions) {
-    const { windowCost } = options;
-    if (!(windowCost >= 0 && windowCost < Infinity)) throw new RangeError(`window ${windowCost}`);
+    const { windowCost, creditCost = 0 } = options;
+    for (const cost of [windowCost, creditCost]) {
+      if (!(cost >= 0 && cost < Infinity)) throw new RangeError(`window or credit ${cost}`);
+    }
     this.#options = options;
-    this.#times = new VirtualTimes(windowCost, ({ tenantId, priority }) => {
+    this.#times = new VirtualTimes(windowCost, creditCost, ({ tenantId, priority }) => {
       this.#flows[priority].delete(tenantId);
     });
   }
@@ -165,8 +172,11 @@ export class FairQueue {
   /**
    * Corrects what a flow was charged at dispatch, up or down, in cost units; over all, a task must
    * come to what it truly received. The flow need have nothing waiting.
+   *
+   * @throws RangeError when the cost is not finite
    */
   charge(tenantId: string, priority: Priority, cost: number): void {
+    if (!Number.isFinite(cost)) throw new RangeError(`charge ${cost} to tenant ${tenantId}`);
     const flow = this.#flowOf(tenantId, priority);
     this.#times.charge(flow, cost / this.#weightOf(flow));
   }
@@ -214,7 +224,8 @@ export class FairQueue {
 
   /**
    * An estimate: exact for the task's own flow; of every other flow, as many tasks of its mean cost
-   * as it takes to bring it to the virtual time at which this task would start. O(flows + log n).
+   * as it takes to bring it to the virtual time at which this task would start, and of those within
+   * the window of that time the ones that are more urgent. O(flows log n).
    */
   ahead(taskId: string): Ahead | undefined {
     const task = this.#tasks.get(taskId);
@@ -287,14 +298,25 @@ export class FairQueue {
       startsAt += (tasks * meanCost) / this.#weightOf(own);
     }
     for (const flow of this.#times.waiting()) {
-      const lag = startsAt - this.#times.timeOf(flow);
-      if (flow === own || lag <= 0) continue;
-      const turns = Math.ceil((lag * this.#weightOf(flow) * flow.size) / flow.cost);
-      const share = Math.min(turns / flow.size, 1);
-      tasks += Math.round(share * flow.size);
-      workMs += share * flow.lanes.reduce((sum, lane) => sum + lane.tasks.total, 0);
+      if (flow === own) continue;
+      const first = this.#turnsBefore(flow, startsAt, urgencyMs, seq);
+      tasks += first;
+      workMs += (first / flow.size) * flow.lanes.reduce((sum, lane) => sum + lane.tasks.total, 0);
     }
     return { tasks, workMs };
+  }
+
+  /** How many of another flow's tasks go before one that starts at `startsAt`: in the window, the more urgent. */
+  #turnsBefore(flow: Flow, startsAt: number, urgencyMs: number, seq: number): number {
+    const lag = startsAt - this.#times.timeOf(flow);
+    const perCost = (this.#weightOf(flow) * flow.size) / flow.cost;
+    const turnsTo = (time: number) => Math.min(flow.size, Math.max(0, Math.ceil(time * perCost)));
+    const { windowCost } = this.#options;
+    const [least, most] = [turnsTo(lag - windowCost), turnsTo(lag + windowCost)];
+    if (least === most) return least;
+    let urgent = 0;
+    for (const lane of flow.lanes) urgent += lane.tasks.before(urgencyMs, seq).count;
+    return Math.min(most, Math.max(least, urgent));
   }
 
   #flowOf(tenantId: string, priority: Priority): Flow {

@@ -148,6 +148,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       replicas: new Map(),
       queue: new FairQueue({
         windowCost: state.tuning.fairnessWindow,
+        creditCost: state.tuning.returnCredit,
         weightOf: (tenantId, priority) =>
           flowWeight(state.tenants, created.spec?.classWeights, tenantId, priority),
       }),

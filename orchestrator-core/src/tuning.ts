@@ -4,6 +4,8 @@ import type { Priority } from './types.ts';
 export interface Tuning {
   /** Service that a flow may be ahead of the one with the least, to serve a more urgent task, cost units per unit weight. */
   readonly fairnessWindow: number;
+  /** Service that a flow may have been short of while it was idle and still have before others, in the same units. */
+  readonly returnCredit: number;
   /** Cost of one prompt token to be computed, and of one output token (VTC's w_p and w_q). */
   readonly inputCost: number;
   readonly outputCost: number;
@@ -38,7 +40,8 @@ export interface Tuning {
 }
 
 export const DEFAULT_TUNING: Tuning = {
-  fairnessWindow: 256,
+  fairnessWindow: 32,
+  returnCredit: 1_250,
   inputCost: 1,
   outputCost: 2,
   startWithinMs: { interactive: 500, batch: 60_000 },

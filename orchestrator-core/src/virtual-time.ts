@@ -6,11 +6,12 @@
  * The caller dispatches only from flows whose time lies within `window` of the least time among the
  * flows that are eligible, that is, have a task that could run at that moment.
  *
- * The floor is the greatest value so far of two: at an arrival or dispatch, the least time among the
- * flows that wait; at a dispatch, also `start - window`, `start` being the flow's time before its
- * charge. It never falls, and never passes an eligible flow. So a flow that the floor has passed was
- * idle or blocked, and is lifted to it: no credit for that time. An eligible flow is below the floor
- * only by what was paid back to it since the floor last rose, and keeps that.
+ * The floor is the greatest value so far of two, less `credit`: at an arrival or dispatch, the least
+ * time among the flows that wait; at a dispatch, also `start - window`, `start` being the flow's time
+ * before its charge. It never falls, and never passes an eligible flow. So a flow that the floor has
+ * passed was idle or blocked, and is lifted to it: for that time it keeps at most `credit`, with which
+ * one that used less than its share may have a burst before a flood. An eligible flow is below the
+ * floor only by what was paid back to it since the floor last rose, and keeps that.
  *
  * The bound. Of a flow f with weight w, at any moment, let
  *   received: the cost of the tokens it was given; charged: what it was charged for its tasks;
@@ -22,14 +23,14 @@
  *   s >= floor - p / w.
  * From above: at its last dispatch, start <= floor + window; since then it received at most the
  * true cost of what was in flight; and a lift goes to the floor, so
- *   s <= floor + window + u / w.
+ *   s <= floor + window + credit + u / w.
  * Both hold for every flow at all times. Over an interval in which f is eligible at every dispatch,
  * and so never lifted, subtracting them at both ends leaves for any g
- *   W_g / w_g - W_f / w_f <= 2 window + (u_f + p_f) / w_f + (u_g + p_g) / w_g
+ *   W_g / w_g - W_f / w_f <= 2 (window + credit) + (u_f + p_f) / w_f + (u_g + p_g) / w_g
  * where W is what a flow receives in the interval. With both eligible throughout, it holds for the
  * difference either way. As u and p are each at most A, the greatest cost that a flow has in flight
  * at once (each task at the larger of predicted and true), the right side is at most
- *   2 (window + A_f / w_f + A_g / w_g).
+ *   2 (window + credit + A_f / w_f + A_g / w_g).
  * With W_f = 0 it says how much any g can get while f waits.
  *
  * An idle flow at the floor is as good as a new one, and is forgotten. A new weight counts from the
@@ -62,24 +63,21 @@ const byTime = {
 
 export class VirtualTimes<A extends Account> {
   readonly #window: number;
+  readonly #credit: number;
   readonly #forget: (account: A) => void;
   readonly #waiting = new OrderedList<A>(byTime);
   readonly #idle = new OrderedList<A>(byTime);
   #floor = 0;
 
   /** @param forget called with an idle account whose return as a new one would make no difference */
-  constructor(window: number, forget: (account: A) => void) {
+  constructor(window: number, credit: number, forget: (account: A) => void) {
     this.#window = window;
+    this.#credit = credit;
     this.#forget = forget;
   }
 
   get floor(): number {
     return this.#floor;
-  }
-
-  /** Accounts remembered though nothing of theirs waits. */
-  get idleCount(): number {
-    return this.#idle.size;
   }
 
   /**
@@ -98,13 +96,13 @@ export class VirtualTimes<A extends Account> {
   /** What `timeOf` would be if the account, or without one a new one, began to wait. */
   timeOnArrival(account: A | undefined): number {
     if (account?.isWaiting === true) return this.timeOf(account);
-    return Math.max(account?.time ?? 0, this.#floor, this.#leastWaiting());
+    return Math.max(account?.time ?? 0, this.#floor, this.#leastWaiting() - this.#credit);
   }
 
   setWaiting(account: A, isWaiting: boolean): void {
     // Taken out first: raising the floor forgets idle accounts.
     this.#unfile(account);
-    if (isWaiting) this.#raiseFloor(this.#leastWaiting());
+    if (isWaiting) this.#raiseFloor(this.#leastWaiting() - this.#credit);
     const time = this.timeOf(account);
     account.isWaiting = isWaiting;
     this.#file(account, time);
@@ -113,7 +111,7 @@ export class VirtualTimes<A extends Account> {
   /** At a dispatch from a waiting account. `by` is the predicted cost per unit weight. */
   serve(account: A, by: number): void {
     const start = this.timeOf(account);
-    this.#raiseFloor(Math.max(this.#leastWaiting(), start - this.#window));
+    this.#raiseFloor(Math.max(this.#leastWaiting(), start - this.#window) - this.#credit);
     this.charge(account, by);
   }
 
@@ -125,7 +123,7 @@ export class VirtualTimes<A extends Account> {
   }
 
   #leastWaiting(): number {
-    return this.#waiting.first()?.time ?? this.#floor;
+    return this.#waiting.first()?.time ?? this.#floor + this.#credit;
   }
 
   #unfile(account: A): void {
@@ -135,17 +133,18 @@ export class VirtualTimes<A extends Account> {
   #file(account: A, time: number): void {
     account.time = time;
     account.floor = this.#floor;
-    if (account.isWaiting) return this.#waiting.insert(account);
-    if (time <= this.#floor) return this.#forget(account);
-    this.#idle.insert(account);
+    if (account.isWaiting) this.#waiting.insert(account);
+    else if (time > this.#floor) this.#idle.insert(account);
+    else this.#forget(account);
     if (this.#idle.size > MAX_IDLE) this.#forgetFirstIdle();
+    // Only here is every account in one of the lists.
+    if (this.#floor > SHIFT_AT) this.#shiftScale();
   }
 
   #raiseFloor(to: number): void {
     if (to <= this.#floor) return;
     this.#floor = to;
     while ((this.#idle.first()?.time ?? Infinity) <= to) this.#forgetFirstIdle();
-    if (to > SHIFT_AT) this.#shiftScale();
   }
 
   #forgetFirstIdle(): void {

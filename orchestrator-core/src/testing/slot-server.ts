@@ -11,6 +11,7 @@ import type { Priority } from '../types.ts';
 export interface ServerOptions {
   readonly slots: number;
   readonly windowCost: number;
+  readonly creditCost: number;
   /** Per flow, by `flowId`; 1 where absent. */
   readonly weights: Readonly<Record<string, number>>;
   /** Whether charges follow the tokens as they are delivered, or are put right only at the end. */
@@ -68,6 +69,7 @@ export class SlotServer {
     this.#options = options;
     this.queue = new FairQueue({
       windowCost: options.windowCost,
+      creditCost: options.creditCost,
       weightOf: (tenantId, priority) => this.#weightOf(flowId(tenantId, priority)),
     });
   }
@@ -169,7 +171,7 @@ export class SlotServer {
         const least = Math.min(f.leastLeads.get(g) ?? lead, lead);
         f.leastLeads.set(g, least);
         const bound =
-          2 * this.#options.windowCost +
+          2 * (this.#options.windowCost + this.#options.creditCost) +
           (f.owed + f.paidAhead) / f.weight +
           (g.owed + g.paidAhead) / g.weight;
         assert.isAtMost(lead - least, bound + 1e-6, `${g.flowId} ran ahead of ${f.flowId}`);
