@@ -141,14 +141,13 @@ test('OC-CORE-1019 the first failing check in the fixed order gives the answer',
 
 test('ORCH-3029 OC-CORE-1018 OC-CORE-1040 position and predicted start grow with what is ahead', () => {
   const driver = ready();
-  const admitted = (taskId: string, priority: TaskSpec['priority']) =>
-    ofType(driver.admit(taskId, { priority }), 'accepted')[0]!;
-  expect(admitted('runs', 'interactive')).toMatchObject({ queuePosition: 0, predictedStartMs: 0 });
-  const first = admitted('b1', 'batch');
-  const second = admitted('b2', 'batch');
-  const overtakes = admitted('i1', 'interactive');
-  expect([first, second, overtakes].map((a) => a.queuePosition)).toEqual([1, 2, 1]);
-  expect(second.predictedStartMs).toBeGreaterThan(first.predictedStartMs);
-  expect(driver.core.task('b2', driver.nowMs)).toMatchObject({ queuePosition: 3, state: 'queued' });
+  const admitted = (taskId: string) => ofType(driver.admit(taskId), 'accepted')[0]!;
+  expect(admitted('runs')).toMatchObject({ queuePosition: 0, predictedStartMs: 0 });
+  const waiting = ['a', 'b', 'c'].map(admitted);
+  expect(waiting.map(({ queuePosition }) => queuePosition)).toEqual([1, 2, 3]);
+  const starts = waiting.map(({ predictedStartMs }) => predictedStartMs);
+  expect(starts).toEqual([...starts].sort((x, y) => x - y));
+  expect(new Set(starts).size).toBe(3);
+  expect(driver.core.task('c', driver.nowMs)).toMatchObject({ queuePosition: 3, state: 'queued' });
   expect(driver.core.task('runs', driver.nowMs)).toMatchObject({ queuePosition: 0, attempt: 1 });
 });

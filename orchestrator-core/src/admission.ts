@@ -8,6 +8,7 @@ import type { Forecast } from './forecast.ts';
 import { hasLabels } from './lanes.ts';
 import { isForeignSession } from './sessions.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
+import type { Tuning } from './tuning.ts';
 import type { PoolSpec, TaskSpec } from './types.ts';
 
 export interface Refusal {
@@ -75,17 +76,30 @@ export function refusalByDeadline(
 ): Refusal | undefined {
   const { deadlineAtMs } = task.spec;
   if (deadlineAtMs === undefined || forecast.onTimeProbability === undefined) return undefined;
-  const { refuseBelow, deadlineMinSamples } = state.tuning;
-  const isFounded = pool.model.samples >= deadlineMinSamples;
+  const { refuseBelow, shedBelow } = state.tuning;
+  // What would be ended by its own dispatch is not taken in first.
+  const least = forecast.isImmediate ? Math.max(refuseBelow, shedBelow) : refuseBelow;
   const isPast = deadlineAtMs <= task.acceptedAtMs;
-  if (!isPast && (!isFounded || forecast.onTimeProbability >= refuseBelow)) return undefined;
-  const earliestFeasibleMs = Math.ceil(deadlineNeedMs(task, forecast.highMs));
+  const isHopeless = forecast.onTimeProbability < least && mayRefuse(state.tuning, pool);
+  if (!isPast && !isHopeless) return undefined;
+  const earliestFeasibleMs = Math.ceil(safeNeedMs(pool, task, forecast));
   return {
     code: 'DEADLINE_UNMET',
     message: `the deadline cannot be kept; the earliest that can is in ${earliestFeasibleMs} ms`,
     path: '/deadline_ms',
     earliestFeasibleMs,
   };
+}
+
+/** The time that what the deadline is for needs at most, nine times in ten, ms. */
+function safeNeedMs(pool: PoolState, task: TaskRecord, forecast: Forecast): number {
+  if (task.spec.deadlineFor === 'first-token') return forecast.highMs;
+  return pool.model.interval('end', deadlineNeedMs(task, forecast.firstTokenMs))[1];
+}
+
+/** Whether enough was seen of the pool to give up on a deadline that is not past yet. */
+export function mayRefuse(tuning: Tuning, pool: PoolState): boolean {
+  return pool.model.samples >= tuning.deadlineMinSamples;
 }
 
 /** Constraints that no replica of the pool fits; while none is known, they may come. */

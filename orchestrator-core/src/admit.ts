@@ -6,8 +6,10 @@ import { newRecord } from './fold.ts';
 import { retryAfterMs } from './forecast.ts';
 import { forecastOf, forecastStart } from './forecast-arrival.ts';
 import { makeRoom } from './full-queue.ts';
-import { schedule } from './schedule.ts';
+import { dispatch, schedule } from './schedule.ts';
 import { takeTurn } from './sessions.ts';
+import type { PoolState } from './state.ts';
+import { runningOn, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
 import type { TaskSpec } from './types.ts';
 
@@ -35,11 +37,12 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
   const unfit = refusalByTask(state, pool, pool.spec, spec, nowMs);
   if (unfit !== undefined) return unfit;
 
+  const gathers = isGathering(step, pool);
   // A replica may have rested long enough since the last step: those who wait go first.
-  schedule(step, pool);
+  if (!gathers) schedule(step, pool);
   const task = newRecord(spec, state.nextSeq, nowMs);
   task.estimate = estimateTask(pool, task);
-  const { start, ahead } = forecastStart(step, pool, task);
+  const { start, ahead, place } = forecastStart(step, pool, task);
   const forecast = forecastOf(pool, task, start);
   const infeasible = refusalByDeadline(state, pool, task, forecast);
   if (infeasible !== undefined) return infeasible;
@@ -61,10 +64,26 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
   step.record({ type: 'task.accepted', taskId, seq, task: spec, queuePosition, predictedStartMs });
   step.effect({ type: 'accepted', taskId, queuePosition, predictedStartMs, forecast });
   const accepted = state.tasks.get(taskId);
-  if (accepted !== undefined) accepted.forecast = forecast;
   takeTurn(step, spec, seq);
+  if (accepted === undefined) return undefined;
+  accepted.forecast = forecast;
+  if (gathers) {
+    state.timers.set(timerKeys.bind(pool.poolId), nowMs, { kind: 'bind', poolId: pool.poolId });
+    return undefined;
+  }
+  if (place !== undefined) dispatch(step, pool, accepted, place, false);
   step.touch(pool);
   return undefined;
+}
+
+/** Whether a newcomer is planned with others that may come at this very moment (see `Tuning`). */
+function isGathering({ state }: Step, pool: PoolState): boolean {
+  if (!state.tuning.gatherArrivals) return false;
+  let idle = 0;
+  for (const [replicaId, { view }] of pool.replicas) {
+    if (view.ready && runningOn(pool, replicaId) === 0) idle += 1;
+  }
+  return idle <= pool.queue.size;
 }
 
 function evict(step: Step, taskId: string, retryAfterMs: number): void {

@@ -2,6 +2,7 @@
 import { costOf } from './estimate.ts';
 import { chargeTo } from './fold.ts';
 import { retryAfterMs } from './forecast.ts';
+import { reusesCache } from './placement.ts';
 import type { PoolState, TaskRecord } from './state.ts';
 import { attemptDue, poolOf, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
@@ -20,7 +21,7 @@ export function progress(step: Step, command: CommandOf<'progress'>): void {
   const pool = poolOf(state, task.spec.poolId);
   const replica = task.running && pool.replicas.get(task.running.replicaId);
   if (replica === undefined || task.running === undefined) return;
-  replica.load.progress(task.spec.taskId, command.tokensOut, nowMs);
+  replica.load.progress(task.spec.taskId, command.tokensOut, nowMs, command.lastTokenMs);
   if (task.outputTokens === 0) {
     if (task.firstTokenAtMs === undefined) {
       task.firstTokenAtMs = nowMs;
@@ -64,7 +65,7 @@ export function finish(step: Step, command: CommandOf<'finish'>): void {
     pool.model.observeForecast('end', endMs, step.nowMs - task.acceptedAtMs);
   }
   const { replicaId } = task.running;
-  if (task.expectedReuse !== undefined && task.spec.kvHint === 'reuse') {
+  if (task.expectedReuse !== undefined && replica !== undefined && reusesCache(task, replica)) {
     pool.prefixes.correct(replicaId, task.expectedReuse, usage.cachedTokens);
   }
   if (prefix !== undefined) pool.prefixes.insert(replicaId, prefix);

@@ -11,46 +11,51 @@ export interface Turn {
   readonly priority: Priority;
 }
 
-interface Entry extends Turn {
-  readonly atMs: number;
-}
-
 export const JOURNAL_SIZE = 256;
 
 export class DispatchJournal {
-  readonly #ring: Entry[] = [];
-  #next = 0;
+  readonly #ring: Turn[] = [];
+  #count = 0;
 
-  add(turn: Turn, atMs: number): void {
-    const { seq, tenantId, priority } = turn;
-    this.#ring[this.#next] = { seq, tenantId, priority, atMs };
-    this.#next = (this.#next + 1) % JOURNAL_SIZE;
+  /** Dispatches so far. */
+  get count(): number {
+    return this.#count;
   }
 
-  /** Who was dispatched from `sinceMs` on, while `task` waited; grouped, the most numerous first. */
+  add({ seq, tenantId, priority }: Turn): void {
+    this.#ring[this.#count % JOURNAL_SIZE] = { seq, tenantId, priority };
+    this.#count += 1;
+  }
+
+  /** Who was dispatched after the first `from`, while `task` waited; grouped, the most numerous first. */
   before(
     task: Turn,
-    sinceMs: number,
+    from: number,
   ): { readonly wentFirst: readonly WentFirst[]; readonly truncated: boolean } {
-    const groups = new Map<string, { -readonly [K in keyof WentFirst]: WentFirst[K] }>();
-    let seen = 0;
-    for (let back = 1; back <= this.#ring.length; back += 1) {
-      const entry = this.#ring[(this.#next - back + JOURNAL_SIZE) % JOURNAL_SIZE];
-      if (entry === undefined || entry.atMs < sinceMs) break;
-      seen += 1;
-      const reason = precedenceOf(entry, task);
-      const { tenantId, priority } = entry;
-      const key = `${reason} ${priority} ${tenantId}`;
-      const group = groups.get(key);
-      if (group === undefined) groups.set(key, { tenantId, priority, reason, tasks: 1 });
-      else group.tasks += 1;
+    const oldest = this.#count - JOURNAL_SIZE;
+    const groups: Group[] = [];
+    const byTenant = new Map<string, Group[]>();
+    for (let at = this.#count - 1; at >= Math.max(from, oldest); at -= 1) {
+      const turn = this.#ring[at % JOURNAL_SIZE];
+      if (turn === undefined) break;
+      const { tenantId, priority } = turn;
+      const reason = precedenceOf(turn, task);
+      const ofTenant = byTenant.get(tenantId) ?? [];
+      const group = ofTenant.find((g) => g.priority === priority && g.reason === reason);
+      if (group !== undefined) {
+        group.tasks += 1;
+        continue;
+      }
+      const first = { tenantId, priority, reason, tasks: 1 };
+      groups.push(first);
+      ofTenant.push(first);
+      byTenant.set(tenantId, ofTenant);
     }
-    return {
-      wentFirst: [...groups.values()].sort((a, b) => b.tasks - a.tasks),
-      truncated: seen === JOURNAL_SIZE,
-    };
+    return { wentFirst: groups.sort((a, b) => b.tasks - a.tasks), truncated: from < oldest };
   }
 }
+
+type Group = { -readonly [K in keyof WentFirst]: WentFirst[K] };
 
 function precedenceOf(other: Turn, task: Turn): Precedence {
   if (other.tenantId !== task.tenantId) return 'tenant-share';

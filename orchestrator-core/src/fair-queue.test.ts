@@ -283,6 +283,7 @@ test('OC-CORE-1051 a flow that returns from idling may be behind by the credit, 
   queue.push(aTask('a'));
   queue.charge('a', 'interactive', 5_000);
   queue.push(aTask('b'));
-  const behind = (queue.virtualTime('a', 'interactive') ?? 0) - (queue.virtualTime('b', 'interactive') ?? 0);
+  const behind =
+    (queue.virtualTime('a', 'interactive') ?? 0) - (queue.virtualTime('b', 'interactive') ?? 0);
   expect(behind).toBe(100);
 });

@@ -80,7 +80,7 @@ function applyDispatched(state: CoreState, event: EventOf<'task.dispatched'>, at
   const pool = poolOf(state, task.spec.poolId);
   const waited = pool.queue.dispatch(event.taskId);
   if (waited === undefined) throw new Error(`task ${event.taskId} was not waiting`);
-  pool.journal.add({ ...task.spec, seq: task.seq }, atMs);
+  pool.journal.add({ ...task.spec, seq: task.seq });
   startAttempt(state, task, { ...event, dispatchedAtMs: atMs });
   task.chargedCost = waited.cost;
 
@@ -162,7 +162,12 @@ export function enqueue(state: CoreState, pool: PoolState, task: TaskRecord, now
   const { taskId, tenantId, priority } = task.spec;
   task.estimate = estimateTask(pool, task);
   if (task.spec.placement !== undefined) pool.constrained.add(taskId);
-  task.waiting = { sinceMs: nowMs, mark: pool.waitClock.mark(nowMs), heldForId: undefined };
+  task.waiting = {
+    sinceMs: nowMs,
+    mark: pool.waitClock.mark(nowMs),
+    turn: pool.journal.count,
+    heldForId: undefined,
+  };
   const { prefillMs, holdMs, uncachedTokens, outputTokens } = task.estimate;
   pool.queue.push({
     taskId,

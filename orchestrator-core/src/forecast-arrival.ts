@@ -3,7 +3,8 @@ import { costOf, onTime, urgencyOf } from './estimate.ts';
 import type { Ahead } from './fair-queue.ts';
 import type { Forecast } from './forecast.ts';
 import { waitBehind } from './forecast.ts';
-import { canStartNow } from './schedule.ts';
+import type { Prospect } from './placement.ts';
+import { planArrival } from './schedule.ts';
 import type { PoolState, TaskRecord } from './state.ts';
 import type { Step } from './step.ts';
 
@@ -14,26 +15,39 @@ export interface Start {
   readonly firstTokenMs: number;
 }
 
-/** Where a newcomer would stand if it were accepted now. */
+/**
+ * Where a newcomer would stand if it were accepted now: `place` is where it starts at once. With few
+ * before it that is planned as the scheduler will, else it follows from the work before it.
+ */
 export function forecastStart(
   step: Step,
   pool: PoolState,
   task: TaskRecord,
-): { readonly start: Start; readonly ahead: Ahead } {
+): { readonly start: Start; readonly ahead: Ahead; readonly place: Prospect | undefined } {
   const { tuning } = step.state;
-  const place = canStartNow(step, pool, task);
-  if (place !== undefined) {
-    const start = { isImmediate: true, startMs: 0, firstTokenMs: place.firstTokenMs };
-    return { start, ahead: { tasks: 0, workMs: 0 } };
-  }
   const { tenantId, priority } = task.spec;
   const { uncachedTokens, outputTokens, prefillMs } = task.estimate;
   const cost = costOf(tuning, uncachedTokens, outputTokens);
   const urgencyMs = urgencyOf(tuning, task);
   const ahead = pool.queue.aheadOfArrival(tenantId, priority, urgencyMs, cost);
-  const startMs = waitBehind(pool, ahead, tuning.coldStartMs, step.nowMs);
-  return { start: { isImmediate: false, startMs, firstTokenMs: startMs + prefillMs }, ahead };
+  const place = planArrival(step, pool, task, ahead.tasks);
+  if (place === undefined) {
+    const startMs = waitBehind(pool, ahead, tuning.coldStartMs, step.nowMs);
+    return {
+      start: { isImmediate: false, startMs, firstTokenMs: startMs + prefillMs },
+      ahead,
+      place,
+    };
+  }
+  const { firstTokenMs } = place;
+  if (place.block === undefined) {
+    return { start: { isImmediate: true, startMs: 0, firstTokenMs }, ahead: NOBODY, place };
+  }
+  const startMs = Math.max(1, firstTokenMs - place.prefillMs);
+  return { start: { isImmediate: false, startMs, firstTokenMs }, ahead, place: undefined };
 }
+
+const NOBODY: Ahead = { tasks: 0, workMs: 0 };
 
 export function forecastOf(pool: PoolState, task: TaskRecord, start: Start): Forecast {
   const { isImmediate, startMs, firstTokenMs } = start;

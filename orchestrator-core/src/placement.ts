@@ -120,7 +120,7 @@ export function blockOf(
   return undefined;
 }
 
-function prospectOf(
+export function prospectOf(
   state: CoreState,
   pool: PoolState,
   task: TaskRecord,
@@ -132,7 +132,9 @@ function prospectOf(
 ): Prospect {
   const { load } = replica;
   const { promptTokens } = task.estimate;
-  const cachedTokens = cachedOn(state, pool, task, replicaId, promptTokens);
+  const cachedTokens = reusesCache(task, replica)
+    ? cachedOn(state, pool, task, replicaId, promptTokens)
+    : 0;
   const uncachedTokens = promptTokens - cachedTokens;
   const prefillMs = load.prefillMs(uncachedTokens, cachedTokens, nowMs);
   const promisedMs = promised.get(replicaId) ?? 0;
@@ -194,6 +196,11 @@ function untilEndMs(
   }
 }
 
+/** Whether the engine would use what it has cached of the prompt. */
+export function reusesCache({ spec }: TaskRecord, { view }: ReplicaRecord): boolean {
+  return spec.kvHint === 'reuse' && (!spec.rerunnable || view.exactPrefixReuse !== false);
+}
+
 /** Prompt tokens that the replica is believed to hold already; at least one is always computed. */
 function cachedOn(
   state: CoreState,
@@ -203,7 +210,6 @@ function cachedOn(
   promptTokens: number,
 ): number {
   const { spec } = task;
-  if (spec.kvHint === 'cold') return 0;
   const session = sessionOf(state, task);
   const ofSession =
     session?.poolId === pool.poolId && session.replicaId === replicaId ? session.kvTokens : 0;
@@ -212,7 +218,7 @@ function cachedOn(
 }
 
 /** Scores closer than the error of the estimate are equal: then an open one, what is cached, the load, the id. */
-function isBetter(pool: PoolState, task: TaskRecord, a: Prospect, b: Prospect): boolean {
+export function isBetter(pool: PoolState, task: TaskRecord, a: Prospect, b: Prospect): boolean {
   const [scoreA, scoreB] = [penalised(a, task), penalised(b, task)];
   if (Math.abs(scoreA - scoreB) > 1 + 0.01 * Math.min(scoreA, scoreB)) return scoreA < scoreB;
   const isOpen = (prospect: Prospect) => prospect.block === undefined;
@@ -255,7 +261,7 @@ function verdictOn(
   };
 }
 
-const NOTHING: Promised = new Map();
+export const NOTHING: Promised = new Map();
 
 function compareVerdicts(a: ReplicaVerdict, b: ReplicaVerdict): number {
   if (a.verdict === 'chosen' || b.verdict === 'chosen') return a.verdict === 'chosen' ? -1 : 1;

@@ -4,10 +4,13 @@
  * has not begun goes first, then what has the least KV to lose.
  */
 import { abort, isSafeToRerun, requeue } from './attempts.ts';
-import { blockOf, isHard, placeTask } from './placement.ts';
+import { costOf } from './estimate.ts';
+import type { Prospect } from './placement.ts';
+import { blockOf, isBetter, isHard, NOTHING, placeTask, prospectOf } from './placement.ts';
 import type { PoolState, TaskRecord } from './state.ts';
-import { poolOf } from './state.ts';
+import { poolOf, runningOn } from './state.ts';
 import type { Step } from './step.ts';
+import { flowWeight } from './tenants.ts';
 
 /** Running batch tasks looked at, the last dispatched first: those have the least to lose. */
 const MAX_VICTIMS = 32;
@@ -17,10 +20,10 @@ export function makeRoomByPreemption(step: Step, pool: PoolState): TaskRecord | 
   if (pool.spec?.preemption !== 'hard' || pool.runningBatch.size === 0) return undefined;
   const task = nextInteractive(step, pool);
   if (task === undefined) return undefined;
-  const { choice, heldFor } = placeTask(step.state, pool, task, new Map(), step.nowMs);
+  const { choice, heldFor } = placeTask(step.state, pool, task, NOTHING, step.nowMs);
   const waitMs = heldFor === undefined ? Infinity : heldFor.firstTokenMs - heldFor.prefillMs;
   if (choice !== undefined || waitMs <= step.state.tuning.preemptAfterMs) return undefined;
-  const victim = chooseVictim(step, pool, task);
+  const victim = chooseVictim(step, pool, task, heldFor);
   if (victim === undefined) return undefined;
   abort(step, victim, 'preempted');
   requeue(step, victim, 'preempted', victim.hasProgress);
@@ -36,13 +39,19 @@ function nextInteractive(step: Step, pool: PoolState): TaskRecord | undefined {
   return next?.priority === 'interactive' ? tasks.get(next.taskId) : undefined;
 }
 
-function chooseVictim(step: Step, pool: PoolState, task: TaskRecord): TaskRecord | undefined {
+function chooseVictim(
+  step: Step,
+  pool: PoolState,
+  task: TaskRecord,
+  heldFor: Prospect | undefined,
+): TaskRecord | undefined {
   let best: TaskRecord | undefined;
   for (const taskId of latest(pool.runningBatch, MAX_VICTIMS)) {
     const victim = step.state.tasks.get(taskId);
-    if (victim?.running === undefined || !mayStop(step, pool, victim)) continue;
-    if (!makesRoom(step, pool, task, victim.running.replicaId)) continue;
-    if (best === undefined || sunkTokens(victim) < sunkTokens(best)) best = victim;
+    if (victim === undefined || !mayStop(step, pool, victim)) continue;
+    if (best !== undefined && sunkTokens(victim) >= sunkTokens(best)) continue;
+    if (!isOwedLess(step, pool, victim, task)) continue;
+    if (makesRoom(step, pool, task, victim, heldFor)) best = victim;
   }
   return best;
 }
@@ -55,12 +64,52 @@ function mayStop(step: Step, pool: PoolState, victim: TaskRecord): boolean {
   return isSafeToRerun(victim, victim.hasProgress);
 }
 
-/** Whether a free slot on the replica is all that the task needs. */
-function makesRoom(step: Step, pool: PoolState, task: TaskRecord, replicaId: string): boolean {
+/**
+ * Whether the victim would not come first again by its share, once its charge is given back. Without
+ * this a class under the load of the other would get its turns, and lose each of them at once.
+ */
+function isOwedLess(step: Step, pool: PoolState, victim: TaskRecord, task: TaskRecord): boolean {
+  const { tenants, tuning } = step.state;
+  const { tenantId, priority } = victim.spec;
+  const own = pool.queue.virtualTime(task.spec.tenantId, task.spec.priority);
+  const theirs = pool.queue.virtualTime(tenantId, priority);
+  if (own === undefined || theirs === undefined || pool.queue.sizeOf(priority) === 0) return true;
+  const { estimate, hasProgress, outputTokens, chargedCost } = victim;
+  const spent = hasProgress ? costOf(tuning, estimate.uncachedTokens, outputTokens) : 0;
+  const weight = flowWeight(tenants, pool.spec?.classWeights, tenantId, priority);
+  return own <= theirs - Math.max(0, chargedCost - spent) / weight + tuning.fairnessWindow;
+}
+
+/** Whether the task would be dispatched to the victim's replica, were the victim not there. */
+function makesRoom(
+  step: Step,
+  pool: PoolState,
+  task: TaskRecord,
+  victim: TaskRecord,
+  heldFor: Prospect | undefined,
+): boolean {
+  const { state, nowMs } = step;
+  const replicaId = victim.running?.replicaId ?? '';
   const replica = pool.replicas.get(replicaId);
   if (replica === undefined) return false;
-  const block = blockOf(pool, task, replicaId, replica, step.nowMs);
-  return !isHard(block) && block !== 'anti-affinity';
+  const block = blockOf(pool, task, replicaId, replica, nowMs);
+  if (isHard(block) || block === 'anti-affinity') return false;
+  const { view, load } = replica;
+  if (runningOn(pool, replicaId) > view.slots) return false;
+  const left = load.reservedTokens - reservedTokens(victim);
+  if (left > 0 && left + reservedTokens(task) > (view.kvTokens ?? Infinity)) return false;
+  const there = prospectOf(state, pool, task, replicaId, replica, undefined, NOTHING, nowMs);
+  const isOnlyPrompt = load.prefilling === 1 && !victim.hasProgress;
+  if (there.block !== undefined && !isOnlyPrompt) return false;
+  const freed = { ...there, block: undefined };
+  return (
+    heldFor === undefined || heldFor.replicaId === replicaId || isBetter(pool, task, freed, heldFor)
+  );
+}
+
+/** KV set aside for a task, on a replica or to be. */
+function reservedTokens({ estimate, outputTokens }: TaskRecord): number {
+  return estimate.promptTokens + Math.max(estimate.outputTokens, outputTokens);
 }
 
 /** KV that is lost: nothing before the first token has come, then prompt and output. */

@@ -57,7 +57,7 @@ export class ReplicaLoad {
 
   /** Time until a prompt dispatched would have no other before it in the engine's next step, ms. */
   openInMs(nowMs: number): number {
-    return this.#prefilling === 0 ? 0 : this.#forecast.openInMs(nowMs);
+    return this.#forecast.openInMs(nowMs);
   }
 
   /**
@@ -130,8 +130,11 @@ export class ReplicaLoad {
     this.#reservedTokens += reservedTokens;
   }
 
-  /** @param outputTokens of this attempt so far, at least 1 */
-  progress(taskId: string, outputTokens: number, nowMs: number): void {
+  /**
+   * @param outputTokens of this attempt so far, at least 1
+   * @param tokenMs when the last of them came
+   */
+  progress(taskId: string, outputTokens: number, nowMs: number, tokenMs = nowMs): void {
     const sequence = this.#sequences.get(taskId);
     if (sequence === undefined) return;
     if (sequence.isPrefilling) {
@@ -139,7 +142,7 @@ export class ReplicaLoad {
       this.#prefilling -= 1;
       this.#forecast.firstToken(taskId, nowMs);
     }
-    this.#forecast.progress(taskId, outputTokens, nowMs);
+    this.#forecast.progress(taskId, outputTokens, nowMs, tokenMs);
     sequence.outputTokens = outputTokens;
     const beyond = sequence.promptTokens + outputTokens - sequence.reservedTokens;
     if (beyond <= 0) return;

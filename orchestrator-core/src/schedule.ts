@@ -1,4 +1,5 @@
 /** Fills free slots from the queue: one pool, whenever a task or a slot may have become free. */
+import { mayRefuse } from './admission.ts';
 import type { DispatchDecision, WaitCause } from './decision.ts';
 import { costOf, deadlineNeedMs, onTime } from './estimate.ts';
 import { chargeTo, sessionOf } from './fold.ts';
@@ -50,7 +51,7 @@ function dispatchByPreemption(step: Step, pool: PoolState): boolean {
   if (task === undefined) return false;
   const { choice } = placeTask(step.state, pool, task, new Map(), step.nowMs);
   if (choice !== undefined) dispatch(step, pool, task, choice, true);
-  return choice !== undefined;
+  return true;
 }
 
 /** Dispatches, or ends, one waiting task. False when there is nothing to do now. */
@@ -119,13 +120,30 @@ function workAt(pool: PoolState, task: TaskRecord, { replica, prefillMs }: Prosp
   return isFull ? Math.max(prefillMs, task.estimate.holdMs / replica.view.slots) : prefillMs;
 }
 
-/** Whether a newcomer would be dispatched by the step that accepts it. */
-export function canStartNow(step: Step, pool: PoolState, task: TaskRecord): Prospect | undefined {
+/**
+ * Where a newcomer would go with the first `ahead` of those who wait planned before it; undefined when
+ * they are more than are ever planned, or no replica will do.
+ */
+export function planArrival(
+  step: Step,
+  pool: PoolState,
+  task: TaskRecord,
+  ahead: number,
+): Prospect | undefined {
   const { state, nowMs } = step;
-  // Those who wait were all looked at and are held or blocked; beyond that many, nobody looks.
-  if (pool.queue.size >= state.tuning.candidates) return undefined;
-  if (!state.tenants.mayRun(task.spec.tenantId)) return undefined;
-  return placeTask(state, pool, task, new Map(), nowMs).choice;
+  const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
+  if (ahead >= state.tuning.candidates || !mayRun(task.spec.tenantId)) return undefined;
+  const promised: Promised = new Map();
+  for (const { taskId } of pool.queue.candidates(ahead, () => true, mayRun)) {
+    const waiting = state.tasks.get(taskId);
+    if (waiting === undefined) continue;
+    const { choice, heldFor } = placeTask(state, pool, waiting, promised, nowMs);
+    const prospect = choice ?? heldFor;
+    if (prospect === undefined || prospect.block === 'anti-affinity') continue;
+    promise(promised, prospect, workAt(pool, waiting, prospect));
+  }
+  const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs);
+  return choice ?? heldFor;
 }
 
 function hasOpenReplica(step: Step, pool: PoolState): boolean {
@@ -159,7 +177,7 @@ function isLaneOpen(step: Step, pool: PoolState, lane: string): boolean {
   return false;
 }
 
-function dispatch(
+export function dispatch(
   step: Step,
   pool: PoolState,
   task: TaskRecord,
@@ -199,12 +217,12 @@ function decisionOn(
   preempted: boolean,
 ): DispatchDecision {
   const { state, nowMs } = step;
-  const { sinceMs = nowMs, mark } = task.waiting ?? {};
+  const { sinceMs = nowMs, mark, turn = 0 } = task.waiting ?? {};
   const waitedMs = nowMs - sinceMs;
   const first =
     waitedMs === 0
       ? { wentFirst: [], truncated: false }
-      : pool.journal.before({ ...task.spec, seq: task.seq }, sinceMs);
+      : pool.journal.before({ ...task.spec, seq: task.seq }, turn);
   return {
     waitedMs,
     waits: waitedMs === 0 || mark === undefined ? {} : pool.waitClock.since(mark, nowMs),
@@ -222,6 +240,8 @@ function isLate(step: Step, pool: PoolState, task: TaskRecord, prospect: Prospec
   // What has run before is finished even when late: its reader has part of it, or its work is done.
   if (deadlineAtMs === undefined || task.attempt > 0) return false;
   const leftMs = deadlineAtMs - step.nowMs;
+  if (leftMs <= 0) return true;
+  if (!mayRefuse(step.state.tuning, pool)) return false;
   const chance = onTime(pool, task, prospect.firstTokenMs, true, leftMs);
   return chance < step.state.tuning.shedBelow;
 }

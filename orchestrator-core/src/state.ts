@@ -11,7 +11,7 @@ import { FairQueue } from './fair-queue.ts';
 import { PoolModel, type TaskEstimate } from './pool-model.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import type { ExpectedReuse } from './replica-prefixes.ts';
-import { ReplicaLoad } from './replica-load.ts';
+import type { ReplicaLoad } from './replica-load.ts';
 import { flowWeight, Tenants } from './tenants.ts';
 import { TimerHeap } from './timer-heap.ts';
 import type { Tuning } from './tuning.ts';
@@ -30,6 +30,8 @@ export interface Waiting {
   readonly sinceMs: number;
   /** Of the pool's `WaitClock`. */
   readonly mark: Float64Array;
+  /** Dispatches of the pool before it came. */
+  readonly turn: number;
   /** The replica it was last held for though another was open. */
   heldForId: string | undefined;
 }

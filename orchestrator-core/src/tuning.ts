@@ -12,6 +12,11 @@ export interface Tuning {
   /** A task without a deadline should start within this time per class, plus `patience` times its own prefill, ms. */
   readonly startWithinMs: { readonly [P in Priority]: number };
   readonly patience: number;
+  /**
+   * Whether newcomers of one moment are planned together, by a timer that is due at that moment, unless
+   * more replicas are idle than tasks wait. The host must then run at once what is due at once.
+   */
+  readonly gatherArrivals: boolean;
   /** Waiting tasks looked at before a slot stays free. */
   readonly candidates: number;
   /** Weight of prefill in placement beyond its part of the time to the first token. */
@@ -46,6 +51,7 @@ export const DEFAULT_TUNING: Tuning = {
   outputCost: 2,
   startWithinMs: { interactive: 500, batch: 60_000 },
   patience: 4,
+  gatherArrivals: false,
   candidates: 16,
   workWeight: 4,
   preemptAfterMs: 20,

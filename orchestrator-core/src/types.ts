@@ -106,6 +106,8 @@ export interface ReplicaView {
   readonly chunkTokens?: number | undefined;
   /** The engine stops a generation at a token boundary when asked. */
   readonly interruptible?: boolean | undefined;
+  /** False when what a strict task's prompt has in the cache is not used: it would change its bytes. */
+  readonly exactPrefixReuse?: boolean | undefined;
   readonly device?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
@@ -183,6 +185,8 @@ export type Command =
       readonly taskId: string;
       readonly attempt: number;
       readonly tokensOut: number;
+      /** When the last of them came, where that was before this moment: tells how far the engine is. */
+      readonly lastTokenMs?: number;
     }
   | {
       readonly type: 'finish';

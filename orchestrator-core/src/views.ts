@@ -99,7 +99,7 @@ export function viewWait(state: CoreState, task: TaskRecord, nowMs: number): Wai
   const { waiting, spec } = task;
   if (waiting === undefined) return undefined;
   const pool = poolOf(state, spec.poolId);
-  const { wentFirst, truncated } = pool.journal.before({ ...spec, seq: task.seq }, waiting.sinceMs);
+  const { wentFirst, truncated } = pool.journal.before({ ...spec, seq: task.seq }, waiting.turn);
   const { current } = pool.waitClock;
   const mayRun = state.tenants.mayRun(spec.tenantId);
   const ofTurn = waiting.heldForId === undefined ? 'turn' : 'held';

@@ -39,8 +39,10 @@ export interface DecodeLoad {
   readonly decodeContext: number;
   /** Time since a token was last seen from the replica, ms: tells how far its iteration is. */
   readonly sinceTokenMs?: number | undefined;
-  /** Prompt tokens computed beside, per iteration. */
+  /** Prompt tokens computed beside, those of them below the knee, and their pairs, per iteration. */
   readonly prefillTokens?: number | undefined;
+  readonly prefillBelowKnee?: number | undefined;
+  readonly prefillPairs?: number | undefined;
 }
 
 /** Constants to start from, ms; the model corrects them by what it sees. */
@@ -85,7 +87,7 @@ export class LatencyModel {
   readonly #prefill: RobustRegression;
   readonly #decode: RobustRegression;
   readonly #prefillFeatures = new Float64Array(7);
-  readonly #decodeFeatures = new Float64Array(4);
+  readonly #decodeFeatures = new Float64Array(6);
 
   /** @param pool learns along from every sample */
   constructor(start: LatencyConstants = DEFAULT_CONSTANTS, pool?: LatencyModel) {
@@ -98,7 +100,7 @@ export class LatencyModel {
       memory: MEMORY_SAMPLES,
     });
     this.#decode = new RobustRegression({
-      initial: [iterationMs, sequenceMs, contextTokenMs, moreTokenMs],
+      initial: [iterationMs, sequenceMs, contextTokenMs, moreTokenMs, tokenMs, pairMs],
       memory: MEMORY_SAMPLES,
     });
   }
@@ -115,6 +117,11 @@ export class LatencyModel {
   /** Most prompt tokens of one iteration beside this many decodes. */
   chunkTokens(decoding: number): number {
     return Math.max(1, this.#start.chunkTokens - decoding);
+  }
+
+  /** How many of the prompt tokens of one iteration leave it no longer than reading the weights takes. */
+  belowKnee(tokens: number, decoding: number): number {
+    return Math.min(tokens, Math.max(0, KNEE_TOKENS - decoding));
   }
 
   /** Prefills observed. */
@@ -141,6 +148,8 @@ export class LatencyModel {
     if (!(load.decoding > 0)) return 0;
     const iterationMs = this.tokenMs(load);
     const sinceMs = load.sinceTokenMs;
+    // The next one begins at this very moment, and takes what comes with it.
+    if (sinceMs === 0) return 0;
     if (sinceMs === undefined || !(sinceMs < FORGOTTEN_ITERATIONS * iterationMs)) {
       return iterationMs / 2;
     }
@@ -196,7 +205,10 @@ export class LatencyModel {
     features[0] = 1;
     features[1] = amount(load.decoding);
     features[2] = amount(load.decodeContext);
-    features[3] = amount(load.prefillTokens ?? 0);
+    const belowKnee = amount(load.prefillBelowKnee ?? 0);
+    features[3] = Math.max(0, amount(load.prefillTokens ?? 0) - belowKnee);
+    features[4] = belowKnee;
+    features[5] = amount(load.prefillPairs ?? 0);
     return features;
   }
 }

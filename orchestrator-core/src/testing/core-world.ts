@@ -1,20 +1,23 @@
 /**
- * The world around a core in the property tests: does what a daemon would do with random input,
- * and checks every effect against a plain model of tasks, queues and slots.
+ * The world around a core in the property tests: does what a daemon would do with random input, and
+ * holds every effect, and the state after every step, against `WorldModel`.
  */
 import { assert } from 'vitest';
 import type { Core } from '../core.ts';
 import { createCore } from '../core.ts';
-import type { TimedEvent } from './fixtures.ts';
-import { aPool, aReplica, aTask, USAGE } from './fixtures.ts';
 import type { DurableState } from '../snapshot.ts';
-import type { Command, Effect, PoolSpec, ReplicaView, StepResult, TaskSpec } from '../types.ts';
-import { PRIORITIES } from '../types.ts';
+import type { Command, Effect, PoolSpec, ReplicaView, StepResult, TenantSpec } from '../types.ts';
+import type { TaskSpec } from '../types.ts';
+import type { TimedEvent } from './fixtures.ts';
+import { aPool, aReplica, aTask } from './fixtures.ts';
+import type { ModelTask } from './world-model.ts';
+import { WorldModel } from './world-model.ts';
 
 export type Op =
   | {
       readonly kind: 'admit';
-      readonly task: Pick<TaskSpec, 'priority' | 'rerunnable' | 'sessionId' | 'kvHint'>;
+      readonly task: Partial<TaskSpec>;
+      readonly deadlineInMs: number | undefined;
     }
   | { readonly kind: 'cancel' | 'finish' | 'progress' | 'stale'; readonly pick: number }
   | {
@@ -26,52 +29,42 @@ export type Op =
   | { readonly kind: 'replica'; readonly replica: Partial<ReplicaView> & { replicaId: string } }
   | { readonly kind: 'gone'; readonly replicaId: string }
   | { readonly kind: 'pool'; readonly pool: Partial<PoolSpec> }
+  | { readonly kind: 'tenants'; readonly tenants: readonly TenantSpec[] }
   | { readonly kind: 'drain' | 'advance'; readonly ms: number }
   | { readonly kind: 'undrain' | 'delete-session' }
   | { readonly kind: 'availability'; readonly recoverable: boolean }
   | { readonly kind: 'crash'; readonly fromSnapshot: boolean };
 
-/** A live task; waiting when `running` is undefined. */
-interface ModelTask {
-  readonly spec: TaskSpec;
-  readonly order: number;
-  running:
-    { readonly attempt: number; readonly replicaId: string; readonly setId: string } | undefined;
-  attempts: number;
-  sawOutput: boolean;
-  pinnedSetId: string | undefined;
-}
-
-/** No rest after faults, so that "no idle slot while a task waits" holds without exception. */
+/** More than ever wait at once, so that the core looks at all of them before a slot stays free. */
+const CANDIDATES = 256;
+/** No rest after faults, so that "no idle slot while a task waits" holds without that exception. */
 const OPTIONS = {
   sessionLimits: { ttlMs: 3_000, maxTurns: 3 },
-  tuning: { cooldownBaseMs: 0, maxSessions: 2 },
+  tuning: { cooldownBaseMs: 0, maxSessions: 2, candidates: CANDIDATES },
 };
+export const WORLD_CTX = 4_096;
 
 export class World {
   core: Core = createCore(OPTIONS);
   /** Every event so far, as the ledger holds them. */
   readonly log: TimedEvent[] = [];
   readonly effects: Effect[] = [];
-  readonly #live = new Map<string, ModelTask>();
-  readonly #ended = new Set<string>();
-  readonly #replicas = new Map<string, ReplicaView>();
+  readonly #model = new WorldModel();
   #snapshot: { readonly state: DurableState; readonly events: number } | undefined;
-  #spec = aPool();
-  #draining = false;
   #nowMs = 1_000;
   #counter = 0;
 
   constructor() {
-    this.#step({ type: 'pool-set', pool: this.#spec });
+    this.run({ kind: 'pool', pool: {} });
   }
 
   run(op: Op): void {
+    const model = this.#model;
     switch (op.kind) {
       case 'admit':
-        return this.#admit(op.task);
+        return this.#admit(op);
       case 'cancel': {
-        const task = pickOf([...this.#live.values()], op.pick);
+        const task = pickOf([...model.live.values()], op.pick);
         if (task !== undefined) this.#cancel(task.spec.taskId);
         return;
       }
@@ -81,21 +74,24 @@ export class World {
       case 'fail':
         return this.#report(op);
       case 'replica': {
-        const replica = aReplica(op.replica.replicaId, op.replica);
-        this.#replicas.set(replica.replicaId, replica);
+        const replica = aReplica(op.replica.replicaId, { ctx: WORLD_CTX, ...op.replica });
+        model.replicas.set(replica.replicaId, replica);
         return this.#step({ type: 'replica-set', replica });
       }
       case 'gone':
-        this.#replicas.delete(op.replicaId);
+        model.replicas.delete(op.replicaId);
         return this.#step({ type: 'replica-gone', poolId: 'p', replicaId: op.replicaId });
       case 'pool':
-        this.#spec = aPool(op.pool);
-        return this.#step({ type: 'pool-set', pool: this.#spec });
+        model.spec = aPool({ ctx: WORLD_CTX, preemption: 'hard', ...op.pool });
+        return this.#step({ type: 'pool-set', pool: model.spec });
+      case 'tenants':
+        model.tenants = op.tenants;
+        return this.#step({ type: 'tenants-set', tenants: op.tenants });
       case 'drain':
-        this.#draining = true;
+        model.draining = true;
         return this.#step({ type: 'drain', poolId: 'p', deadlineMs: op.ms });
       case 'undrain':
-        this.#draining = false;
+        model.draining = false;
         return this.#step({ type: 'undrain', poolId: 'p' });
       case 'availability': {
         const { recoverable } = op;
@@ -114,15 +110,17 @@ export class World {
   }
 
   /** Lets everything finish; afterwards nothing accepted may be without an end. */
-  settle(): void {
+  settle(everywhere: readonly ReplicaView[]): void {
+    const model = this.#model;
     this.run({ kind: 'undrain' });
     this.run({ kind: 'availability', recoverable: true });
-    for (const replica of this.#replicas.values()) {
+    for (const replica of model.replicas.values()) {
       this.run({ kind: 'replica', replica: { ...replica, ready: true } });
     }
-    this.run({ kind: 'replica', replica: { replicaId: 'last', slots: 1 } });
-    for (let left = this.#live.size; left > 0; left -= 1) this.run({ kind: 'finish', pick: 0 });
-    assert.strictEqual(this.#live.size, 0, 'every accepted task has ended');
+    for (const replica of everywhere) this.run({ kind: 'replica', replica });
+    // A finish ends one task, and whoever waits either runs or waits for something that runs.
+    for (let left = model.live.size; left > 0; left -= 1) this.run({ kind: 'finish', pick: 0 });
+    assert.strictEqual(model.live.size, 0, 'every accepted task has ended');
     assert.deepEqual(this.core.liveTasks(this.#nowMs), []);
     assert.strictEqual(this.core.poolView('p')?.running, 0);
   }
@@ -136,32 +134,34 @@ export class World {
     return core;
   }
 
-  #admit(fields: Partial<TaskSpec>): void {
-    const task = aTask(`t${this.#counter++}`, fields);
+  #admit({ task: fields, deadlineInMs }: Extract<Op, { kind: 'admit' }>): void {
+    const deadlineAtMs = deadlineInMs === undefined ? undefined : this.#nowMs + deadlineInMs;
+    const task = aTask(`t${this.#counter++}`, { ...fields, deadlineAtMs });
     this.#step({ type: 'admit', task });
-    const waits = this.#live.get(task.taskId)?.running === undefined;
-    if (!this.#live.has(task.taskId) || !waits) return;
-    const { capacity, classCapacity } = this.#spec;
-    const ofClass = this.#waiting().filter(({ spec }) => spec.priority === task.priority);
-    assert.ok(this.#waiting().length <= capacity, 'the total bound holds for a newcomer');
+    const known = this.#model.live.get(task.taskId);
+    if (known === undefined || known.running !== undefined) return;
+    const { capacity, classCapacity } = this.#model.spec;
+    const waiting = this.#model.waiting();
+    const ofClass = waiting.filter(({ spec }) => spec.priority === task.priority);
+    assert.ok(waiting.length <= capacity, 'the total bound holds for a newcomer');
     assert.ok(ofClass.length <= (classCapacity[task.priority] ?? Infinity), 'and the class bound');
   }
 
   #cancel(taskId: string): void {
     this.#step({ type: 'cancel', taskId, reason: 'client' });
-    assert.ok(this.#ended.has(taskId), 'cancel ends a live task at once');
+    assert.ok(this.#model.ended.has(taskId), 'cancel ends a live task at once');
     this.#step({ type: 'cancel', taskId, reason: 'client' });
   }
 
   #report(op: Extract<Op, { pick: number }>): void {
-    const running = [...this.#live.values()].filter((task) => task.running !== undefined);
-    const task = pickOf(running, op.pick);
+    const task = pickOf(this.#model.running(), op.pick);
     if (task?.running === undefined) return;
-    const { taskId } = task.spec;
+    const { taskId, promptTokens, prefix } = task.spec;
     const { attempt } = task.running;
+    const usage = { tokensIn: promptTokens, tokensOut: 4, decodeMs: 40, cachedTokens: 0 };
     if (op.kind === 'finish') {
-      this.#step({ type: 'finish', taskId, attempt, finishReason: 'stop', usage: USAGE });
-      assert.ok(this.#ended.has(taskId));
+      this.#step({ type: 'finish', taskId, attempt, finishReason: 'stop', usage, prefix });
+      assert.ok(this.#model.ended.has(taskId));
     } else if (op.kind === 'progress') {
       task.sawOutput = true;
       this.#step({ type: 'progress', taskId, attempt, tokensOut: 1 });
@@ -172,20 +172,22 @@ export class World {
       this.#step({ type: 'fail', taskId, attempt, fault, tokensSent });
     } else {
       const before = this.effects.length;
-      const stale = { taskId, attempt: attempt - 1, finishReason: 'stop', usage: USAGE } as const;
+      const stale = { taskId, attempt: attempt - 1, finishReason: 'stop', usage } as const;
       this.#step({ type: 'finish', ...stale });
       assert.strictEqual(this.effects.length, before, 'an old attempt has no say');
     }
   }
 
   #crash(fromSnapshot: boolean): void {
+    const model = this.#model;
     const before = durableJson(this.core);
     this.core = this.rebuilt(fromSnapshot);
     assert.deepEqual(durableJson(this.core), before, 'the ledger is the state');
     this.#snapshot = { state: before, events: this.log.length };
-    this.#replicas.clear();
-    this.#step({ type: 'pool-set', pool: this.#spec }, false);
-    const seen = [...this.#live.values()].filter((task) => task.sawOutput);
+    model.replicas.clear();
+    this.#step({ type: 'pool-set', pool: model.spec }, false);
+    this.#step({ type: 'tenants-set', tenants: model.tenants }, false);
+    const seen = [...model.live.values()].filter((task) => task.sawOutput);
     const outputSeen = new Set(seen.map(({ spec }) => spec.taskId));
     this.#keep(this.core.resume(this.#nowMs, { outputSeen }));
     this.#check();
@@ -199,126 +201,75 @@ export class World {
 
   #keep({ events, effects }: StepResult, newcomer?: TaskSpec): void {
     for (const event of events) this.log.push({ event, atMs: this.#nowMs });
-    for (const effect of effects) this.#see(effect, newcomer);
+    for (const [at, effect] of effects.entries()) {
+      this.#model.see(effect, newcomer);
+      if (effect.type === 'requeued' && effect.reason === 'preempted') {
+        this.#checkServed(effects.slice(at + 1));
+      }
+    }
     this.effects.push(...effects);
   }
 
-  #see(effect: Effect, newcomer: TaskSpec | undefined): void {
-    if (effect.type === 'evict-session') return;
-    const { taskId } = effect;
-    const task = this.#live.get(taskId);
-    assert.ok(!this.#ended.has(taskId), 'nothing happens to a task after its end');
-    switch (effect.type) {
-      case 'rejected':
-        return assert.strictEqual(taskId, newcomer?.taskId);
-      case 'accepted':
-        assert.ok(task === undefined && newcomer !== undefined);
-        this.#live.set(taskId, {
-          spec: newcomer,
-          order: this.#counter,
-          running: undefined,
-          attempts: 0,
-          sawOutput: false,
-          pinnedSetId: undefined,
-        });
-        return;
-      case 'dispatch':
-        assert.ok(task !== undefined);
-        return this.#seeDispatch(task, effect);
-      case 'abort':
-        assert.strictEqual(task?.running?.attempt, effect.attempt);
-        assert.strictEqual(task?.running?.replicaId, effect.replicaId);
-        return;
-      case 'requeued':
-        assert.ok(task?.running !== undefined, 'only a running task comes back');
-        assert.ok(task.spec.rerunnable || !task.sawOutput, 'output is never repeated unsafely');
-        if (task.sawOutput) task.pinnedSetId ??= task.running.setId;
-        task.running = undefined;
-        return;
-      case 'ended':
-        assert.ok(task !== undefined, 'only an accepted task ends');
-        this.#ended.add(taskId);
-        this.#live.delete(taskId);
-    }
-  }
-
-  #seeDispatch(task: ModelTask, effect: Extract<Effect, { type: 'dispatch' }>): void {
-    const replica = this.#replicas.get(effect.replicaId);
-    assert.strictEqual(task.running, undefined, 'a task runs once at a time');
-    assert.strictEqual(effect.attempt, task.attempts + 1);
-    assert.ok(!this.#draining, 'a draining pool dispatches nothing');
-    assert.ok(replica?.ready, 'only a ready replica gets work');
-    assert.ok(this.#freeSlots(replica) > 0, 'a slot is never given twice');
-    assert.ok(task.pinnedSetId === undefined || task.pinnedSetId === replica.setId);
-    const first = this.#waiting().find((other) => this.#couldStart(other));
-    assert.strictEqual(
-      first?.spec.taskId,
-      task.spec.taskId,
-      'class before class, then arrival order',
-    );
-    task.attempts += 1;
-    const { attempt, replicaId } = effect;
-    task.running = { attempt, replicaId, setId: replica.setId };
+  /** What comes after a task was stopped for another. */
+  #checkServed([next]: readonly Effect[]): void {
+    assert.strictEqual(next?.type, 'dispatch', 'nothing is stopped for nobody');
+    if (next?.type !== 'dispatch') return;
+    const { priority } = this.#model.live.get(next.taskId)?.spec ?? {};
+    assert.strictEqual(priority, 'interactive', 'work is stopped for interactive work only');
+    assert.ok(next.decision.preempted);
   }
 
   #check(): void {
-    const waiting = this.#waiting();
+    const model = this.#model;
+    const waiting = model.waiting();
     const view = this.core.poolView('p');
     assert.ok(view !== undefined);
-    if (!this.#draining) {
-      assert.ok(!waiting.some((task) => this.#couldStart(task)), 'no fitting slot stays idle');
-    }
     assert.strictEqual(view.waiting.interactive + view.waiting.batch, waiting.length);
-    assert.strictEqual(view.running, this.#live.size - waiting.length);
-    const ready = [...this.#replicas.values()].filter((replica) => replica.ready);
-    const free = ready.map((replica) => Math.max(0, this.#freeSlots(replica)));
+    assert.strictEqual(view.running, model.running().length);
+    const free = [...model.replicas.values()].map((replica) => model.freeSlots(replica));
     assert.strictEqual(
       view.slotsFree,
       free.reduce((a, b) => a + b, 0),
     );
-    waiting.forEach(({ spec }, index) => {
+    for (const task of waiting) {
+      const seen = this.core.task(task.spec.taskId, this.#nowMs);
+      assert.ok(seen?.state === 'queued', 'nothing accepted vanishes');
+      assert.ok(seen.queuePosition >= 1 && seen.queuePosition <= waiting.length);
+      assert.ok(seen.predictedStartMs > 0 && seen.predictedStartMs < Infinity);
+      if (!model.draining) this.#checkHeld(task);
+    }
+    for (const { spec, running, preemptions } of model.running()) {
       const seen = this.core.task(spec.taskId, this.#nowMs);
-      assert.strictEqual(seen?.state, 'queued', 'nothing accepted vanishes');
-      assert.strictEqual(seen?.queuePosition, index + 1);
-    });
-    for (const { spec, running } of this.#live.values()) {
-      if (running === undefined) continue;
-      const seen = this.core.task(spec.taskId, this.#nowMs);
-      assert.strictEqual(seen?.replicaId, running.replicaId, 'nothing accepted vanishes');
+      assert.strictEqual(seen?.replicaId, running?.replicaId, 'nothing accepted vanishes');
+      assert.strictEqual(seen?.preemptions, preemptions);
     }
   }
 
-  /** In dispatch order. */
-  #waiting(): ModelTask[] {
-    return [...this.#live.values()]
-      .filter((task) => task.running === undefined)
-      .sort((a, b) => rankOf(a) - rankOf(b) || a.order - b.order);
-  }
-
-  #couldStart({ pinnedSetId }: ModelTask): boolean {
-    return [...this.#replicas.values()].some(
+  /**
+   * A task that a free slot would fit waits only for a replica that it may run on and that is at work,
+   * so that something will happen there; and when that is a prompt, the core asks to be woken.
+   */
+  #checkHeld(task: ModelTask): void {
+    const model = this.#model;
+    const fits = [...model.replicas.values()].some(
       (replica) =>
-        replica.ready &&
-        this.#freeSlots(replica) > 0 &&
-        (pinnedSetId === undefined || pinnedSetId === replica.setId),
+        model.freeSlots(replica) > 0 &&
+        model.isAllowed(task, replica) &&
+        !model.isRepelled(task, replica.replicaId),
     );
-  }
-
-  #freeSlots({ replicaId, slots }: ReplicaView): number {
-    const running = [...this.#live.values()].filter(
-      (task) => task.running?.replicaId === replicaId,
-    );
-    return slots - running.length;
+    if (!fits || !model.mayRun(task.spec.tenantId)) return;
+    const wait = this.core.wait(task.spec.taskId, this.#nowMs);
+    const heldFor = model.replicas.get(wait?.heldForId ?? '');
+    assert.ok(heldFor !== undefined, 'no fitting slot stays idle');
+    assert.ok(model.isAllowed(task, heldFor), 'nobody waits for a replica that is not for them');
+    assert.ok(model.runningOn(heldFor.replicaId).length > 0, 'nobody waits for an idle replica');
+    assert.ok((this.core.nextWakeMs() ?? Infinity) < Infinity, 'and time alone brings news');
   }
 }
 
 /** As it comes back from disk. */
 export function durableJson(core: Core): DurableState {
   return JSON.parse(JSON.stringify(core.durableState())) as DurableState;
-}
-
-function rankOf({ spec }: ModelTask): number {
-  return PRIORITIES.indexOf(spec.priority);
 }
 
 function pickOf<T>(items: readonly T[], pick: number): T | undefined {

@@ -9,6 +9,7 @@ import type {
   ReplicaView,
   StepResult,
   TaskSpec,
+  TenantSpec,
   Usage,
 } from '../types.ts';
 
@@ -67,6 +68,8 @@ export interface TimedEvent {
 export class Driver {
   readonly core: Core;
   readonly log: TimedEvent[] = [];
+  /** Tasks in the order in which they were dispatched, once per attempt. */
+  readonly started: string[] = [];
   nowMs = 1_000;
 
   constructor(options: Partial<CoreOptions> = {}) {
@@ -79,6 +82,7 @@ export class Driver {
 
   keep({ events, effects }: StepResult): readonly Effect[] {
     for (const event of events) this.log.push({ event, atMs: this.nowMs });
+    for (const effect of effects) if (effect.type === 'dispatch') this.started.push(effect.taskId);
     return effects;
   }
 
@@ -92,6 +96,11 @@ export class Driver {
 
   admit(taskId: string, fields: Partial<TaskSpec> = {}): readonly Effect[] {
     return this.step({ type: 'admit', task: aTask(taskId, fields) });
+  }
+
+  tenants(...tenants: readonly (Partial<TenantSpec> & { tenantId: string })[]): readonly Effect[] {
+    const specs = tenants.map((spec) => ({ weight: 1, maxConcurrent: undefined, ...spec }));
+    return this.step({ type: 'tenants-set', tenants: specs });
   }
 
   /** Finishes the running attempt of a task. */
@@ -109,6 +118,16 @@ export class Driver {
 
   progress(taskId: string, tokensOut = 1): readonly Effect[] {
     return this.step({ type: 'progress', taskId, attempt: this.attemptOf(taskId), tokensOut });
+  }
+
+  /** Serves a running task to its end as an engine would, and so teaches the core how long that takes. */
+  serve(taskId: string, fields: Partial<Usage> & { prefillMs?: number } = {}): readonly Effect[] {
+    const { prefillMs = 20, ...rest } = fields;
+    const usage = { ...USAGE, ...rest };
+    this.nowMs += prefillMs;
+    const effects = [...this.progress(taskId)];
+    this.nowMs += usage.decodeMs;
+    return [...effects, ...this.finish(taskId, usage)];
   }
 
   /** Moves the clock on and runs what is due. */
@@ -136,4 +155,17 @@ export function ofType<T extends Effect['type']>(
   type: T,
 ): readonly Extract<Effect, { type: T }>[] {
   return effects.filter((effect): effect is Extract<Effect, { type: T }> => effect.type === type);
+}
+
+/** Makes predictions of the pool founded: `count` tasks, one after another, with the same times. */
+export function practise(
+  driver: Driver,
+  count: number,
+  fields: Partial<TaskSpec> = {},
+  served: Partial<Usage> & { prefillMs?: number } = {},
+): void {
+  for (let n = 0; n < count; n += 1) {
+    driver.admit(`practice${n}`, fields);
+    driver.serve(`practice${n}`, { tokensIn: fields.promptTokens ?? USAGE.tokensIn, ...served });
+  }
 }

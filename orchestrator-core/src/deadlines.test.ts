@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest';
+import { Driver, ofType, practise } from './testing/fixtures.ts';
+import type { TaskSpec } from './types.ts';
+
+/** One slot; a task takes 100 ms to its first token and a second to its last, and that is known. */
+function founded(samples = 20): Driver {
+  const driver = new Driver();
+  driver.pool({ ctx: 2_048 });
+  driver.replica('r', { ctx: 2_048 });
+  practise(driver, samples, { promptTokens: 400, maxTokens: 100 }, TIMES);
+  return driver;
+}
+
+const TIMES = { prefillMs: 100, decodeMs: 900, tokensOut: 100 } as const;
+const task = { promptTokens: 400, maxTokens: 100 } as const;
+
+function within(driver: Driver, ms: number, fields: Partial<TaskSpec> = {}): Partial<TaskSpec> {
+  return { ...task, deadlineAtMs: driver.nowMs + ms, ...fields };
+}
+
+const unmet = { code: 'DEADLINE_UNMET', path: '/deadline_ms' } as const;
+
+test('ORCH-3079 OC-CORE-1026 a deadline that cannot be kept is refused with the earliest that can', () => {
+  const driver = founded();
+  const [rejected] = ofType(driver.admit('a', within(driver, 300)), 'rejected');
+  expect(rejected).toMatchObject(unmet);
+  const { earliestFeasibleMs = 0 } = rejected ?? {};
+  expect(earliestFeasibleMs).toBeGreaterThan(300);
+  expect(earliestFeasibleMs).toBeLessThan(10_000);
+  const again = driver.admit('a', within(driver, earliestFeasibleMs));
+  expect(ofType(again, 'dispatch')).toHaveLength(1);
+});
+
+test('ORCH-3079 OC-CORE-1026 what waits before it counts against a deadline', () => {
+  const driver = founded();
+  expect(ofType(driver.admit('runs', task), 'dispatch')).toHaveLength(1);
+  for (const taskId of ['a', 'b', 'c']) driver.admit(taskId, task);
+  expect(ofType(driver.admit('d', within(driver, 1_500)), 'rejected')).toMatchObject([unmet]);
+});
+
+test('OC-CORE-1068 a deadline for the first token does not count what comes after it', () => {
+  const driver = founded();
+  const forEnd = within(driver, 400, { deadlineFor: 'end' });
+  expect(ofType(driver.admit('a', forEnd), 'rejected')).toMatchObject([unmet]);
+  const forFirst = within(driver, 400, { deadlineFor: 'first-token' });
+  expect(ofType(driver.admit('b', forFirst), 'dispatch')).toHaveLength(1);
+});
+
+test('OC-CORE-1026 while predictions are guesses only a deadline that is past is given up', () => {
+  const driver = founded(0);
+  const effects = driver.admit('a', within(driver, 2));
+  expect(effects.map((effect) => effect.type)).toEqual(['accepted', 'dispatch']);
+  expect(ofType(driver.admit('b', within(driver, 0)), 'rejected')).toMatchObject([unmet]);
+});
+
+test('OC-CORE-1026 nothing is accepted only to be ended by its own dispatch', () => {
+  for (let ms = 200; ms < 3_000; ms += 100) {
+    const driver = founded();
+    const effects = driver.admit('a', within(driver, ms)).map((effect) => effect.type);
+    expect([['rejected'], ['accepted', 'dispatch']]).toContainEqual(effects);
+  }
+});
+
+test('ORCH-3079 OC-CORE-1069 a deadline that went out of reach in the queue is shed at its turn', () => {
+  const driver = founded();
+  driver.admit('runs', task);
+  expect(ofType(driver.admit('waits', within(driver, 4_000)), 'accepted')).toHaveLength(1);
+  driver.nowMs += 3_900;
+  driver.admit('next', task);
+  const effects = driver.finish('runs');
+  expect(ofType(effects, 'ended')).toMatchObject([
+    { taskId: 'runs' },
+    {
+      taskId: 'waits',
+      outcome: { kind: 'failed', code: 'DEADLINE_UNMET', retriable: true },
+    },
+  ]);
+  expect(ofType(effects, 'dispatch')).toMatchObject([{ taskId: 'next' }]);
+});
+
+test('OC-CORE-1069 a task that ran before is finished, however late', () => {
+  const driver = founded();
+  driver.admit('a', within(driver, 4_000));
+  driver.nowMs += 4_500;
+  driver.fail('a');
+  expect(ofType(driver.advance(100), 'dispatch')).toMatchObject([{ taskId: 'a', attempt: 2 }]);
+});
+
+test('OC-CORE-1069 a deadline that was kept for the first token is not held against the rest', () => {
+  const driver = founded();
+  driver.admit('a', within(driver, 400, { deadlineFor: 'first-token' }));
+  driver.nowMs += 100;
+  driver.progress('a');
+  expect(driver.core.task('a', driver.nowMs + 60_000)?.onTimeProbability).toBe(1);
+});

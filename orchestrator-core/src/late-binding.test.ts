@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { Driver, ofType } from './testing/fixtures.ts';
+
+/** One replica with four slots, at work on a prompt of several steps. */
+function prefilling(): Driver {
+  const driver = new Driver();
+  driver.pool({ ctx: 32_768, capacity: 100, idleMs: 60_000 });
+  driver.replica('r', { ctx: 32_768, slots: 4 });
+  driver.admit('first', long);
+  return driver;
+}
+
+const long = { promptTokens: 12_000 } as const;
+
+test('OC-CORE-1067 a long prompt waits here, not at the engine, until the one before it is done', () => {
+  const driver = prefilling();
+  expect(ofType(driver.admit('second', long), 'dispatch')).toEqual([]);
+  expect(driver.core.poolView('p')?.slotsFree).toBe(3);
+  expect(driver.core.wait('second', driver.nowMs)).toMatchObject({
+    cause: 'replicas-prefilling',
+    heldForId: 'r',
+    replicas: [{ verdict: 'prefilling' }],
+  });
+  driver.nowMs += 800;
+  expect(ofType(driver.progress('first'), 'dispatch')).toMatchObject([{ taskId: 'second' }]);
+});
+
+test('OC-CORE-1067 without any news the core asks to be woken, and looks again', () => {
+  const driver = prefilling();
+  driver.admit('second', long);
+  const beganMs = driver.nowMs;
+  while (driver.stateOf('second') === 'queued') {
+    const wakeMs = driver.core.nextWakeMs() ?? Infinity;
+    expect(wakeMs).toBeGreaterThan(driver.nowMs);
+    expect(wakeMs - beganMs).toBeLessThan(10_000);
+    driver.advance(wakeMs - driver.nowMs);
+  }
+  expect(driver.nowMs).toBeGreaterThan(beganMs);
+});
+
+test('OC-CORE-1067 a more urgent task that comes meanwhile goes first', () => {
+  const driver = prefilling();
+  driver.admit('second', long);
+  driver.admit('urgent', { ...long, deadlineAtMs: driver.nowMs + 5_000 });
+  driver.nowMs += 800;
+  expect(ofType(driver.progress('first'), 'dispatch')).toMatchObject([{ taskId: 'urgent' }]);
+});
+
+test('OC-CORE-1067 a prompt that takes hardly any of a step joins the one before it', () => {
+  const driver = new Driver();
+  driver.pool({ ctx: 32_768 });
+  driver.replica('r', { ctx: 32_768, slots: 4 });
+  for (const taskId of ['a', 'b', 'c']) {
+    expect(ofType(driver.admit(taskId, { promptTokens: 2 }), 'dispatch')).toHaveLength(1);
+  }
+});
+
+test('OC-CORE-1067 a replica that only decodes takes the next prompt at once', () => {
+  const driver = prefilling();
+  driver.nowMs += 800;
+  driver.progress('first');
+  expect(ofType(driver.admit('second', long), 'dispatch')).toHaveLength(1);
+});
