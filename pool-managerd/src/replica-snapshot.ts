@@ -39,6 +39,7 @@ export function toSnapshot(source: SnapshotSource): ReplicaSnapshot {
     // More work than the engine has slots would wait inside it, where nobody can count it.
     slots: Math.min(pool.slots, props?.slots ?? pool.slots),
     ctx: props?.ctx ?? pool.ctx,
+    exactPrefixReuse: props?.exactPrefixReuse ?? false,
     state: machine.state,
     restarts: machine.restarts,
     pid,

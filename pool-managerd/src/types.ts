@@ -36,6 +36,8 @@ export interface ReplicaSnapshot {
   readonly url: string;
   readonly slots: number;
   readonly ctx: number;
+  /** A cached prefix does not change the output, so strict tasks profit from it. */
+  readonly exactPrefixReuse: boolean;
   readonly state: ReplicaState;
   readonly restarts: number;
   readonly pid: number | undefined;

@@ -120,6 +120,7 @@ export class FakeAdapter implements WorkerAdapter {
       slots: 1,
       ctx: 1024,
       chatTemplate: '{{ messages }}',
+      exactPrefixReuse: false,
       ...this.#behaviour.props,
     };
   }

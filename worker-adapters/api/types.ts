@@ -90,6 +90,8 @@ export interface EngineProps {
   /** Context per slot, tokens. */
   readonly ctx: number;
   readonly chatTemplate: string | undefined;
+  /** A prompt whose beginning was cached gives the same bytes as a cold one, so strict tasks reuse it. */
+  readonly exactPrefixReuse: boolean;
 }
 
 export interface EngineMetrics {

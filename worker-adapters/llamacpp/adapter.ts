@@ -89,9 +89,9 @@ class LlamaCppAdapter implements WorkerAdapter {
   }
 
   async props(signal?: AbortSignal): Promise<EngineProps> {
-    const read = readProps(await this.#json({ method: 'GET', path: '/props', signal }));
-    this.#exactPrefixReuse = read.exactPrefixReuse;
-    return read.props;
+    const props = readProps(await this.#json({ method: 'GET', path: '/props', signal }));
+    this.#exactPrefixReuse = props.exactPrefixReuse;
+    return props;
   }
 
   /** Counts as `/completion` will: with the model's own leading token and special tokens parsed. */

@@ -12,15 +12,13 @@ const PROPS = {
 
 test('OC-ADAPT-5011 props are read as llama-server gives them', () => {
   expect(readProps(PROPS)).toEqual({
+    engineVersion: 'b1-de3ff81',
+    modelAlias: 'tiny',
+    modelPath: '/models/tiny.gguf',
+    slots: 2,
+    ctx: 256,
+    chatTemplate: '{{ messages }}',
     exactPrefixReuse: false,
-    props: {
-      engineVersion: 'b1-de3ff81',
-      modelAlias: 'tiny',
-      modelPath: '/models/tiny.gguf',
-      slots: 2,
-      ctx: 256,
-      chatTemplate: '{{ messages }}',
-    },
   });
 });
 
