@@ -283,6 +283,14 @@ export interface components {
             readonly last_error?: string;
             readonly metrics: components["schemas"]["PoolMetrics"];
             readonly replicas: readonly components["schemas"]["Replica"][];
+            readonly learned?: components["schemas"]["PoolLearning"];
+        };
+        /** @description What the pool's predictions rest on. */
+        readonly PoolLearning: {
+            /** @description Completed tasks seen. */
+            readonly samples: components["schemas"]["Count"];
+            /** @description Mean time that a task holds a slot; a guess while there are no samples. */
+            readonly mean_hold_ms: components["schemas"]["Millis"];
         };
         readonly Pool: {
             readonly id: components["schemas"]["Name"];
@@ -407,6 +415,8 @@ export interface components {
             readonly pool_id?: components["schemas"]["Name"];
             readonly retry_after_ms?: components["schemas"]["Millis"];
             readonly policy_label?: components["schemas"]["PolicyLabel"];
+            /** @description With DEADLINE_UNMET at admission, the shortest deadline_ms that could be kept. */
+            readonly earliest_feasible_ms?: components["schemas"]["Millis"];
             readonly details?: readonly components["schemas"]["FaultDetail"][];
         };
         /** @enum {string} */

@@ -67,6 +67,32 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/tasks/{id}/explain": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Echoed on the answer and in every log line. Replaced when not 1 to 128 visible ASCII characters. */
+                readonly "X-Correlation-Id"?: components["parameters"]["CorrelationId"];
+            };
+            readonly path: {
+                /** @description The task_id, as it was sent or given. */
+                readonly id: components["parameters"]["TaskId"];
+            };
+            readonly cookie?: never;
+        };
+        /**
+         * Why a task waited and ran as it did.
+         * @description The task's timeline, oldest first: what was promised, each wait with its causes and who ran first, each dispatch with what every replica would have meant, what came of it. A task that waits ends with its present state. Each entry says the same in a sentence. Tenants other than the caller's are named only to a key with the scope admin.
+         */
+        readonly get: operations["explainTask"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/tasks/{id}/cancel": {
         readonly parameters: {
             readonly query?: never;
@@ -334,6 +360,7 @@ export interface components {
             /** @description As predicted at admission and from there on. */
             readonly predicted_first_token_ms?: components["schemas"]["Millis"];
             readonly predicted_interval_ms?: components["schemas"]["MillisInterval"];
+            /** @description As things are; after the end, as it was told at admission. */
             readonly on_time_probability?: components["schemas"]["Probability"];
             /** @description Dispatches so far. */
             readonly attempts: components["schemas"]["Count"];
@@ -436,6 +463,163 @@ export interface components {
             readonly retriable?: boolean;
             readonly retry_after_ms?: components["schemas"]["Millis"];
         };
+        readonly TaskExplanation: {
+            readonly task_id: components["schemas"]["Uuid"];
+            readonly state: components["schemas"]["TaskState"];
+            /** @description Oldest first. */
+            readonly entries: readonly components["schemas"]["ExplanationEntry"][];
+        };
+        /** @description Told apart by `kind`. `at_ms` is when it was so, for a wait when it began. */
+        readonly ExplanationEntry: components["schemas"]["AcceptedEntry"] | components["schemas"]["WaitedEntry"] | components["schemas"]["DispatchedEntry"] | components["schemas"]["FirstTokenEntry"] | components["schemas"]["RequeuedEntry"] | components["schemas"]["RestartedEntry"] | components["schemas"]["OmittedEntry"] | components["schemas"]["WaitingEntry"] | components["schemas"]["EndedEntry"];
+        /** @description The entry in words, for people; not to be parsed. */
+        readonly Sentence: string;
+        /** @description What was promised at admission. */
+        readonly AcceptedEntry: {
+            /** @enum {string} */
+            readonly kind: "accepted";
+            readonly at_ms: components["schemas"]["EpochMillis"];
+            readonly summary: components["schemas"]["Sentence"];
+            readonly queue_position: components["schemas"]["Count"];
+            readonly predicted_start_ms: components["schemas"]["Millis"];
+            readonly predicted_first_token_ms?: components["schemas"]["Millis"];
+            readonly predicted_interval_ms?: components["schemas"]["MillisInterval"];
+            readonly deadline_at_ms?: components["schemas"]["EpochMillis"];
+            readonly on_time_probability?: components["schemas"]["Probability"];
+        };
+        /** @description A wait that ended with a dispatch. Without `causes` they are not known any more. */
+        readonly WaitedEntry: {
+            /** @enum {string} */
+            readonly kind: "waited";
+            readonly at_ms: components["schemas"]["EpochMillis"];
+            readonly summary: components["schemas"]["Sentence"];
+            readonly waited_ms: components["schemas"]["Millis"];
+            readonly causes?: components["schemas"]["WaitCauses"];
+            readonly went_first?: components["schemas"]["WentFirst"];
+            readonly went_first_truncated?: components["schemas"]["WentFirstTruncated"];
+        };
+        /** @description Without `replicas` it is not known any more what the others would have meant. */
+        readonly DispatchedEntry: {
+            /** @enum {string} */
+            readonly kind: "dispatched";
+            readonly at_ms: components["schemas"]["EpochMillis"];
+            readonly summary: components["schemas"]["Sentence"];
+            /** @description 1 for the first. */
+            readonly attempt: components["schemas"]["Count"];
+            readonly replica_id: components["schemas"]["Name"];
+            /** @description Expected from the dispatch on. */
+            readonly expected_first_token_ms?: components["schemas"]["Millis"];
+            /** @description A running batch task was stopped to make room. */
+            readonly stopped_another?: boolean;
+            readonly replicas?: components["schemas"]["ReplicaVerdicts"];
+        };
+        readonly FirstTokenEntry: {
+            /** @enum {string} */
+            readonly kind: "first-token";
+            readonly at_ms: components["schemas"]["EpochMillis"];
+            readonly summary: components["schemas"]["Sentence"];
+            /** @description Admission to first token. */
+            readonly ttft_ms: components["schemas"]["Millis"];
+            /** @description What admission had predicted of it. */
+            readonly predicted_first_token_ms?: components["schemas"]["Millis"];
+            readonly predicted_interval_ms?: components["schemas"]["MillisInterval"];
+        };
+        readonly RequeuedEntry: {
+            /** @enum {string} */
+            readonly kind: "requeued";
+            readonly at_ms: components["schemas"]["EpochMillis"];
+            readonly summary: components["schemas"]["Sentence"];
+            /**
+             * @description What ended the attempt.
+             * @enum {string}
+             */
+            readonly reason: "fault" | "idle-timeout" | "replica-gone" | "drain" | "recovery" | "preempted";
+        };
+        /** @description The daemon was started again; of what came before, only the durable facts are left. */
+        readonly RestartedEntry: {
+            /** @enum {string} */
+            readonly kind: "restarted";
+            readonly at_ms: components["schemas"]["EpochMillis"];
+            readonly summary: components["schemas"]["Sentence"];
+        };
+        /** @description Entries that are not kept. Without `entries` none were ever recorded. */
+        readonly OmittedEntry: {
+            /** @enum {string} */
+            readonly kind: "omitted";
+            readonly at_ms: components["schemas"]["EpochMillis"];
+            readonly summary: components["schemas"]["Sentence"];
+            readonly entries?: components["schemas"]["Count"];
+        };
+        /** @description Why a queued task waits, at the time of the answer. */
+        readonly WaitingEntry: {
+            /** @enum {string} */
+            readonly kind: "waiting";
+            readonly at_ms: components["schemas"]["EpochMillis"];
+            readonly summary: components["schemas"]["Sentence"];
+            readonly waited_ms: components["schemas"]["Millis"];
+            /**
+             * @description What it waits for: as in `causes`, or its tenant runs as many tasks as it may, or it is held for a busy replica that is quicker after a wait than an open one now.
+             * @enum {string}
+             */
+            readonly cause: "pool-draining" | "pool-unavailable" | "no-ready-replica" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn" | "tenant-limit" | "held";
+            readonly causes: components["schemas"]["WaitCauses"];
+            readonly queue_position: components["schemas"]["Count"];
+            /** @description Waiting tasks before it. */
+            readonly ahead: components["schemas"]["Count"];
+            /** @description From this answer on. */
+            readonly predicted_start_ms?: components["schemas"]["Millis"];
+            readonly on_time_probability?: components["schemas"]["Probability"];
+            /** @description The replica it is held for. */
+            readonly held_for?: components["schemas"]["Name"];
+            readonly went_first: components["schemas"]["WentFirst"];
+            readonly went_first_truncated?: components["schemas"]["WentFirstTruncated"];
+            readonly replicas?: components["schemas"]["ReplicaVerdicts"];
+        };
+        readonly EndedEntry: {
+            /** @enum {string} */
+            readonly kind: "ended";
+            readonly at_ms: components["schemas"]["EpochMillis"];
+            readonly summary: components["schemas"]["Sentence"];
+            readonly state: components["schemas"]["TaskState"];
+            readonly finish_reason?: components["schemas"]["FinishReason"];
+            readonly code?: components["schemas"]["ErrorKind"];
+            /** @description From admission. */
+            readonly total_ms: components["schemas"]["Millis"];
+            /** @description Only for a task with a deadline that was not canceled. */
+            readonly deadline_kept?: boolean;
+        };
+        /** @description What kept the pool from dispatching meanwhile, longest first; causes without any time are left out. `turn`: a replica was open, and it was not the task's turn. */
+        readonly WaitCauses: readonly {
+            /** @enum {string} */
+            readonly cause: "pool-draining" | "pool-unavailable" | "no-ready-replica" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn";
+            readonly ms: components["schemas"]["Millis"];
+        }[];
+        /** @description Tasks dispatched during the wait, grouped; the largest groups first. */
+        readonly WentFirst: readonly {
+            /** @description The tenant; `another tenant` for one whose name the caller may not see. */
+            readonly tenant: string;
+            readonly priority: components["schemas"]["Priority"];
+            /**
+             * @description `arrived-earlier` and `more-urgent` within its class, `class-share` and `tenant-share` where the other had received less than its share.
+             * @enum {string}
+             */
+            readonly reason: "arrived-earlier" | "more-urgent" | "class-share" | "tenant-share";
+            readonly tasks: components["schemas"]["Count"];
+        }[];
+        /** @description Present when `went_first` counts only a part of them, because there were more. */
+        readonly WentFirstTruncated: boolean;
+        /** @description The replicas considered, the chosen one first, then by estimate. */
+        readonly ReplicaVerdicts: readonly {
+            readonly replica_id: components["schemas"]["Name"];
+            /**
+             * @description `chosen`, `open` to a task that waits, or why it was not the one.
+             * @enum {string}
+             */
+            readonly verdict: "chosen" | "open" | "not-ready" | "resting" | "other-set" | "device" | "labels" | "anti-affinity" | "no-slot" | "no-kv-room" | "prefilling" | "slower";
+            /** @description Expected time to the first token there; absent where it cannot go. */
+            readonly first_token_ms?: components["schemas"]["Millis"];
+            /** @description Prompt tokens believed cached there. */
+            readonly cached_tokens: components["schemas"]["Count"];
+        }[];
         /** @enum {string} */
         readonly ErrorKind: "INVALID_PARAMS" | "DEADLINE_UNMET" | "UNTRUSTED_ARTIFACT" | "UNAUTHORIZED" | "FORBIDDEN" | "MODEL_DEPRECATED" | "POLICY_DENIED" | "NOT_FOUND" | "CONFLICT" | "PAYLOAD_TOO_LARGE" | "ADMISSION_REJECT" | "QUEUE_FULL_DROP_LRU" | "RATE_LIMITED" | "QUOTA_EXCEEDED" | "BUDGET_EXHAUSTED" | "INTERNAL" | "DECODE_TIMEOUT" | "WORKER_RESET" | "TASK_CANCELED" | "POOL_UNREADY" | "POOL_UNAVAILABLE" | "REPLICA_EXHAUSTED";
         /** @enum {string} */
@@ -454,6 +638,8 @@ export interface components {
             readonly pool_id?: components["schemas"]["Name"];
             readonly retry_after_ms?: components["schemas"]["Millis"];
             readonly policy_label?: components["schemas"]["PolicyLabel"];
+            /** @description With DEADLINE_UNMET at admission, the shortest deadline_ms that could be kept. */
+            readonly earliest_feasible_ms?: components["schemas"]["Millis"];
             readonly details?: readonly components["schemas"]["FaultDetail"][];
         };
         /** @description The envelope of a 429, which always names its policy and the wait. */
@@ -514,7 +700,7 @@ export interface components {
                 readonly "application/json": components["schemas"]["ErrorEnvelope"];
             };
         };
-        /** @description NOT_FOUND. The task is known but its transcript is no longer kept. */
+        /** @description NOT_FOUND. The task is known, but what it said and did is no longer kept. */
         readonly Gone: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
@@ -791,6 +977,40 @@ export interface operations {
                 };
                 content: {
                     readonly "text/event-stream": components["schemas"]["TaskStream"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 410: components["responses"]["Gone"];
+            readonly 500: components["responses"]["Internal"];
+            readonly default: components["responses"]["OtherError"];
+        };
+    };
+    readonly explainTask: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Echoed on the answer and in every log line. Replaced when not 1 to 128 visible ASCII characters. */
+                readonly "X-Correlation-Id"?: components["parameters"]["CorrelationId"];
+            };
+            readonly path: {
+                /** @description The task_id, as it was sent or given. */
+                readonly id: components["parameters"]["TaskId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The timeline as far as it is known. */
+            readonly 200: {
+                headers: {
+                    readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TaskExplanation"];
                 };
             };
             readonly 400: components["responses"]["BadRequest"];

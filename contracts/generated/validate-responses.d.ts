@@ -9,6 +9,7 @@ export const ErrorEnvelope: CompiledValidator;
 export const AdmissionResponse: CompiledValidator;
 export const BackpressureEnvelope: CompiledValidator;
 export const Task: CompiledValidator;
+export const TaskExplanation: CompiledValidator;
 export const SessionInfo: CompiledValidator;
 export const Capabilities: CompiledValidator;
 export const ReplicaSetList: CompiledValidator;

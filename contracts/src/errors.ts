@@ -50,6 +50,8 @@ export interface OrchErrorOptions {
   readonly poolId?: string;
   readonly retryAfterMs?: number;
   readonly policyLabel?: PolicyLabel;
+  /** With DEADLINE_UNMET: the shortest deadline that could be kept, ms from admission. */
+  readonly earliestFeasibleMs?: number;
   readonly details?: readonly FaultDetail[];
   readonly cause?: unknown;
 }
@@ -64,6 +66,7 @@ export class OrchError extends Error {
   readonly poolId: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly policyLabel: PolicyLabel | undefined;
+  readonly earliestFeasibleMs: number | undefined;
   readonly details: readonly FaultDetail[] | undefined;
 
   constructor(kind: ErrorKind, message: string, options: OrchErrorOptions = {}) {
@@ -75,6 +78,7 @@ export class OrchError extends Error {
     this.poolId = options.poolId;
     this.retryAfterMs = options.retryAfterMs;
     this.policyLabel = options.policyLabel;
+    this.earliestFeasibleMs = options.earliestFeasibleMs;
     this.details = options.details;
   }
 }

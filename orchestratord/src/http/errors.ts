@@ -19,6 +19,9 @@ export function toEnvelope(error: OrchError): ErrorEnvelope {
     ...(error.poolId === undefined ? {} : { pool_id: error.poolId }),
     ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(error.retryAfterMs) }),
     ...(error.policyLabel === undefined ? {} : { policy_label: error.policyLabel }),
+    ...(error.earliestFeasibleMs === undefined
+      ? {}
+      : { earliest_feasible_ms: Math.ceil(error.earliestFeasibleMs) }),
     ...(error.details === undefined ? {} : { details: error.details }),
   };
 }

@@ -94,6 +94,20 @@ export function createMetrics() {
       'pool_id',
       'event',
     ]),
+    admissionShare: gauge('admission_share', 'Share of the dispatches lately.', [
+      'tenant',
+      'priority',
+    ]),
+    deadlinesMetRatio: gauge(
+      'deadlines_met_ratio',
+      'Share of tasks with a deadline that kept it lately.',
+      ['priority'],
+    ),
+    preemptions: counter('preemptions_total', 'Batch tasks that yielded to interactive ones.', [
+      'mode',
+      'engine',
+    ]),
+    resumptions: counter('resumptions_total', 'Preempted tasks dispatched again.', ['engine']),
     sseStreamsOpen: gauge('sse_streams_open', 'Readers connected now.', []),
     ledgerCommitMs: histogram(
       'ledger_commit_ms',

@@ -13,7 +13,7 @@ import {
   type Replica,
   type ReplicaSet,
 } from '@llama-orch/contracts';
-import type { Core } from '@llama-orch/orchestrator-core';
+import type { Core, PoolView } from '@llama-orch/orchestrator-core';
 import type { PoolManager, ReplicaSnapshot } from '@llama-orch/pool-managerd';
 import { Router, type Request, type RequestHandler } from 'express';
 import type { Tenant } from '../auth/tenants.ts';
@@ -247,7 +247,14 @@ function toPoolHealth(pool: ConfiguredPool, options: PoolRoutesOptions): PoolHea
     ...(health.lastError === undefined ? {} : { last_error: health.lastError.slice(0, 4096) }),
     metrics: toPoolMetrics(pool, options),
     replicas: health.replicas.map((replica) => toReplica(replica, options)),
+    ...toLearning(options.core.poolView(pool.id)?.learned),
   };
+}
+
+function toLearning(learned: PoolView['learned'] | undefined): Pick<PoolHealthView, 'learned'> {
+  if (learned === undefined) return {};
+  const { samples, meanHoldMs } = learned;
+  return { learned: { samples, mean_hold_ms: Math.round(meanHoldMs) } };
 }
 
 function isDraining(poolId: string, { core }: PoolRoutesOptions): boolean {

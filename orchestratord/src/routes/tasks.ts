@@ -78,6 +78,15 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
     .all(methodNotAllowed('GET'));
 
   router
+    .route('/v1/tasks/:id/explain')
+    .get(allow('explainTask'), async (req, res) => {
+      const { tenantId, scopes } = identityOf(res);
+      const viewer = { tenantId, seesTenants: scopes.has('admin') };
+      res.json(await queries.explain(uuidOf(req), viewer));
+    })
+    .all(methodNotAllowed('GET'));
+
+  router
     .route('/v1/tasks/:id/stream')
     .get(allow('streamTask'), async (req, res) => {
       const taskId = uuidOf(req);
@@ -127,7 +136,7 @@ async function stream(
     });
     return;
   }
-  const ended = await queries.findTranscript(taskId, identityOf(res).tenantId);
+  const ended = await queries.findEnded(taskId, identityOf(res).tenantId);
   metrics.sseStreamsOpen.inc();
   try {
     openEventStream(res);

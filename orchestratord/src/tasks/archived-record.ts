@@ -1,34 +1,38 @@
 /**
  * What the archive keeps of a task: how lists show it, what `GET /v1/tasks/{id}` adds, and what a retried
- * POST must be told. Three lines of JSON in one text, so that answering needs no parsing, which would
- * also round int64 seeds.
+ * POST must be told, and the history that explains it. Four lines of JSON in one text, so that answering
+ * needs no parsing, which would also round int64 seeds. Older records have no line for the history.
  */
 import type { Task } from '@llama-orch/contracts';
+import { storedForecast, type AdmissionPromise } from './admission-promise.ts';
 import type { LiveTask } from './live-task.ts';
+import type { TaskHistory } from './task-history.ts';
 
 /** What a retried POST of the same task is answered with. */
-export interface StoredAdmission {
+export interface StoredAdmission extends AdmissionPromise {
   readonly taskId: string;
   readonly sessionId: string | undefined;
   readonly seed: string;
-  readonly queuePosition: number;
-  readonly predictedStartMs: number;
   readonly requestHash: string | undefined;
 }
 
 export function toStoredAdmission(task: LiveTask): StoredAdmission {
+  const { forecast } = task.admission;
   return {
     taskId: task.taskId,
     sessionId: task.record.request.session_id,
     seed: task.record.seed,
     ...task.admission,
+    forecast: forecast && storedForecast(forecast),
     requestHash: task.record.requestHash,
   };
 }
 
-export function packArchived(task: Task, admission: StoredAdmission): string {
+export function packArchived(task: Task, history: TaskHistory, admission: StoredAdmission): string {
   const { result, proof, ...summary } = task;
-  return [summary, { result, proof }, admission].map((part) => JSON.stringify(part)).join('\n');
+  return [summary, { result, proof }, history, admission]
+    .map((part) => JSON.stringify(part))
+    .join('\n');
 }
 
 /** The task without result and proof, as lists show it. */
@@ -40,6 +44,13 @@ export function archivedTaskJson(packed: string): string {
   const [summary = '{}', rest = '{}'] = packed.split('\n', 2);
   // Both are objects, and the summary is never empty: one object of both is their text, joined.
   return rest === '{}' ? summary : `${summary.slice(0, -1)},${rest.slice(1)}`;
+}
+
+/** Undefined for a record from before histories were kept. */
+export function archivedHistory(packed: string): TaskHistory | undefined {
+  const [, , history, admission] = packed.split('\n', 4);
+  if (history === undefined || admission === undefined) return undefined;
+  return JSON.parse(history) as TaskHistory;
 }
 
 export function archivedAdmission(packed: string): StoredAdmission {

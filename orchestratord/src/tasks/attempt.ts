@@ -139,6 +139,7 @@ class LogSink implements TokenSink {
     const now = this.#ports.clock.now();
     const fresh = this.#replay.accept(toEntries(pieces, logprobs));
     if (fresh.length > 0) {
+      if (task.log.tokens === 0) task.note({ kind: 'first-token', atMs: now });
       task.log.appendTokens(fresh);
       task.lastTokenAtMs = now;
       if (task.firstTokenAtMs === undefined) {

@@ -41,6 +41,7 @@ function setUp(handle: (effect: Effect) => EffectWrites | undefined = () => unde
       effects.push(effect);
       return handle(effect);
     },
+    observe: () => undefined,
     detail: (event: CoreEvent) => (event.type === 'task.accepted' ? { note: 'x' } : undefined),
   };
   const host = new CoreHost({ core, writer, clock, handler, onEvents: vi.fn() });

@@ -20,9 +20,14 @@ export interface EffectWrites {
 }
 
 export interface EffectHandler {
+  /** Called with every event of a step before its effects, inside the step. */
+  observe(event: CoreEvent): void;
   /** Called synchronously and in order, inside the step. Must not call back into the host. */
   handle(effect: Effect, nowMs: number): EffectWrites | undefined;
-  /** What the daemon remembers of an event beyond the core's own fields; JSON-serialisable. */
+  /**
+   * What the daemon remembers of an event beyond the core's own fields; JSON-serialisable. Called after
+   * the effects, which may have told of it.
+   */
   detail(event: CoreEvent): object | undefined;
 }
 
@@ -123,7 +128,7 @@ export class CoreHost {
       const { core, handler, clock, onEvents } = this.#options;
       const now = clock.now();
       const { events, effects } = run(core, now);
-      const details = events.map((event) => handler.detail(event));
+      for (const event of events) handler.observe(event);
       const transcripts: TranscriptChunk[] = [];
       const archive: ArchivedTask[] = [];
       const callbacks: (() => void)[] = [];
@@ -136,7 +141,7 @@ export class CoreHost {
       }
       this.#armWake(now);
       // Written down only now: the effects have sent the engines their work already.
-      const stored = events.map((event, at) => toLedgerEvent(event, details[at], now));
+      const stored = events.map((event) => toLedgerEvent(event, handler.detail(event), now));
       if (stored.length > 0) onEvents(stored.length);
       const nothing = stored.length === 0 && transcripts.length === 0 && archive.length === 0;
       return {

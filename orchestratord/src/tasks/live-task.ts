@@ -3,12 +3,19 @@
  * what has happened, and the log of what it said. Decisions about it live in the core.
  */
 import { hash } from 'node:crypto';
-import type { PromptFormat, Task, TaskRequest } from '@llama-orch/contracts';
-import type { Outcome, Usage } from '@llama-orch/orchestrator-core';
+import type { Priority, PromptFormat, Task, TaskRequest } from '@llama-orch/contracts';
+import type { Outcome, TaskView, Usage } from '@llama-orch/orchestrator-core';
 import type { ReplicaSnapshot } from '@llama-orch/pool-managerd';
+import {
+  predictionFields,
+  shownChance,
+  type AdmissionPromise,
+  type FirstTokenForecast,
+} from './admission-promise.ts';
+import { NO_HISTORY, withEntry, type HistoryEntry, type TaskHistory } from './task-history.ts';
 import { TaskLog, type LogEntry } from './task-log.ts';
 
-/** What is written with `task.accepted`: enough to run the task after any crash. */
+/** What is asked of a task: enough to run the task after any crash. */
 export interface TaskRecord {
   readonly taskId: string;
   readonly tenantId: string;
@@ -29,10 +36,9 @@ export interface TaskRecord {
   readonly deadlineAtMs: number | undefined;
 }
 
-/** What the core promised at admission; repeated to a client that retries the POST. */
-export interface AdmissionPromise {
-  readonly queuePosition: number;
-  readonly predictedStartMs: number;
+/** What is written with `task.accepted`. */
+export interface AcceptedDetail extends TaskRecord {
+  readonly forecast?: FirstTokenForecast | undefined;
 }
 
 export const SAMPLER_PROFILE_VERSION = 'v1';
@@ -44,6 +50,9 @@ export class LiveTask {
   arrival = 0;
   admission: AdmissionPromise = { queuePosition: 0, predictedStartMs: 0 };
   attempts = 0;
+  /** How often it was stopped for others. */
+  preemptions = 0;
+  history: TaskHistory = NO_HISTORY;
   kvWarmth = false;
   /** First dispatch: the end of the wait in the queue. */
   dispatchedAtMs: number | undefined;
@@ -67,8 +76,19 @@ export class LiveTask {
     return this.#log;
   }
 
+  /** Adds to what an explanation will tell. */
+  note(entry: HistoryEntry): void {
+    this.history = withEntry(this.history, entry);
+  }
+
   get taskId(): string {
     return this.record.taskId;
+  }
+  get poolId(): string {
+    return this.record.poolId;
+  }
+  get priority(): Priority {
+    return this.record.request.priority ?? 'interactive';
   }
   get seed(): bigint {
     return BigInt(this.record.seed);
@@ -96,25 +116,31 @@ export function sha256Hex(text: string): string {
   return hash('sha256', text, 'hex');
 }
 
-/** Where a waiting task stands, from the core. */
-export interface WaitingView {
-  readonly queuePosition: number;
-  readonly predictedStartMs: number;
-}
+/** How a task stands now, from the core. */
+export type PresentView = Pick<
+  TaskView,
+  'state' | 'queuePosition' | 'predictedStartMs' | 'onTimeProbability'
+>;
 
 /** The task as `GET /v1/tasks/{id}` shows it while it is alive. */
-export function liveView(task: LiveTask, waiting: WaitingView | undefined): Task {
+export function liveView(task: LiveTask, present: PresentView | undefined): Task {
   const text = task.log.tokens === 0 ? undefined : task.log.text();
+  return { ...liveSummary(task, present), ...(text === undefined ? {} : { result: { text } }) };
+}
+
+/** The same without its output so far. */
+export function liveSummary(task: LiveTask, present: PresentView | undefined): Task {
+  const chance = present?.onTimeProbability;
   return {
     ...commonView(task),
-    state: waiting === undefined ? 'running' : 'queued',
-    ...(waiting === undefined
+    state: present?.state ?? 'running',
+    ...(chance === undefined ? {} : { on_time_probability: shownChance(chance) }),
+    ...(present?.state !== 'queued'
       ? {}
       : {
-          queue_position: waiting.queuePosition,
-          predicted_start_ms: Math.round(waiting.predictedStartMs),
+          queue_position: present.queuePosition,
+          predicted_start_ms: Math.round(present.predictedStartMs),
         }),
-    ...(text === undefined ? {} : { result: { text } }),
   };
 }
 
@@ -145,7 +171,12 @@ export function endedView(task: LiveTask, outcome: Outcome, ending: Ending): Tas
         ...common,
         state: 'canceled',
         finish_reason: 'canceled',
-        usage: { tokens_in: 0, tokens_out: task.log.tokens, queue_ms: task.queueMs },
+        usage: {
+          tokens_in: 0,
+          tokens_out: task.log.tokens,
+          queue_ms: task.queueMs,
+          ...preemptionFields(task),
+        },
         ...partial,
       };
     case 'failed':
@@ -175,7 +206,27 @@ export function usageView(task: LiveTask, usage: Usage): NonNullable<Task['usage
     queue_ms: task.queueMs,
     ...(task.ttftMs === undefined ? {} : { ttft_ms: task.ttftMs }),
     decode_ms: Math.round(usage.decodeMs),
+    ...preemptionFields(task),
   };
+}
+
+/** Nothing for a task that was never stopped for others. */
+export function preemptionFields({ preemptions }: LiveTask): { readonly preemptions?: number } {
+  return preemptions === 0 ? {} : { preemptions };
+}
+
+/** Undefined for a task without a deadline, and for one that was taken back. */
+export function deadlineKept(
+  task: LiveTask,
+  outcome: Outcome,
+  endedAtMs: number,
+): boolean | undefined {
+  const { deadlineAtMs, request } = task.record;
+  if (deadlineAtMs === undefined || outcome.kind === 'canceled') return undefined;
+  if (request.deadline_for === 'first_token') {
+    return task.firstTokenAtMs !== undefined && task.firstTokenAtMs <= deadlineAtMs;
+  }
+  return outcome.kind === 'completed' && endedAtMs <= deadlineAtMs;
 }
 
 function commonView(task: LiveTask): Omit<Task, 'state'> {
@@ -193,6 +244,7 @@ function commonView(task: LiveTask): Omit<Task, 'state'> {
     accepted_at_ms: record.acceptedAtMs,
     ...(record.deadlineAtMs === undefined ? {} : { deadline_at_ms: record.deadlineAtMs }),
     ...(task.startedAtMs === undefined ? {} : { started_at_ms: task.startedAtMs }),
+    ...predictionFields(task.admission.forecast),
     attempts: task.attempts,
     ...(replica === undefined
       ? {}

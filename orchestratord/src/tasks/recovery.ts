@@ -2,18 +2,25 @@
  * Brings the daemon back to where its ledger says it was: the newest snapshot, the events after it, and
  * the logs of the tasks that had not ended. And the other direction: what a snapshot holds.
  */
-import type { Core, CoreEvent } from '@llama-orch/orchestrator-core';
-import type { Ledger } from '../ledger/types.ts';
+import type { Core, CoreEvent, Learned } from '@llama-orch/orchestrator-core';
+import type { Ledger, SequencedEvent } from '../ledger/types.ts';
+import type { Logger } from '../logging.ts';
+import { storedForecast, type AdmissionPromise } from './admission-promise.ts';
 import { EVENT_VERSION, type StoredEvent } from './core-host.ts';
-import { LiveTask, type AdmissionPromise, type TaskRecord } from './live-task.ts';
+import { LiveTask, type AcceptedDetail, type TaskRecord } from './live-task.ts';
 import type { TaskBook } from './task-book.ts';
+import { NO_HISTORY, withEntry, type HistoryEntry, type TaskHistory } from './task-history.ts';
 import { parseLogEntry, type LogEntry } from './task-log.ts';
 
 /** Version of `Snapshot`; a newer one than this is refused. */
 const SNAPSHOT_VERSION = 1;
+/** Version of what was learned; another one than this is left unused. */
+const LEARNED_VERSION = 1;
 
 interface Snapshot {
   readonly v: number;
+  /** Hints, not facts: recovery goes on without them. */
+  readonly learned?: { readonly v: number; readonly pools: Learned };
   readonly core: ReturnType<Core['durableState']>;
   readonly tasks: readonly SnapshotTask[];
 }
@@ -24,15 +31,37 @@ interface SnapshotTask {
   readonly arrival: number;
   /** Dispatches so far; without any its log is empty. */
   readonly attempts: number;
+  readonly preemptions?: number;
+  /** Left out for a task that never ran. */
+  readonly history?: TaskHistory;
 }
 
 export function takeSnapshot(core: Core, book: TaskBook): string {
   const tasks: SnapshotTask[] = [];
-  for (const { record, admission, arrival, attempts } of book.all()) {
-    tasks.push({ record, admission, arrival, attempts });
+  for (const { record, admission, arrival, attempts, preemptions, history } of book.all()) {
+    const { forecast } = admission;
+    tasks.push({
+      record,
+      admission: { ...admission, forecast: forecast && storedForecast(forecast) },
+      arrival,
+      attempts,
+      ...(attempts === 0 ? {} : { preemptions, history }),
+    });
   }
-  const snapshot: Snapshot = { v: SNAPSHOT_VERSION, core: core.durableState(), tasks };
+  const snapshot: Snapshot = {
+    v: SNAPSHOT_VERSION,
+    core: core.durableState(),
+    learned: { v: LEARNED_VERSION, pools: core.learned() },
+    tasks,
+  };
   return JSON.stringify(snapshot);
+}
+
+export interface RecoveryPorts {
+  readonly ledger: Ledger;
+  readonly core: Core;
+  readonly book: TaskBook;
+  readonly log: Logger;
 }
 
 export interface Recovered {
@@ -46,13 +75,17 @@ export interface Recovered {
  * @throws Error when the ledger was written by a newer version
  * @throws LedgerError
  */
-export async function recover(ledger: Ledger, core: Core, book: TaskBook): Promise<Recovered> {
+export async function recover(
+  { ledger, core, book, log }: RecoveryPorts,
+  nowMs: number,
+): Promise<Recovered> {
   const recovery = await ledger.recover();
   const live = new Map<string, SnapshotTask>();
   if (recovery.snapshot !== undefined) {
     const snapshot = JSON.parse(recovery.snapshot) as Snapshot;
     requireVersion('snapshot', snapshot.v, SNAPSHOT_VERSION);
     core.loadState(snapshot.core);
+    loadLearned(core, snapshot.learned, log);
     for (const task of snapshot.tasks) live.set(task.record.taskId, task);
   }
   let events = 0;
@@ -60,15 +93,20 @@ export async function recover(ledger: Ledger, core: Core, book: TaskBook): Promi
     requireVersion(`event ${stored.seq}`, stored.v, EVENT_VERSION);
     const { event, detail } = JSON.parse(stored.data) as StoredEvent;
     core.restore(event, stored.atMs);
-    follow(live, event, detail);
+    follow(live, stored, event, detail);
     events += 1;
   }
   const outputSeen = new Set<string>();
-  for (const { record, admission, arrival, attempts } of live.values()) {
-    // Most of a deep queue never ran: there is no log to read.
+  const restarted: HistoryEntry = { kind: 'restarted', atMs: nowMs };
+  // Most of a deep queue never ran: there is one history for all of those, and no log to read.
+  const ofWaiting = withEntry(NO_HISTORY, restarted);
+  for (const saved of live.values()) {
+    const { record, admission, arrival, attempts, preemptions = 0, history } = saved;
     const restored = attempts === 0 ? undefined : await readLog(ledger, record.taskId);
     const task = new LiveTask(record, restored);
     task.attempts = attempts;
+    task.preemptions = preemptions;
+    task.history = history === undefined ? ofWaiting : withEntry(history, restarted);
     task.admission = admission;
     task.arrival = arrival;
     if (attempts > 0 && task.log.tokens > 0) outputSeen.add(record.taskId);
@@ -77,22 +115,51 @@ export async function recover(ledger: Ledger, core: Core, book: TaskBook): Promi
   return { events, outputSeen };
 }
 
-function follow(live: Map<string, SnapshotTask>, event: CoreEvent, detail: unknown): void {
+/** A damaged or unknown part is left out, and the pools start with guesses. */
+function loadLearned(core: Core, learned: Snapshot['learned'], log: Logger): void {
+  if (learned === undefined) return;
+  try {
+    if (learned.v !== LEARNED_VERSION) throw new Error(`version ${learned.v} is unknown`);
+    core.loadLearned(learned.pools);
+  } catch (error) {
+    log.warn({ err: error }, 'what was learned of the pools is not used');
+  }
+}
+
+/** What events say of a task beyond the core's own state; why it was dispatched they do not. */
+function follow(
+  live: Map<string, SnapshotTask>,
+  { atMs }: SequencedEvent,
+  event: CoreEvent,
+  detail: unknown,
+): void {
   if (event.type === 'task.accepted') {
+    const { forecast, ...record } = detail as AcceptedDetail;
+    const { queuePosition, predictedStartMs } = event;
     live.set(event.taskId, {
-      record: detail as TaskRecord,
-      admission: {
-        queuePosition: event.queuePosition,
-        predictedStartMs: event.predictedStartMs,
-      },
+      record,
+      admission: { queuePosition, predictedStartMs, forecast },
       arrival: event.seq,
       attempts: 0,
     });
-  } else if (event.type === 'task.dispatched') {
-    const task = live.get(event.taskId);
-    if (task !== undefined) live.set(event.taskId, { ...task, attempts: event.attempt });
-  } else if (event.type === 'task.ended') {
-    live.delete(event.taskId);
+    return;
+  }
+  if (event.type === 'task.ended') live.delete(event.taskId);
+  if (event.type !== 'task.dispatched' && event.type !== 'task.requeued') return;
+  const task = live.get(event.taskId);
+  if (task === undefined) return;
+  const { history = NO_HISTORY, preemptions = 0 } = task;
+  if (event.type === 'task.dispatched') {
+    const { attempt, replicaId } = event;
+    const entry = { kind: 'dispatched', atMs, attempt, replicaId } as const;
+    live.set(event.taskId, { ...task, attempts: attempt, history: withEntry(history, entry) });
+  } else {
+    const { reason } = event;
+    live.set(event.taskId, {
+      ...task,
+      preemptions: preemptions + (reason === 'preempted' ? 1 : 0),
+      history: withEntry(history, { kind: 'requeued', atMs, reason }),
+    });
   }
 }
 

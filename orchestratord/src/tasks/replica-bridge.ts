@@ -105,7 +105,7 @@ export class ReplicaBridge {
 
   /** While a replica may come back the core knows of it: what is pinned to its set waits for it. */
   #tellCore(replica: ReplicaSnapshot): void {
-    const { poolId, replicaId, setId, slots, ctx, state, device } = replica;
+    const { poolId, replicaId, setId, slots, ctx, state, device, exactPrefixReuse } = replica;
     if (state === 'stopped' || state === 'failed') {
       this.#forget(replica);
       return;
@@ -121,6 +121,7 @@ export class ReplicaBridge {
         ctx,
         ready,
         device,
+        exactPrefixReuse,
         labels: this.#options.labelsOf(replica),
         interruptible: this.#options.isInterruptible(replica),
       },

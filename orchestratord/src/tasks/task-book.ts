@@ -2,16 +2,23 @@
  * Every task that has not ended, and what the daemon does when the core decides about one: the effect
  * handler. Ended tasks move to the ledger's archive in the same transaction as their `task.ended`.
  */
-import type { CoreEvent, Effect, Outcome } from '@llama-orch/orchestrator-core';
+import type { CoreEvent, Effect, Outcome, RequeueReason } from '@llama-orch/orchestrator-core';
 import type { Logger } from '../logging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { SchedulingMetrics } from '../metrics/scheduling-metrics.ts';
 import type { SloWindow } from '../metrics/slo-window.ts';
+import { shownChance, storedForecast } from './admission-promise.ts';
 import { packArchived, toStoredAdmission } from './archived-record.ts';
 import { ArrivalList } from './arrival-list.ts';
 import type { EffectHandler, EffectWrites } from './core-host.ts';
 import type { AbortEffect, DispatchEffect } from './dispatcher.ts';
-import { endedView, sha256Hex, usageView, type LiveTask, type TaskRecord } from './live-task.ts';
-import type { ControlEntry } from './task-log.ts';
+import {
+  deadlineKept,
+  endedView,
+  sha256Hex,
+  type AcceptedDetail,
+  type LiveTask,
+} from './live-task.ts';
 import {
   latencyLabels,
   logFields,
@@ -20,20 +27,26 @@ import {
   requestFields,
   taskLabels,
 } from './task-fields.ts';
+import { keptDecision } from './task-history.ts';
+import { terminalEntry } from './terminal-entry.ts';
 import { lastIdOf, type TranscriptWriter } from './transcript-writer.ts';
 
 export interface TaskBookOptions {
   readonly transcripts: TranscriptWriter;
   readonly metrics: Metrics;
   readonly slo: SloWindow;
+  readonly scheduling: SchedulingMetrics;
   readonly log: Logger;
   readonly dispatch: (task: LiveTask, effect: DispatchEffect) => void;
   readonly abort: (effect: AbortEffect) => void;
   readonly evictSession: (sessionId: string, replicaId: string) => void;
   /** What a full queue of the pool does: the policy that evicted a task. */
   readonly fullPolicyOf: (poolId: string) => string;
+  readonly weightOf: (tenantId: string) => number;
   /** Data of a `metrics` event for a task, see `MetricsEvent` in the contract. */
   readonly signals: (task: LiveTask) => object;
+  /** A running task was stopped for others: its readers should hear of it. */
+  readonly onPreempted: (task: LiveTask) => void;
 }
 
 export class TaskBook implements EffectHandler {
@@ -63,6 +76,7 @@ export class TaskBook implements EffectHandler {
   restore(task: LiveTask): void {
     this.#tasks.set(task.taskId, task);
     this.#byArrival.push(task);
+    this.#options.scheduling.accepted(task);
   }
 
   drop(taskId: string): void {
@@ -82,13 +96,20 @@ export class TaskBook implements EffectHandler {
     return this.#tasks.values();
   }
 
-  detail(event: CoreEvent): TaskRecord | undefined {
-    if (event.type !== 'task.accepted') return undefined;
+  observe(event: CoreEvent): void {
+    if (event.type !== 'task.accepted') return;
     const task = this.#tasks.get(event.taskId);
-    if (task === undefined) return undefined;
+    if (task === undefined) return;
     task.arrival = event.seq;
     this.#byArrival.push(task);
-    return task.record;
+    this.#options.scheduling.accepted(task);
+  }
+
+  detail(event: CoreEvent): AcceptedDetail | undefined {
+    if (event.type !== 'task.accepted') return undefined;
+    const task = this.#tasks.get(event.taskId);
+    const forecast = task?.admission.forecast;
+    return task && { ...task.record, forecast: forecast && storedForecast(forecast) };
   }
 
   handle(effect: Effect, nowMs: number): EffectWrites | undefined {
@@ -105,7 +126,7 @@ export class TaskBook implements EffectHandler {
         this.#options.abort(effect);
         return undefined;
       case 'requeued':
-        this.#requeued(effect.taskId, effect.reason);
+        this.#requeued(effect.taskId, effect.reason, nowMs);
         return undefined;
       case 'ended':
         return this.#ended(effect.taskId, effect.outcome, nowMs);
@@ -121,18 +142,23 @@ export class TaskBook implements EffectHandler {
     task.admission = {
       queuePosition: effect.queuePosition,
       predictedStartMs: effect.predictedStartMs,
+      forecast: effect.forecast,
     };
     // Counting and logging can wait until the engine has been asked and the ledger has its write.
     queueMicrotask(() => this.#report(task));
   }
 
   #report(task: LiveTask): void {
-    this.#options.metrics.tasksEnqueued.inc(taskLabels(task));
+    const { metrics, weightOf } = this.#options;
+    const { queuePosition, predictedStartMs, forecast } = task.admission;
+    const chance = forecast?.onTimeProbability;
+    metrics.tasksEnqueued.inc(taskLabels(task));
     this.#poolLog(task).info(
       {
-        ...requestFields(task),
-        queue_position: task.admission.queuePosition,
-        predicted_start_ms: Math.round(task.admission.predictedStartMs),
+        ...requestFields(task, weightOf(task.record.tenantId)),
+        queue_position: queuePosition,
+        predicted_start_ms: Math.round(predictedStartMs),
+        on_time_probability: chance === undefined ? undefined : shownChance(chance),
       },
       'task accepted',
     );
@@ -157,12 +183,32 @@ export class TaskBook implements EffectHandler {
     task.dispatchedAtMs ??= nowMs;
     task.startedAtMs = nowMs;
     this.#options.dispatch(task, effect);
+    const { attempt, replicaId, decision } = effect;
+    this.#options.scheduling.dispatched(task, decision, nowMs);
+    task.note({
+      kind: 'dispatched',
+      atMs: nowMs,
+      attempt,
+      replicaId,
+      decision: keptDecision(decision),
+    });
   }
 
-  #requeued(taskId: string, reason: string): void {
+  #requeued(taskId: string, reason: RequeueReason, nowMs: number): void {
     const task = this.#tasks.get(taskId);
     if (task === undefined) return;
-    this.#options.log.warn({ ...logFields(task), reason }, 'task goes back to the queue');
+    const { scheduling, log, onPreempted } = this.#options;
+    const isPreempted = reason === 'preempted';
+    if (isPreempted) task.preemptions += 1;
+    task.note({ kind: 'requeued', atMs: nowMs, reason });
+    scheduling.requeued(task, reason);
+    const level = isPreempted ? 'info' : 'warn';
+    log[level]({ ...this.#logFields(task), reason }, 'task goes back to the queue');
+    if (isPreempted) onPreempted(task);
+  }
+
+  #logFields(task: LiveTask): Record<string, unknown> {
+    return logFields(task, this.#options.weightOf(task.record.tenantId));
   }
 
   /**
@@ -172,23 +218,28 @@ export class TaskBook implements EffectHandler {
   #ended(taskId: string, outcome: Outcome, nowMs: number): EffectWrites | undefined {
     const task = this.#tasks.get(taskId);
     if (task === undefined) return undefined;
-    const { transcripts, signals } = this.#options;
+    const { transcripts, signals, scheduling } = this.#options;
     const { log } = task;
     if (outcome.kind === 'canceled' && outcome.reason === 'withdrawn') {
+      scheduling.ended(task, undefined, nowMs);
       this.drop(taskId);
       return undefined;
     }
+    const kept = deadlineKept(task, outcome, nowMs);
+    scheduling.ended(task, kept, nowMs);
+    task.note({ kind: 'ended', atMs: nowMs, deadlineKept: kept });
     if (outcome.kind === 'canceled') log.suppressTokens();
     const show = log.hold();
     if (log.tokens > 0 && outcome.kind !== 'canceled') {
-      log.append({ event: 'metrics', data: JSON.stringify(signals(task)) });
+      const chance = kept === undefined ? {} : { on_time_probability: kept ? 1 : 0 };
+      log.append({ event: 'metrics', data: JSON.stringify({ ...signals(task), ...chance }) });
     }
     const text = log.text();
     const outputSha256 = sha256Hex(text);
     log.seal(terminalEntry(task, outcome, outputSha256));
     this.#count(task, outcome);
     if (task.replica !== undefined && outcome.kind !== 'canceled') {
-      this.#options.slo.observe(task.replica.setId, task.record.request.priority ?? 'interactive', {
+      this.#options.slo.observe(task.replica.setId, task.priority, {
         endedAtMs: nowMs,
         failed: outcome.kind === 'failed',
         ttftMs: task.ttftMs,
@@ -208,7 +259,7 @@ export class TaskBook implements EffectHandler {
         priority: view.priority,
         sessionId: view.session_id,
         state: view.state,
-        view: packArchived(view, toStoredAdmission(task)),
+        view: packArchived(view, task.history, toStoredAdmission(task)),
       },
       onDurable: () => {
         if (transcript !== undefined) log.markPersisted(lastIdOf(transcript));
@@ -221,7 +272,7 @@ export class TaskBook implements EffectHandler {
   #count(task: LiveTask, outcome: Outcome): void {
     const { metrics, log } = this.#options;
     const { engine, poolId } = task.record;
-    const ended = { ...logFields(task), tokens_out: task.log.tokens };
+    const ended = { ...this.#logFields(task), tokens_out: task.log.tokens };
     switch (outcome.kind) {
       case 'completed': {
         metrics.tasksCompleted.inc({ ...taskLabels(task), finish_reason: outcome.finishReason });
@@ -247,37 +298,4 @@ export class TaskBook implements EffectHandler {
         return;
     }
   }
-}
-
-function terminalEntry(task: LiveTask, outcome: Outcome, outputSha256: string): ControlEntry {
-  if (outcome.kind === 'failed') {
-    return {
-      event: 'error',
-      data: JSON.stringify({
-        code: outcome.code,
-        message: outcome.message,
-        engine: task.record.engine,
-        retriable: outcome.retriable,
-        ...(outcome.retryAfterMs === undefined
-          ? {}
-          : { retry_after_ms: Math.ceil(outcome.retryAfterMs) }),
-      }),
-    };
-  }
-  const canceled = outcome.kind === 'canceled';
-  const usage = canceled ? undefined : usageView(task, outcome.usage);
-  return {
-    event: 'end',
-    data: JSON.stringify({
-      tokens_out: usage?.tokens_out ?? task.log.tokens,
-      decode_ms: usage?.decode_ms ?? Math.max(0, task.decodeMs),
-      ...(usage === undefined
-        ? {}
-        : { tokens_in: usage.tokens_in, cached_tokens: usage.cached_tokens }),
-      finish_reason: canceled ? 'canceled' : outcome.finishReason,
-      queue_ms: task.queueMs,
-      ...(task.ttftMs === undefined ? {} : { ttft_ms: task.ttftMs }),
-      ...(canceled ? {} : { output_sha256: outputSha256 }),
-    }),
-  };
 }

@@ -17,7 +17,7 @@ export function taskLabels(task: LiveTask): TaskLabels {
     engine_version: replica?.engineVersion ?? '',
     pool_id: record.poolId,
     replica_id: replica?.replicaId ?? '',
-    priority: record.request.priority ?? 'interactive',
+    priority: task.priority,
   };
 }
 
@@ -38,8 +38,9 @@ export function poolFields({ record }: LiveTask): Record<string, unknown> {
   return { engine: record.engine, pool_id: record.poolId, model_id: record.modelId };
 }
 
-/** What is known of a task from its request. */
-export function requestFields({ record }: LiveTask): Record<string, unknown> {
+/** What is known of a task from its request. @param weight of its tenant */
+export function requestFields(task: LiveTask, weight: number): Record<string, unknown> {
+  const { record, priority } = task;
   const { request } = record;
   return {
     correlation_id: record.correlationId,
@@ -48,16 +49,17 @@ export function requestFields({ record }: LiveTask): Record<string, unknown> {
     tenant_id: record.tenantId,
     key_id: record.keyId,
     sampler_profile_version: request.sampler_profile_version ?? SAMPLER_PROFILE_VERSION,
-    priority: request.priority ?? 'interactive',
+    priority,
+    weight,
     deadline_ms: request.deadline_ms,
   };
 }
 
-/** All that is known of a task that has been dispatched. */
-export function logFields(task: LiveTask): Record<string, unknown> {
-  const { replica } = task;
+/** All that is known of a task that has been dispatched. @param weight of its tenant */
+export function logFields(task: LiveTask, weight: number): Record<string, unknown> {
+  const { replica, preemptions } = task;
   return {
-    ...requestFields(task),
+    ...requestFields(task, weight),
     ...poolFields(task),
     replica_id: replica?.replicaId,
     quant: replica?.quant,
@@ -65,5 +67,6 @@ export function logFields(task: LiveTask): Record<string, unknown> {
     engine_version: replica?.engineVersion,
     kv_warmth: replica === undefined ? undefined : task.kvWarmth,
     queue_time_ms: task.dispatchedAtMs === undefined ? undefined : task.queueMs,
+    preempted: preemptions === 0 ? undefined : preemptions,
   };
 }

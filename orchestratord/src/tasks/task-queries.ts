@@ -1,10 +1,16 @@
 /** Looking tasks up, live or ended: one task, or a page of them. */
-import { OrchError, type Task } from '@llama-orch/contracts';
+import { OrchError, type Task, type TaskExplanation } from '@llama-orch/contracts';
 import type { Core, TaskView } from '@llama-orch/orchestrator-core';
 import type { Clock } from '../clock.ts';
 import type { ArchivedTask, Ledger, TaskFilter } from '../ledger/types.ts';
-import { archivedSummaryJson, archivedTaskJson } from './archived-record.ts';
-import { liveView, type LiveTask } from './live-task.ts';
+import {
+  archivedAdmission,
+  archivedHistory,
+  archivedSummaryJson,
+  archivedTaskJson,
+} from './archived-record.ts';
+import { explain, type Viewer } from './explanation.ts';
+import { liveSummary, liveView, type LiveTask } from './live-task.ts';
 import type { TaskBook } from './task-book.ts';
 
 export interface TaskQueriesOptions {
@@ -24,10 +30,26 @@ export class TaskQueries {
   /** The JSON text of a task. @throws OrchError NOT_FOUND */
   async get(taskId: string, tenantId: string): Promise<string> {
     const task = this.findLive(taskId, tenantId);
-    if (task !== undefined) return JSON.stringify(this.#liveView(task));
+    if (task !== undefined) return JSON.stringify(liveView(task, this.#coreView(task)));
     const ended = await this.#options.ledger.findArchived(taskId);
     if (ended?.tenantId !== tenantId) throw noSuchTask();
     return archivedTaskJson(ended.view);
+  }
+
+  /** @throws OrchError NOT_FOUND, with 410 when the task was swept */
+  async explain(taskId: string, viewer: Viewer): Promise<TaskExplanation> {
+    const task = this.findLive(taskId, viewer.tenantId);
+    if (task !== undefined) return this.#explainLive(task, viewer);
+    const ended = await this.findEnded(taskId, viewer.tenantId);
+    return explain(
+      {
+        view: JSON.parse(archivedSummaryJson(ended.view)) as Task,
+        admission: archivedAdmission(ended.view),
+        history: archivedHistory(ended.view),
+      },
+      viewer,
+      undefined,
+    );
   }
 
   findLive(taskId: string, tenantId: string): LiveTask | undefined {
@@ -35,13 +57,13 @@ export class TaskQueries {
     return task?.record.tenantId === tenantId ? task : undefined;
   }
 
-  /** A task that has ended and can be replayed. @throws OrchError NOT_FOUND, with 410 when it was swept */
-  async findTranscript(taskId: string, tenantId: string): Promise<ArchivedTask> {
+  /** A task that has ended and is kept. @throws OrchError NOT_FOUND, with 410 when it was swept */
+  async findEnded(taskId: string, tenantId: string): Promise<ArchivedTask> {
     const { ledger } = this.#options;
     const ended = await ledger.findArchived(taskId);
     if (ended?.tenantId === tenantId) return ended;
     if ((await ledger.findSwept(taskId)) !== tenantId) throw noSuchTask();
-    throw new OrchError('NOT_FOUND', 'the transcript of this task is no longer kept', {
+    throw new OrchError('NOT_FOUND', 'what this task said and did is no longer kept', {
       status: 410,
     });
   }
@@ -93,17 +115,20 @@ export class TaskQueries {
   }
 
   #liveSummaryJson(task: LiveTask): string {
-    const { result: _result, ...summary } = this.#liveView(task);
-    return JSON.stringify(summary);
+    return JSON.stringify(liveSummary(task, this.#coreView(task)));
   }
 
-  #liveView(task: LiveTask): Task {
-    const view = this.#coreView(task);
-    const waiting =
-      view?.state === 'queued'
-        ? { queuePosition: view.queuePosition, predictedStartMs: view.predictedStartMs }
-        : undefined;
-    return liveView(task, waiting);
+  #explainLive(task: LiveTask, viewer: Viewer): TaskExplanation {
+    const { core, clock } = this.#options;
+    const nowMs = clock.now();
+    const { taskId, admission, history } = task;
+    const present = core.task(taskId, nowMs);
+    const wait = core.wait(taskId, nowMs);
+    return explain(
+      { view: liveSummary(task, present), admission, history },
+      viewer,
+      present && wait && { nowMs, task: present, wait },
+    );
   }
 }
 

@@ -2,17 +2,20 @@
  * Everything that makes tasks move, wired together: the core's host, the book of live tasks, the
  * dispatcher, the bridge to replicas, and the beats (metrics events, snapshots, retention).
  */
-import type { Config, Readiness, TaskRequest } from '@llama-orch/contracts';
+import type { Config, MetricsEvent, Readiness, TaskRequest } from '@llama-orch/contracts';
 import type { Command, Core, PoolSpec, TenantSpec } from '@llama-orch/orchestrator-core';
 import type { PoolManager } from '@llama-orch/pool-managerd';
 import { LLAMACPP_CAPABILITIES, type EngineResult } from '@llama-orch/worker-adapters';
 import type { Clock } from '../clock.ts';
 import type { Ledger } from '../ledger/types.ts';
 import type { Logger } from '../logging.ts';
+import { tenantsOf } from '../auth/tenants.ts';
 import { attemptMetrics } from '../metrics/attempt-metrics.ts';
 import { EngineTelemetry } from '../metrics/engine-telemetry.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import { SchedulingMetrics } from '../metrics/scheduling-metrics.ts';
 import type { SloWindow } from '../metrics/slo-window.ts';
+import { shownChance } from './admission-promise.ts';
 import { CoreHost } from './core-host.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableWriter } from './durable-writer.ts';
@@ -60,6 +63,8 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
   const writer = new DurableWriter({ ledger, clock, random, onFatal });
   const transcripts = new TranscriptWriter({ writer, clock, intervalMs: TRANSCRIPT_BEAT_MS });
   const sessionSlots = new SessionSlots();
+  const tenants = tenantsOf(config);
+  const scheduling = new SchedulingMetrics({ metrics, tenants: tenants.keys() });
   const eventListeners = new Set<() => void>();
   const beats: (() => void)[] = [];
   let idleWaiters: (() => void)[] = [];
@@ -68,13 +73,16 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     transcripts,
     metrics,
     slo,
+    scheduling,
     log,
     dispatch: (task, effect) => dispatcher.dispatch(task, effect),
     abort: (effect) => dispatcher.abort(effect),
     evictSession: (sessionId, replicaId) => void eraseSession(sessionId, replicaId),
     fullPolicyOf: (poolId) =>
       config.pools.find((pool) => pool.id === poolId)?.queue.full_policy ?? '',
+    weightOf: (tenantId) => tenants.get(tenantId)?.weight ?? 1,
     signals: (task) => signalsOf(task),
+    onPreempted: (task) => emitSignal(task),
   });
   const upkeep = new LedgerUpkeep({
     core,
@@ -191,24 +199,33 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     }
   }
 
-  function signalsOf(task: LiveTask): object {
-    const view = core.poolView(task.record.poolId);
+  function signalsOf(task: LiveTask): MetricsEvent {
+    const pool = core.poolView(task.poolId);
+    const { record, preemptions } = task;
+    const chance =
+      record.deadlineAtMs === undefined
+        ? undefined
+        : core.task(task.taskId, clock.now())?.onTimeProbability;
     return {
-      queue_depth: view === undefined ? 0 : view.waiting.interactive + view.waiting.batch,
+      queue_depth: pool === undefined ? 0 : pool.waiting.interactive + pool.waiting.batch,
       kv_warmth: task.kvWarmth,
       tokens_out: task.log.tokens,
+      ...(chance === undefined ? {} : { on_time_probability: shownChance(chance) }),
+      ...(preemptions === 0 ? {} : { preempted: preemptions }),
     };
   }
 
-  /** Shown only once it is durable, see TaskLog. */
   function emitSignals(): void {
-    for (const task of dispatcher.tasks()) {
-      const { log: entries } = task;
-      if (entries.tokens === 0 || !entries.mayCarryMetrics) continue;
-      const show = entries.hold();
-      entries.append({ event: 'metrics', data: JSON.stringify(signalsOf(task)) });
-      void transcripts.flush(task.taskId, entries).then(show);
-    }
+    for (const task of dispatcher.tasks()) emitSignal(task);
+  }
+
+  /** Shown only once it is durable, see TaskLog. */
+  function emitSignal(task: LiveTask): void {
+    const { log: entries } = task;
+    if (entries.tokens === 0 || !entries.mayCarryMetrics) return;
+    const show = entries.hold();
+    entries.append({ event: 'metrics', data: JSON.stringify(signalsOf(task)) });
+    void transcripts.flush(task.taskId, entries).then(show);
   }
 
   function ledgerCheck(): Readiness['checks'][number] {
@@ -231,7 +248,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
 
     /** Folds the ledger and tells the core its pools; call once, before `start`. @throws LedgerError */
     async recover(specs: readonly PoolSpec[]) {
-      const { events, outputSeen } = await recover(ledger, core, book);
+      const { events, outputSeen } = await recover({ ledger, core, book, log }, clock.now());
       host.apply({ type: 'tenants-set', tenants: config.tenants.map(toTenantSpec) });
       for (const pool of specs) host.apply({ type: 'pool-set', pool });
       const tasks = book.size;
@@ -320,6 +337,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
           );
         }
       }
+      scheduling.collect(clock.now());
       return metrics.registry.metrics();
     },
   };

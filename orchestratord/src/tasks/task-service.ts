@@ -22,6 +22,7 @@ import {
   type PromptTokens,
 } from './admission.ts';
 import { archivedAdmission, toStoredAdmission, type StoredAdmission } from './archived-record.ts';
+import { predictionFields } from './admission-promise.ts';
 import type { CoreHost } from './core-host.ts';
 import { LiveTask, seedNumber, type TaskRecord } from './live-task.ts';
 import type { PoolDirectory, PoolEntry } from './pool-directory.ts';
@@ -259,6 +260,9 @@ export class TaskService {
       ...(effect.retryAfterMs === undefined
         ? {}
         : { retryAfterMs: Math.max(1, Math.ceil(effect.retryAfterMs)) }),
+      ...(effect.earliestFeasibleMs === undefined
+        ? {}
+        : { earliestFeasibleMs: effect.earliestFeasibleMs }),
       ...(effect.path === undefined
         ? {}
         : { details: [{ path: pathIn(record.request, effect.path), message: effect.message }] }),
@@ -277,6 +281,7 @@ function toResponse(admission: StoredAdmission, backoffMs: number): AdmissionRes
     queue_position: admission.queuePosition,
     predicted_start_ms: Math.round(admission.predictedStartMs),
     backoff_ms: Math.ceil(backoffMs),
+    ...predictionFields(admission.forecast),
     stream_url: `/v1/tasks/${admission.taskId}/stream`,
     ...(admission.sessionId === undefined ? {} : { session_id: admission.sessionId }),
     seed: seedNumber(admission.seed),
