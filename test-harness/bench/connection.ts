@@ -11,11 +11,15 @@ export interface RequestSpec {
   readonly path: string;
   readonly body?: string;
   readonly accept?: string;
+  /** API key, where the server asks for one. */
+  readonly key?: string;
 }
 
 /** The bytes of a request, to be sent any number of times. */
-export function encodeRequest({ method, path, body = '', accept = '*/*' }: RequestSpec): Buffer {
+export function encodeRequest(spec: RequestSpec): Buffer {
+  const { method, path, body = '', accept = '*/*', key } = spec;
   const lines = [`${method} ${path} HTTP/1.1`, 'host: 127.0.0.1', `accept: ${accept}`];
+  if (key !== undefined) lines.push(`authorization: Bearer ${key}`);
   if (body !== '') {
     lines.push('content-type: application/json', `content-length: ${Buffer.byteLength(body)}`);
   }

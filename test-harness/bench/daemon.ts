@@ -27,15 +27,19 @@ export interface Daemon extends AsyncDisposable {
 /** A pool of the daemon's configuration, as in contracts/openapi/config.yaml. */
 export type PoolSetup = Readonly<Record<string, unknown>> & { readonly id: string };
 
-/** @param pools undefined runs the default configuration: two embedded replicas */
+/**
+ * @param pools undefined runs the default configuration: two embedded replicas
+ * @param settings more of the configuration, beside its pools
+ */
 export async function startDaemon(
   context: BenchContext,
   pools: readonly PoolSetup[] | undefined,
+  settings: Readonly<Record<string, unknown>> = {},
 ): Promise<Daemon> {
   const dir = context.newDir('daemon');
   const profileDir = join(dir, 'profile');
   const configFile = join(dir, 'llama-orch.yaml');
-  const config = { server: { port: 0, shutdown_grace_ms: 0 }, data_dir: 'data' };
+  const config = { ...settings, server: { port: 0, shutdown_grace_ms: 0 }, data_dir: 'data' };
   // JSON is YAML.
   writeFileSync(configFile, JSON.stringify(pools === undefined ? config : { ...config, pools }));
   mkdirSync(profileDir);

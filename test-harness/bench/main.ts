@@ -6,6 +6,7 @@ import { addedLatency } from './added-latency.ts';
 import { admissions, deepQueue } from './admissions.ts';
 import { createContext, type Bench } from './bench.ts';
 import { relay } from './relay.ts';
+import { scheduling } from './scheduling.ts';
 import { startup } from './startup.ts';
 import { streamMemory } from './stream-memory.ts';
 import { formatTable, type Report } from './table.ts';
@@ -15,6 +16,7 @@ const BENCHES: readonly Bench[] = [
   deepQueue,
   addedLatency,
   relay,
+  scheduling,
   streamMemory,
   startup,
 ];
