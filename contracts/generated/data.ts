@@ -508,7 +508,7 @@ export interface components {
             readonly replica_id: components["schemas"]["Name"];
             /** @description Expected from the dispatch on. */
             readonly expected_first_token_ms?: components["schemas"]["Millis"];
-            /** @description A running batch task was stopped to make room. */
+            /** @description A running task was stopped to make room. */
             readonly stopped_another?: boolean;
             readonly replicas?: components["schemas"]["ReplicaVerdicts"];
         };

@@ -49,12 +49,12 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
 
   if (!start.isImmediate) {
     const room = makeRoom(pool.queue, pool.spec, spec.priority);
-    const retryMs = retryAfterMs(pool, nowMs);
     if (room.kind === 'refuse') {
+      const { code, policyLabel } = room;
       const message = `the queue of pool ${pool.poolId} is full`;
-      return { code: room.code, policyLabel: room.policyLabel, message, retryAfterMs: retryMs };
+      return { code, policyLabel, message, retryAfterMs: retryAfterMs(pool, nowMs) };
     }
-    if (room.kind === 'evict') evict(step, room.taskId, retryMs);
+    if (room.kind === 'evict') evict(step, room.taskId, retryAfterMs(pool, nowMs));
   }
 
   const { taskId } = spec;

@@ -25,26 +25,23 @@ export function progress(step: Step, command: CommandOf<'progress'>): void {
   if (task.outputTokens === 0) {
     if (task.firstTokenAtMs === undefined) {
       task.firstTokenAtMs = nowMs;
-      compareForecast(pool, task, nowMs);
+      learnForecast(pool, task, nowMs);
     }
     // The replica can take another prompt.
     if (pool.queue.size > 0) step.touch(pool);
   }
   task.outputTokens = command.tokensOut;
-  const { uncachedTokens, outputTokens } = task.estimate;
-  if (command.tokensOut > outputTokens) {
-    const cost = costOf(state.tuning, uncachedTokens, command.tokensOut);
-    if (cost > task.chargedCost) chargeTo(state, task, cost);
-  }
+  const cost = costOf(state.tuning, task.estimate.uncachedTokens, command.tokensOut);
+  if (cost > task.chargedCost) chargeTo(state, task, cost);
 }
 
 /** Learns how wrong the forecast of the first token was. */
-function compareForecast(pool: PoolState, task: TaskRecord, nowMs: number): void {
+export function learnForecast(pool: PoolState, task: TaskRecord, firstTokenAtMs: number): void {
   const { forecast, acceptedAtMs } = task;
   if (forecast === undefined) return;
   const kind = forecast.isImmediate ? 'now' : 'queued';
   const { firstTokenMs, lowMs, highMs } = forecast;
-  pool.model.observeForecast(kind, firstTokenMs, nowMs - acceptedAtMs, [lowMs, highMs]);
+  pool.model.observeForecast(kind, firstTokenMs, firstTokenAtMs - acceptedAtMs, [lowMs, highMs]);
 }
 
 export function finish(step: Step, command: CommandOf<'finish'>): void {

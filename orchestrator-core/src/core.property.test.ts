@@ -4,8 +4,8 @@ import type { Op } from './testing/core-world.ts';
 import { durableJson, World } from './testing/core-world.ts';
 import { everywhere, someOps } from './testing/world-ops.ts';
 
-function worldAfter(steps: readonly Op[]): World {
-  const world = new World();
+function worldAfter(steps: readonly Op[], gatherArrivals = false): World {
+  const world = new World(gatherArrivals);
   for (const step of steps) world.run(step);
   return world;
 }
@@ -13,6 +13,13 @@ function worldAfter(steps: readonly Op[]): World {
 test('ORCH-3004 ORCH-3017 ORCH-3026 ORCH-3077 ORCH-3086 OC-CORE-1001 OC-CORE-1010 OC-CORE-1011 whatever happens, the promises hold', () => {
   fc.assert(
     fc.property(someOps, (steps) => worldAfter(steps).settle(everywhere)),
+    { numRuns: 300 },
+  );
+});
+
+test('OC-CORE-1077 they hold as well when arrivals of one moment are planned together', () => {
+  fc.assert(
+    fc.property(someOps, (steps) => worldAfter(steps, true).settle(everywhere)),
     { numRuns: 300 },
   );
 });

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { Driver, ofType, practise } from './testing/fixtures.ts';
 import type { TaskSpec } from './types.ts';
+import { DEFAULT_TUNING } from './tuning.ts';
 
 /** One slot; a task takes 100 ms to its first token and a second to its last, and that is known. */
 function founded(samples = 20): Driver {
-  const driver = new Driver();
+  const driver = new Driver({ tuning: { refuseBelow: 0.1, shedBelow: 0.3 } });
   driver.pool({ ctx: 2_048 });
   driver.replica('r', { ctx: 2_048 });
   practise(driver, samples, { promptTokens: 400, maxTokens: 100 }, TIMES);
@@ -53,12 +54,36 @@ test('OC-CORE-1026 while predictions are guesses only a deadline that is past is
   expect(ofType(driver.admit('b', within(driver, 0)), 'rejected')).toMatchObject([unmet]);
 });
 
-test('OC-CORE-1026 nothing is accepted only to be ended by its own dispatch', () => {
-  for (let ms = 200; ms < 3_000; ms += 100) {
-    const driver = founded();
-    const effects = driver.admit('a', within(driver, ms)).map((effect) => effect.type);
-    expect([['rejected'], ['accepted', 'dispatch']]).toContainEqual(effects);
+test('OC-CORE-1026 nor is a task shed on the word of guesses', () => {
+  const driver = founded(0);
+  driver.admit('runs', task);
+  driver.admit('waits', within(driver, 60));
+  driver.nowMs += 50;
+  expect(ofType(driver.finish('runs'), 'dispatch')).toMatchObject([{ taskId: 'waits' }]);
+  driver.admit('late', within(driver, 60));
+  driver.nowMs += 60;
+  expect(ofType(driver.finish('waits'), 'ended')[1]?.outcome).toMatchObject({
+    code: 'DEADLINE_UNMET',
+  });
+});
+
+test('OC-CORE-1026 what would start at once is refused where its turn would shed it', () => {
+  let accepted = 0;
+  let refused = 0;
+  for (let ms = 500; ms < 1_500; ms += 10) {
+    const driver = founded(8);
+    for (let n = 0; n < 30; n += 1) {
+      driver.admit(`varies${n}`, task);
+      driver.serve(`varies${n}`, { ...TIMES, decodeMs: 600 + 20 * ((n * 7) % 30) });
+    }
+    const [effect] = driver.admit('a', within(driver, ms));
+    if (effect?.type === 'rejected') refused += 1;
+    if (effect?.type !== 'accepted') continue;
+    accepted += 1;
+    expect(effect.forecast.onTimeProbability).toBeGreaterThanOrEqual(DEFAULT_TUNING.shedBelow);
   }
+  expect(accepted).toBeGreaterThan(10);
+  expect(refused).toBeGreaterThan(10);
 });
 
 test('ORCH-3079 OC-CORE-1069 a deadline that went out of reach in the queue is shed at its turn', () => {

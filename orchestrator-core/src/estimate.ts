@@ -9,15 +9,23 @@ export function costOf(tuning: Tuning, uncachedTokens: number, outputTokens: num
 }
 
 /**
- * When the task should start at the latest, absolute ms. With a deadline that follows from the time it
- * needs; without one every task has a soft deadline that grows with its prompt, so that short prompts
- * pass long ones but only for so long.
+ * What a task is charged when it is dispatched: its prompt and a part of the output that is expected of
+ * it. The rest follows as its tokens stream.
+ */
+export function prepaidCost(tuning: Tuning, uncachedTokens: number, outputTokens: number): number {
+  return costOf(tuning, uncachedTokens, tuning.prepaidShare * outputTokens);
+}
+
+/**
+ * What the queue orders by, absolute ms. With a deadline that is when its first token must have come: by
+ * deadline, not by slack, the short prompts behind a long one stay in time. Without one every task has a
+ * soft deadline that grows with its prompt, so that short prompts pass long ones but only for so long.
  */
 export function urgencyOf(tuning: Tuning, task: TaskRecord): number {
   const { deadlineAtMs, deadlineFor, priority } = task.spec;
   const { prefillMs, decodeMs } = task.estimate;
   if (deadlineAtMs !== undefined) {
-    return deadlineAtMs - prefillMs - (deadlineFor === 'first-token' ? 0 : decodeMs);
+    return deadlineAtMs - (deadlineFor === 'first-token' ? 0 : decodeMs);
   }
   return task.acceptedAtMs + tuning.startWithinMs[priority] + tuning.patience * prefillMs;
 }

@@ -3,7 +3,7 @@
  * from the ledger is the state that wrote it. An event that does not fit the state is a damaged
  * ledger and throws; nothing is guessed.
  */
-import { costOf, estimateTask, urgencyOf } from './estimate.ts';
+import { costOf, estimateTask, prepaidCost, urgencyOf } from './estimate.ts';
 import { laneOf } from './lanes.ts';
 import { replicaWorkMs } from './forecast.ts';
 import { NO_ESTIMATE } from './pool-model.ts';
@@ -82,7 +82,7 @@ function applyDispatched(state: CoreState, event: EventOf<'task.dispatched'>, at
   if (waited === undefined) throw new Error(`task ${event.taskId} was not waiting`);
   pool.journal.add({ ...task.spec, seq: task.seq });
   startAttempt(state, task, { ...event, dispatchedAtMs: atMs });
-  task.chargedCost = waited.cost;
+  task.chargedCost += waited.cost;
 
   const session = sessionOf(state, task);
   if (session === undefined) return;
@@ -176,12 +176,13 @@ export function enqueue(state: CoreState, pool: PoolState, task: TaskRecord, now
     priority,
     lane: laneOf(pool, task),
     urgencyMs: urgencyOf(state.tuning, task),
-    cost: costOf(state.tuning, uncachedTokens, outputTokens),
+    // What earlier attempts were charged for is not paid for again.
+    cost: Math.max(1, prepaidCost(state.tuning, uncachedTokens, outputTokens) - task.chargedCost),
     workMs: replicaWorkMs(pool, prefillMs, holdMs),
   });
 }
 
-/** Brings what the task's flow was charged to `cost`. */
+/** Brings what the task's flow was charged, over all attempts, to `cost`. */
 export function chargeTo(state: CoreState, task: TaskRecord, cost: number): void {
   const { poolId, tenantId, priority } = task.spec;
   poolOf(state, poolId).queue.charge(tenantId, priority, cost - task.chargedCost);
@@ -208,7 +209,7 @@ export interface AttemptPlan {
 }
 
 export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptStart): void {
-  const { taskId, poolId, tenantId, priority, placement } = task.spec;
+  const { taskId, poolId, tenantId, placement } = task.spec;
   const { attempt, replicaId, setId, dispatchedAtMs } = start;
   const pool = poolOf(state, poolId);
   task.attempt = attempt;
@@ -218,12 +219,11 @@ export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptS
   task.lastProgressMs = dispatchedAtMs;
   task.outputTokens = 0;
   task.hasProgress = false;
-  task.chargedCost = 0;
   slotsChanged(pool, replicaId, () => addTo(pool.running, replicaId, taskId));
   state.tenants.started(tenantId);
   pool.held.count += 1;
   pool.held.dispatchedAtSumMs += dispatchedAtMs;
-  if (priority === 'batch') pool.runningBatch.add(taskId);
+  pool.inDispatchOrder.add(taskId);
   if (placement?.antiAffinity !== undefined) {
     pool.replicas.get(replicaId)?.antiAffinity.add(placement.antiAffinity);
   }
@@ -254,7 +254,7 @@ function stopAttempt(state: CoreState, task: TaskRecord, nowMs: number) {
   if (state.tenants.stopped(tenantId)) wakePoolsOf(state, tenantId);
   pool.held.count -= 1;
   pool.held.dispatchedAtSumMs -= running.dispatchedAtMs;
-  pool.runningBatch.delete(taskId);
+  pool.inDispatchOrder.delete(taskId);
   pool.model.observeFreed(nowMs, pool.queue.size > 0);
   state.timers.cancel(timerKeys.attempt(taskId));
   return running;

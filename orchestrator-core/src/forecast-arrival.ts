@@ -1,5 +1,5 @@
 /** What a newcomer is told: when it will start, when its first token comes, whether its deadline holds. */
-import { costOf, onTime, urgencyOf } from './estimate.ts';
+import { onTime, prepaidCost, urgencyOf } from './estimate.ts';
 import type { Ahead } from './fair-queue.ts';
 import type { Forecast } from './forecast.ts';
 import { waitBehind } from './forecast.ts';
@@ -27,7 +27,7 @@ export function forecastStart(
   const { tuning } = step.state;
   const { tenantId, priority } = task.spec;
   const { uncachedTokens, outputTokens, prefillMs } = task.estimate;
-  const cost = costOf(tuning, uncachedTokens, outputTokens);
+  const cost = prepaidCost(tuning, uncachedTokens, outputTokens);
   const urgencyMs = urgencyOf(tuning, task);
   const ahead = pool.queue.aheadOfArrival(tenantId, priority, urgencyMs, cost);
   const place = planArrival(step, pool, task, ahead.tasks);

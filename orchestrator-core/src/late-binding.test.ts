@@ -61,3 +61,20 @@ test('OC-CORE-1067 a replica that only decodes takes the next prompt at once', (
   driver.progress('first');
   expect(ofType(driver.admit('second', long), 'dispatch')).toHaveLength(1);
 });
+
+test('OC-CORE-1077 arrivals of one moment are planned together, the more urgent first', () => {
+  const arrive = (gatherArrivals: boolean) => {
+    const driver = new Driver({ tuning: { gatherArrivals } });
+    driver.pool({ ctx: 32_768, capacity: 100 });
+    driver.replica('r', { ctx: 32_768, slots: 4 });
+    driver.admit('first');
+    driver.progress('first');
+    driver.admit('long', long);
+    driver.admit('short', { promptTokens: 300 });
+    if (gatherArrivals) expect(driver.core.nextWakeMs()).toBe(driver.nowMs);
+    driver.advance(0);
+    return driver.started;
+  };
+  expect(arrive(true).slice(0, 2)).toEqual(['first', 'short']);
+  expect(arrive(false).slice(0, 2)).toEqual(['first', 'long']);
+});

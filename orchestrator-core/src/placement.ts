@@ -6,6 +6,7 @@
  */
 import type { PassOver, ReplicaVerdict } from './decision.ts';
 import { MAX_VERDICTS } from './decision.ts';
+import { deadlineNeedMs } from './estimate.ts';
 import { sessionOf } from './fold.ts';
 import { hasLabels } from './lanes.ts';
 import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
@@ -20,7 +21,9 @@ export interface Prospect {
   readonly block: PassOver | undefined;
   /** Time to the first token from now, waiting for the replica included, ms. */
   readonly firstTokenMs: number;
-  /** Of that, the task's own prompt, ms. */
+  /** Of that, the work of tasks that are planned to go there before it, ms. */
+  readonly promisedMs: number;
+  /** The time that its own prompt takes, ms. */
   readonly prefillMs: number;
   readonly cachedTokens: number;
   readonly uncachedTokens: number;
@@ -40,6 +43,9 @@ export interface Placement {
  * comes after them must not count on the same place.
  */
 export type Promised = Map<string, number>;
+
+/** A replica that keeps the deadline goes before any that does not. */
+const MISS_PENALTY_MS = 1e7;
 
 /** Blocks that no amount of waiting at this replica lifts. */
 const HARD_BLOCKS: ReadonlySet<PassOver> = new Set([
@@ -148,13 +154,21 @@ export function prospectOf(
     replica,
     block: blocked ?? (isBehindOthers ? 'prefilling' : undefined),
     firstTokenMs,
+    promisedMs,
     prefillMs,
     cachedTokens,
     uncachedTokens,
     // Prefill that a warm replica saves is also time that those who come next do not wait.
     score:
-      firstTokenMs + state.tuning.workWeight * load.idlePrefillMs(uncachedTokens, cachedTokens),
+      firstTokenMs +
+      state.tuning.workWeight * load.idlePrefillMs(uncachedTokens, cachedTokens) +
+      (missesDeadline(task, firstTokenMs, nowMs) ? MISS_PENALTY_MS : 0),
   };
+}
+
+function missesDeadline(task: TaskRecord, firstTokenMs: number, nowMs: number): boolean {
+  const { deadlineAtMs } = task.spec;
+  return deadlineAtMs !== undefined && nowMs + deadlineNeedMs(task, firstTokenMs) > deadlineAtMs;
 }
 
 /**
@@ -168,7 +182,7 @@ function mayBind(
   uncachedTokens: number,
   nowMs: number,
 ): boolean {
-  if (load.prefilling === 0 || load.openInMs(nowMs) <= 0) return true;
+  if (load.bindInMs(nowMs) <= 0) return true;
   return load.mayJoin(uncachedTokens, Math.max(1, pool.queue.size), nowMs);
 }
 

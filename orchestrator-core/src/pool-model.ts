@@ -72,6 +72,13 @@ export class PoolModel {
   /** From first to last token, per token; undefined until a task with two of them has ended. */
   #tokenMs: number | undefined;
   #samples = 0;
+  #lastEstimate:
+    | {
+        readonly spec: TaskSpec;
+        readonly cachedTokens: number;
+        readonly estimate: TaskEstimate;
+      }
+    | undefined;
 
   constructor(tuning: Tuning) {
     this.#tuning = tuning;
@@ -109,6 +116,15 @@ export class PoolModel {
 
   /** @param cachedTokens the best that any replica has of the prompt */
   estimate(spec: TaskSpec, cachedTokens: number): TaskEstimate {
+    const last = this.#lastEstimate;
+    // Admission asks and the queue asks again, in one step.
+    if (last?.spec === spec && last.cachedTokens === cachedTokens) return last.estimate;
+    const estimate = this.#estimate(spec, cachedTokens);
+    this.#lastEstimate = { spec, cachedTokens, estimate };
+    return estimate;
+  }
+
+  #estimate(spec: TaskSpec, cachedTokens: number): TaskEstimate {
     const promptTokens = this.#scale.promptTokens(spec.promptTokens, spec.promptTokensExact);
     const cached = Math.max(0, Math.min(cachedTokens, promptTokens - 1));
     const uncachedTokens = Math.max(1, promptTokens - cached);
@@ -136,6 +152,7 @@ export class PoolModel {
 
   observeEnd(spec: TaskSpec, usage: Usage, isCutOff: boolean, holdMs: number): void {
     this.#samples += 1;
+    this.#lastEstimate = undefined;
     const weight = Math.max(1 / this.#samples, MEAN_WEIGHT);
     this.#holdMs += weight * (holdMs - this.#holdMs);
     if (usage.tokensOut > 1) {

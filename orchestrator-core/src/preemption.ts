@@ -1,7 +1,8 @@
 /**
- * Hard preemption (ORCH-3086): a batch task on a slot makes room for an interactive one that would
- * otherwise wait. Only where the engine stops at a token boundary and the output can be continued; what
- * has not begun goes first, then what has the least KV to lose.
+ * Hard preemption (ORCH-3086): a running task makes room for one that would otherwise wait. Batch work
+ * for interactive work, at once; and the work of a tenant that had clearly more than its share, for one
+ * that had less and has waited a while. Only where the engine stops at a token boundary and the output
+ * can be continued; what has not begun goes first, then what has the least KV to lose.
  */
 import { abort, isSafeToRerun, requeue } from './attempts.ts';
 import { costOf } from './estimate.ts';
@@ -12,13 +13,13 @@ import { poolOf, runningOn } from './state.ts';
 import type { Step } from './step.ts';
 import { flowWeight } from './tenants.ts';
 
-/** Running batch tasks looked at, the last dispatched first: those have the least to lose. */
+/** Running tasks looked at, the last dispatched first: those have the least to lose. */
 const MAX_VICTIMS = 32;
 
 /** Stops one task and tells for which other. Undefined when nobody has to stop, or nobody may. */
 export function makeRoomByPreemption(step: Step, pool: PoolState): TaskRecord | undefined {
-  if (pool.spec?.preemption !== 'hard' || pool.runningBatch.size === 0) return undefined;
-  const task = nextInteractive(step, pool);
+  if (pool.spec?.preemption !== 'hard' || pool.held.count === 0) return undefined;
+  const task = nextInTurn(step, pool);
   if (task === undefined) return undefined;
   const { choice, heldFor } = placeTask(step.state, pool, task, NOTHING, step.nowMs);
   const waitMs = heldFor === undefined ? Infinity : heldFor.firstTokenMs - heldFor.prefillMs;
@@ -30,13 +31,12 @@ export function makeRoomByPreemption(step: Step, pool: PoolState): TaskRecord | 
   return task;
 }
 
-/** The next in turn, were every replica open: when that is batch work, its class is owed its share. */
-function nextInteractive(step: Step, pool: PoolState): TaskRecord | undefined {
-  if (pool.queue.sizeOf('interactive') === 0) return undefined;
+/** The next in turn, were every replica open. */
+function nextInTurn(step: Step, pool: PoolState): TaskRecord | undefined {
   const { tasks, tenants } = step.state;
   const mayRun = (tenantId: string): boolean => tenants.mayRun(tenantId);
   const [next] = pool.queue.candidates(1, () => true, mayRun);
-  return next?.priority === 'interactive' ? tasks.get(next.taskId) : undefined;
+  return next && tasks.get(next.taskId);
 }
 
 function chooseVictim(
@@ -46,11 +46,11 @@ function chooseVictim(
   heldFor: Prospect | undefined,
 ): TaskRecord | undefined {
   let best: TaskRecord | undefined;
-  for (const taskId of latest(pool.runningBatch, MAX_VICTIMS)) {
+  for (const taskId of latest(pool.inDispatchOrder, MAX_VICTIMS)) {
     const victim = step.state.tasks.get(taskId);
     if (victim === undefined || !mayStop(step, pool, victim)) continue;
+    if (!givesWay(step, pool, victim, task)) continue;
     if (best !== undefined && sunkTokens(victim) >= sunkTokens(best)) continue;
-    if (!isOwedLess(step, pool, victim, task)) continue;
     if (makesRoom(step, pool, task, victim, heldFor)) best = victim;
   }
   return best;
@@ -64,20 +64,44 @@ function mayStop(step: Step, pool: PoolState, victim: TaskRecord): boolean {
   return isSafeToRerun(victim, victim.hasProgress);
 }
 
+/** Whether the victim's flow had so much that the task may take its place. */
+function givesWay(step: Step, pool: PoolState, victim: TaskRecord, task: TaskRecord): boolean {
+  const { tuning } = step.state;
+  const ahead = aheadBy(step, pool, victim, task);
+  if (victim.spec.priority === 'batch' && task.spec.priority === 'interactive') {
+    return ahead >= -tuning.fairnessWindow;
+  }
+  const waitedMs = step.nowMs - (task.waiting?.sinceMs ?? step.nowMs);
+  return (
+    victim.spec.tenantId !== task.spec.tenantId &&
+    waitedMs >= tuning.preemptTenantAfterMs &&
+    ahead >= tuning.preemptTenantGap
+  );
+}
+
 /**
- * Whether the victim would not come first again by its share, once its charge is given back. Without
- * this a class under the load of the other would get its turns, and lose each of them at once.
+ * Service per unit weight by which the victim's flow is ahead of the task's, once the rest of its
+ * charge is given back. Below zero the victim would come first again by its share: a class under the
+ * load of the other would get its turns, and lose each of them at once.
  */
-function isOwedLess(step: Step, pool: PoolState, victim: TaskRecord, task: TaskRecord): boolean {
+function aheadBy(step: Step, pool: PoolState, victim: TaskRecord, task: TaskRecord): number {
   const { tenants, tuning } = step.state;
   const { tenantId, priority } = victim.spec;
   const own = pool.queue.virtualTime(task.spec.tenantId, task.spec.priority);
   const theirs = pool.queue.virtualTime(tenantId, priority);
-  if (own === undefined || theirs === undefined || pool.queue.sizeOf(priority) === 0) return true;
+  if (own === undefined || theirs === undefined) return 0;
   const { estimate, hasProgress, outputTokens, chargedCost } = victim;
   const spent = hasProgress ? costOf(tuning, estimate.uncachedTokens, outputTokens) : 0;
   const weight = flowWeight(tenants, pool.spec?.classWeights, tenantId, priority);
-  return own <= theirs - Math.max(0, chargedCost - spent) / weight + tuning.fairnessWindow;
+  return theirs - Math.max(0, chargedCost - spent) / weight - own;
+}
+
+/** When a waiting task may come to take the place of another tenant's, absolute ms. */
+export function nextPreemptionAtMs(step: Step, pool: PoolState): number | undefined {
+  if (pool.spec?.preemption !== 'hard' || pool.held.count === 0) return undefined;
+  const sinceMs = nextInTurn(step, pool)?.waiting?.sinceMs;
+  const atMs = (sinceMs ?? -Infinity) + step.state.tuning.preemptTenantAfterMs;
+  return atMs > step.nowMs ? atMs : undefined;
 }
 
 /** Whether the task would be dispatched to the victim's replica, were the victim not there. */

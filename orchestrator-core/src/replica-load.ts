@@ -12,6 +12,9 @@ const KV_TIGHT = 0.9;
 /** Part of a step's fixed cost that joining it may cost those who are in it. */
 const JOIN_SHARE = 0.5;
 
+/** A prompt is bound this long before the step that it is to join: covers the way to the engine, and the error. */
+const BIND_AHEAD_MS = 10;
+
 const IDLE = { decoding: 0, decodeContext: 0 } as const;
 
 interface Sequence {
@@ -55,9 +58,14 @@ export class ReplicaLoad {
     return this.#prefilling === 0 ? 0 : this.#forecast.firstTokenMs(1, 0, nowMs);
   }
 
-  /** Time until a prompt dispatched would have no other before it in the engine's next step, ms. */
-  openInMs(nowMs: number): number {
-    return this.#forecast.openInMs(nowMs);
+  /**
+   * Time until a prompt had better be dispatched, ms: when it would be alone in the engine's next step,
+   * and no sooner before that step than is safe, as somebody more urgent may come.
+   */
+  bindInMs(nowMs: number): number {
+    if (this.#prefilling === 0) return 0;
+    const openInMs = this.#forecast.openInMs(nowMs);
+    return Math.max(0, openInMs, this.#forecast.runningMs(nowMs) - BIND_AHEAD_MS);
   }
 
   /**

@@ -1,13 +1,15 @@
 /** Fills free slots from the queue: one pool, whenever a task or a slot may have become free. */
 import { mayRefuse } from './admission.ts';
+import { learnForecast } from './attempts.ts';
 import type { DispatchDecision, WaitCause } from './decision.ts';
-import { costOf, deadlineNeedMs, onTime } from './estimate.ts';
+import { deadlineNeedMs, onTime, prepaidCost } from './estimate.ts';
 import { chargeTo, sessionOf } from './fold.ts';
 import type { WaitingTask } from './fair-queue.ts';
 import { parseLane } from './lanes.ts';
 import type { Promised, Prospect } from './placement.ts';
 import { placeTask, verdictsOf } from './placement.ts';
-import { makeRoomByPreemption } from './preemption.ts';
+import { planOrder } from './plan-order.ts';
+import { makeRoomByPreemption, nextPreemptionAtMs } from './preemption.ts';
 import { warmReplicaOf } from './sessions.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { runningOn, timerKeys } from './state.ts';
@@ -31,15 +33,17 @@ export function schedule(step: Step, pool: PoolState): void {
   wakeWhenOpen(step, pool);
 }
 
-/** Engines go on with time alone, without any news: a replica may come to be open for a prompt. */
+/** With time alone, without any news, a replica comes to be open for a prompt, or a turn to be overdue. */
 function wakeWhenOpen(step: Step, pool: PoolState): void {
   const { state, nowMs } = step;
   let inMs = Infinity;
   for (const [replicaId, replica] of pool.replicas) {
     if (!hasFreeSlot(step, pool, replicaId, replica)) continue;
-    const openInMs = replica.load.openInMs(nowMs);
-    if (openInMs > 0) inMs = Math.min(inMs, openInMs);
+    const bindInMs = replica.load.bindInMs(nowMs);
+    if (bindInMs > 0) inMs = Math.min(inMs, bindInMs);
   }
+  const preemptAtMs = nextPreemptionAtMs(step, pool);
+  if (preemptAtMs !== undefined) inMs = Math.min(inMs, preemptAtMs - nowMs);
   const { poolId } = pool;
   if (inMs === Infinity) return state.timers.cancel(timerKeys.bind(poolId));
   state.timers.set(timerKeys.bind(poolId), nowMs + Math.max(1, inMs), { kind: 'bind', poolId });
@@ -58,7 +62,7 @@ function dispatchByPreemption(step: Step, pool: PoolState): boolean {
 function dispatchNext(step: Step, pool: PoolState): boolean {
   const { state } = step;
   if (!hasOpenReplica(step, pool)) return false;
-  const limit = state.tuning.candidates;
+  const limit = state.tuning.lookahead;
   const lanes = new Map<string, boolean>();
   const isOpen = (lane: string): boolean => {
     let open = lanes.get(lane);
@@ -90,20 +94,28 @@ function lookThrough(
   const { state, nowMs } = step;
   const closed = new Set<string>();
   const promised: Promised = new Map();
-  for (const { taskId, lane } of candidates) {
-    const task = state.tasks.get(taskId);
-    if (task === undefined) continue;
+  const { tasks, givenUp } = planOrder(state, pool, candidates, nowMs);
+  for (const task of givenUp) {
+    const { prefillMs } = task.estimate;
+    if (!isLate(step, pool, task, prefillMs)) continue;
+    endLate(step, pool, task, prefillMs);
+    return undefined;
+  }
+  for (const task of tasks.slice(0, state.tuning.candidates)) {
     const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs);
     const prospect = choice ?? heldFor;
-    if (prospect !== undefined && isLate(step, pool, task, prospect)) {
-      endLate(step, task, prospect);
+    // Behind others it may yet be planned otherwise: what counts is whether it could be in time alone.
+    const aloneMs = prospect && prospect.firstTokenMs - prospect.promisedMs;
+    if (aloneMs !== undefined && isLate(step, pool, task, aloneMs)) {
+      endLate(step, pool, task, aloneMs);
       return undefined;
     }
     if (choice !== undefined) {
       dispatch(step, pool, task, choice, false);
       return undefined;
     }
-    if (heldFor?.block === 'anti-affinity') closed.add(lane);
+    if (heldFor?.block === 'anti-affinity')
+      closed.add(pool.queue.get(task.spec.taskId)?.lane ?? '');
     if (task.waiting !== undefined) task.waiting.heldForId = heldFor?.replicaId;
     if (heldFor !== undefined) promise(promised, heldFor, workAt(pool, task, heldFor));
   }
@@ -206,7 +218,7 @@ export function dispatch(
   load.begin(taskId, choice, outputTokens, view.kvTokens, nowMs);
   const { prefix } = task.spec;
   task.expectedReuse = prefix && pool.prefixes.insert(choice.replicaId, prefix);
-  chargeTo(state, task, costOf(state.tuning, uncachedTokens, outputTokens));
+  chargeTo(state, task, prepaidCost(state.tuning, uncachedTokens, outputTokens));
 }
 
 function decisionOn(
@@ -235,19 +247,21 @@ function decisionOn(
 }
 
 /** Whether the deadline can no longer be kept, as far as the predictions are founded (ORCH-3079). */
-function isLate(step: Step, pool: PoolState, task: TaskRecord, prospect: Prospect): boolean {
+function isLate(step: Step, pool: PoolState, task: TaskRecord, firstTokenMs: number): boolean {
   const { deadlineAtMs } = task.spec;
   // What has run before is finished even when late: its reader has part of it, or its work is done.
   if (deadlineAtMs === undefined || task.attempt > 0) return false;
   const leftMs = deadlineAtMs - step.nowMs;
   if (leftMs <= 0) return true;
   if (!mayRefuse(step.state.tuning, pool)) return false;
-  const chance = onTime(pool, task, prospect.firstTokenMs, true, leftMs);
+  const chance = onTime(pool, task, firstTokenMs, true, leftMs);
   return chance < step.state.tuning.shedBelow;
 }
 
-function endLate(step: Step, task: TaskRecord, prospect: Prospect): void {
-  const needMs = Math.ceil(deadlineNeedMs(task, prospect.firstTokenMs));
+function endLate(step: Step, pool: PoolState, task: TaskRecord, firstTokenMs: number): void {
+  // It would have come no sooner: else only those who are in time would teach what to expect.
+  learnForecast(pool, task, step.nowMs + firstTokenMs);
+  const needMs = Math.ceil(deadlineNeedMs(task, firstTokenMs));
   const leftMs = Math.max(0, Math.round((task.spec.deadlineAtMs ?? 0) - step.nowMs));
   step.record({
     type: 'task.ended',
@@ -270,7 +284,7 @@ function causeOf(step: Step, pool: PoolState): WaitCause {
     if (!view.ready || restsUntilMs > step.nowMs) continue;
     if (runningOn(pool, replicaId) >= view.slots) {
       if (cause === 'no-ready-replica') cause = 'no-free-slot';
-    } else if (load.openInMs(step.nowMs) > 0) {
+    } else if (load.bindInMs(step.nowMs) > 0) {
       cause = 'replicas-prefilling';
     } else if (view.kvTokens !== undefined && load.reservedTokens * 1.1 > view.kvTokens) {
       cause = 'no-kv-room';

@@ -56,7 +56,7 @@ export interface TaskRecord {
   // Not durable from here on.
   estimate: TaskEstimate;
   waiting: Waiting | undefined;
-  /** Cost of the running attempt charged to its flow so far. */
+  /** Cost charged to its flow so far; in the end what its answer cost, however many attempts it took. */
   chargedCost: number;
   /** What the replica was believed to have of the prompt when the running attempt began. */
   expectedReuse: ExpectedReuse | undefined;
@@ -95,8 +95,8 @@ export interface PoolState {
   readonly constrained: Set<string>;
   readonly journal: DispatchJournal;
   readonly waitClock: WaitClock;
-  /** Batch tasks that run, the last dispatched last: what preemption chooses from. */
-  readonly runningBatch: Set<string>;
+  /** Tasks that run, the last dispatched last: what preemption chooses from. */
+  readonly inDispatchOrder: Set<string>;
   /** Ids of running tasks; a replica may be unknown here while events are folded. */
   readonly running: Map<string, Set<string>>;
   /** Free slots of ready replicas, kept by `slotsChanged` so that a full pool is known in O(1). */
@@ -159,7 +159,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       constrained: new Set(),
       journal: new DispatchJournal(),
       waitClock: new WaitClock(),
-      runningBatch: new Set(),
+      inDispatchOrder: new Set(),
       running: new Map(),
       freeSlots: 0,
       held: { count: 0, dispatchedAtSumMs: 0 },

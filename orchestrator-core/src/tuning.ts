@@ -6,6 +6,8 @@ export interface Tuning {
   readonly fairnessWindow: number;
   /** Service that a flow may have been short of while it was idle and still have before others, in the same units. */
   readonly returnCredit: number;
+  /** Part of its expected output that a task is charged for at its dispatch; the rest as it streams. */
+  readonly prepaidShare: number;
   /** Cost of one prompt token to be computed, and of one output token (VTC's w_p and w_q). */
   readonly inputCost: number;
   readonly outputCost: number;
@@ -17,12 +19,21 @@ export interface Tuning {
    * more replicas are idle than tasks wait. The host must then run at once what is due at once.
    */
   readonly gatherArrivals: boolean;
-  /** Waiting tasks looked at before a slot stays free. */
+  /** Waiting tasks of which the best are planned. */
+  readonly lookahead: number;
+  /** A task without a deadline that has waited so long lets fresh ones pass that are no more urgent by less than the penalty, ms. */
+  readonly overdueAfterMs: number;
+  readonly overduePenaltyMs: number;
+  /** Waiting tasks planned before a slot stays free. */
   readonly candidates: number;
   /** Weight of prefill in placement beyond its part of the time to the first token. */
   readonly workWeight: number;
   /** Running batch work is stopped for an interactive task that would wait longer than this, ms. */
   readonly preemptAfterMs: number;
+  /** Running work of a tenant ahead of its share is stopped for one that has waited this long, ms. */
+  readonly preemptTenantAfterMs: number;
+  /** And only when it is ahead of the other by this much, cost units per unit weight. */
+  readonly preemptTenantGap: number;
   /** Waiting work whose chance to keep its deadline is below this is ended when its turn comes. */
   readonly shedBelow: number;
   /** Slot-holding time assumed before the first task of a pool has ended, ms. */
@@ -46,21 +57,27 @@ export interface Tuning {
 
 export const DEFAULT_TUNING: Tuning = {
   fairnessWindow: 32,
-  returnCredit: 1_250,
+  returnCredit: 1_600,
+  prepaidShare: 0.25,
   inputCost: 1,
   outputCost: 2,
   startWithinMs: { interactive: 500, batch: 60_000 },
   patience: 4,
   gatherArrivals: false,
+  lookahead: 64,
+  overdueAfterMs: 80,
+  overduePenaltyMs: 2_000,
   candidates: 16,
   workWeight: 4,
   preemptAfterMs: 20,
-  shedBelow: 0.3,
+  preemptTenantAfterMs: 300,
+  preemptTenantGap: 1_000,
+  shedBelow: 0.2,
   initialHoldMs: 1_000,
   coldStartMs: 3_000,
   maxRetryAfterMs: 60_000,
   unavailableRetryMs: 30_000,
-  refuseBelow: 0.1,
+  refuseBelow: 0.02,
   deadlineMinSamples: 8,
   cooldownBaseMs: 100,
   cooldownMaxMs: 5_000,

@@ -171,7 +171,7 @@ describe('OC-CTRL-2044 a tenant', () => {
 
   test.each(['globex', 'admin'] as const)('is hidden from %s', async (other) => {
     for (const id of [endedId, runningId]) {
-      for (const operation of ['getTask', 'streamTask', 'cancelTask'] as const) {
+      for (const operation of ['getTask', 'explainTask', 'streamTask', 'cancelTask'] as const) {
         const foreign = await as[other].call(operation, { path: [id] });
         const unknown = await as[other].call(operation, { path: [randomUUID()] });
         expect(foreign.status, operation).toBe(404);
@@ -237,6 +237,7 @@ describe('OC-CTRL-2044 a tenant', () => {
     await as['control:read'].untilReady(1);
     for (const id of [endedId, runningId]) {
       expect((await as.globex.call('getTask', { path: [id] })).status).toBe(404);
+      expect((await as.globex.call('explainTask', { path: [id] })).status).toBe(404);
       expect((await as.globex.call('streamTask', { path: [id] })).status).toBe(404);
       expect((await as.acme.task(id)).task_id).toBe(id);
     }

@@ -27,6 +27,7 @@ test('a swept task is 410 to its readers, 404 otherwise, and stays so after a re
   };
   const answer = await waitFor('the sweep', gone);
   expect(answer.body).toMatchObject({ code: 'NOT_FOUND', retriable: false });
+  expect((await daemon.client.call('explainTask', { path: [id] })).status).toBe(410);
   expect((await daemon.client.call('getTask', { path: [id] })).status).toBe(404);
   expect((await daemon.client.call('streamTask', { path: [randomUUID()] })).status).toBe(404);
   await daemon.terminate();

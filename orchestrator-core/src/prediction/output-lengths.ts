@@ -15,7 +15,10 @@ const BINS_PER_OCTAVE = 3;
 const BINS = 63;
 const MEMORY_SAMPLES = 200;
 const PARENT_WEIGHT = 5;
-/** Before anything was seen: half of all answers are within 1.5 octaves of 180 tokens. */
+/**
+ * Before anything was seen: log-normal, half of all answers within 1.3 octaves of 180 tokens. A heavier
+ * tail would make the mean that of answers nobody has ever seen.
+ */
 const PRIOR_WEIGHT = 2;
 const PRIOR_OCTAVE = 7.5;
 const PRIOR_SCALE_OCTAVES = 2;
@@ -80,13 +83,16 @@ export class OutputLengths {
     const median = octavesAt(positionOf(this.#blend, 0.5));
     const { center, spread } = this.#weighHint(entry, median, query.expectedTokens);
     const most = Math.max(1, query.maxTokens ?? Infinity);
+    // Most clients give no hint, and then the lengths are those of the bins.
+    const isPlain = spread === 1 && center === median;
     const tokensAt = (octaves: number) =>
       Math.min(most, Math.max(1, 2 ** (center + spread * (octaves - median))));
     let sum = 0;
     let weights = 0;
     for (let bin = 0; bin < BINS; bin++) {
       const weight = this.#blend[bin] ?? 0;
-      sum += weight * tokensAt(octavesAt(bin + 0.5));
+      const tokens = LENGTHS[bin] ?? 1;
+      sum += weight * (isPlain ? Math.min(most, tokens) : tokensAt(octavesAt(bin + 0.5)));
       weights += weight;
     }
     const p90 = octavesAt(positionOf(this.#blend, 0.9));
@@ -193,8 +199,13 @@ const NO_HINTS: Readonly<HintRecord> = {
   samples: 0,
 };
 
+/** Tokens at the middle of each bin. */
+const LENGTHS = Float64Array.from({ length: BINS }, (_, bin) =>
+  Math.max(1, 2 ** octavesAt(bin + 0.5)),
+);
+
 const PRIOR = Float64Array.from({ length: BINS }, (_, bin) =>
-  Math.exp(-Math.abs(octavesAt(bin + 0.5) - PRIOR_OCTAVE) / PRIOR_SCALE_OCTAVES),
+  Math.exp(-(((octavesAt(bin + 0.5) - PRIOR_OCTAVE) / PRIOR_SCALE_OCTAVES) ** 2) / 2),
 );
 const PRIOR_SUM = PRIOR.reduce((sum, weight) => sum + weight, 0);
 for (const [bin, weight] of PRIOR.entries()) PRIOR[bin] = weight / PRIOR_SUM;

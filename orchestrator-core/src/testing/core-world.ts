@@ -3,7 +3,7 @@
  * holds every effect, and the state after every step, against `WorldModel`.
  */
 import { assert } from 'vitest';
-import type { Core } from '../core.ts';
+import type { Core, CoreOptions } from '../core.ts';
 import { createCore } from '../core.ts';
 import type { DurableState } from '../snapshot.ts';
 import type { Command, Effect, PoolSpec, ReplicaView, StepResult, TenantSpec } from '../types.ts';
@@ -40,21 +40,25 @@ const CANDIDATES = 256;
 /** No rest after faults, so that "no idle slot while a task waits" holds without that exception. */
 const OPTIONS = {
   sessionLimits: { ttlMs: 3_000, maxTurns: 3 },
-  tuning: { cooldownBaseMs: 0, maxSessions: 2, candidates: CANDIDATES },
+  tuning: { cooldownBaseMs: 0, maxSessions: 2, candidates: CANDIDATES, lookahead: CANDIDATES },
 };
 export const WORLD_CTX = 4_096;
 
 export class World {
-  core: Core = createCore(OPTIONS);
+  core: Core;
   /** Every event so far, as the ledger holds them. */
   readonly log: TimedEvent[] = [];
   readonly effects: Effect[] = [];
   readonly #model = new WorldModel();
   #snapshot: { readonly state: DurableState; readonly events: number } | undefined;
+  readonly #options: CoreOptions;
   #nowMs = 1_000;
   #counter = 0;
 
-  constructor() {
+  /** @param gatherArrivals see `Tuning`; then the world runs at once what is due at once, as a host must */
+  constructor(gatherArrivals = false) {
+    this.#options = { ...OPTIONS, tuning: { ...OPTIONS.tuning, gatherArrivals } };
+    this.core = createCore(this.#options);
     this.run({ kind: 'pool', pool: {} });
   }
 
@@ -127,7 +131,7 @@ export class World {
 
   /** A core rebuilt from the ledger, from its start or from the last snapshot. */
   rebuilt(fromSnapshot: boolean): Core {
-    const core = createCore(OPTIONS);
+    const core = createCore(this.#options);
     const snapshot = fromSnapshot ? this.#snapshot : undefined;
     if (snapshot !== undefined) core.loadState(snapshot.state);
     for (const { event, atMs } of this.log.slice(snapshot?.events ?? 0)) core.restore(event, atMs);
@@ -196,6 +200,9 @@ export class World {
   #step(command: Command, check = true): void {
     const task = command.type === 'admit' ? command.task : undefined;
     this.#keep(this.core.step(command, this.#nowMs), task);
+    while ((this.core.nextWakeMs() ?? Infinity) <= this.#nowMs) {
+      this.#keep(this.core.step({ type: 'tick' }, this.#nowMs));
+    }
     if (check) this.#check();
   }
 
@@ -204,19 +211,23 @@ export class World {
     for (const [at, effect] of effects.entries()) {
       this.#model.see(effect, newcomer);
       if (effect.type === 'requeued' && effect.reason === 'preempted') {
-        this.#checkServed(effects.slice(at + 1));
+        this.#checkServed(effect.taskId, effects[at + 1]);
       }
     }
     this.effects.push(...effects);
   }
 
   /** What comes after a task was stopped for another. */
-  #checkServed([next]: readonly Effect[]): void {
-    assert.strictEqual(next?.type, 'dispatch', 'nothing is stopped for nobody');
-    if (next?.type !== 'dispatch') return;
-    const { priority } = this.#model.live.get(next.taskId)?.spec ?? {};
-    assert.strictEqual(priority, 'interactive', 'work is stopped for interactive work only');
+  #checkServed(victimId: string, next: Effect | undefined): void {
+    assert.ok(next?.type === 'dispatch', 'nothing is stopped for nobody');
     assert.ok(next.decision.preempted);
+    const [victim, other] = [victimId, next.taskId].map((id) => this.#model.live.get(id)?.spec);
+    const isByClass = victim?.priority === 'batch' && other?.priority === 'interactive';
+    const isByShare = victim?.tenantId !== other?.tenantId;
+    assert.ok(
+      isByClass || isByShare,
+      'a tenant stops no work of its own but batch for interactive',
+    );
   }
 
   #check(): void {

@@ -103,10 +103,7 @@ export function createMetrics() {
       'Share of tasks with a deadline that kept it lately.',
       ['priority'],
     ),
-    preemptions: counter('preemptions_total', 'Batch tasks that yielded to interactive ones.', [
-      'mode',
-      'engine',
-    ]),
+    preemptions: counter('preemptions_total', 'Tasks that yielded to others.', ['mode', 'engine']),
     resumptions: counter('resumptions_total', 'Preempted tasks dispatched again.', ['engine']),
     sseStreamsOpen: gauge('sse_streams_open', 'Readers connected now.', []),
     ledgerCommitMs: histogram(

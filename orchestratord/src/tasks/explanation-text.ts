@@ -113,7 +113,7 @@ export function dispatchedText(facts: Facts<'dispatched'>): string {
   const { attempt, replica_id: replicaId, expected_first_token_ms: firstMs } = facts;
   const expected =
     firstMs === undefined ? '' : `, first token expected within ${duration(firstMs)}`;
-  const stopped = facts.stopped_another === true ? ', where a batch task was stopped for it' : '';
+  const stopped = facts.stopped_another === true ? ', where another task was stopped for it' : '';
   const [chosen, ...others] = facts.replicas ?? [];
   const cached =
     chosen === undefined || chosen.cached_tokens === 0
@@ -160,7 +160,7 @@ const REQUEUED: Readonly<Record<RequeueReason, string>> = {
   'replica-gone': 'the replica was lost',
   drain: 'the pool drained',
   recovery: 'the daemon had stopped while it ran',
-  preempted: 'stopped to make room for an interactive task',
+  preempted: 'stopped to make room for another task',
 };
 
 export function requeuedText(reason: RequeueReason): string {

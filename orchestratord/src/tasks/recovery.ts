@@ -36,7 +36,7 @@ interface SnapshotTask {
   readonly history?: TaskHistory;
 }
 
-export function takeSnapshot(core: Core, book: TaskBook): string {
+export function takeSnapshot(core: Core, book: Pick<TaskBook, 'all'>): string {
   const tasks: SnapshotTask[] = [];
   for (const { record, admission, arrival, attempts, preemptions, history } of book.all()) {
     const { forecast } = admission;
@@ -60,7 +60,7 @@ export function takeSnapshot(core: Core, book: TaskBook): string {
 export interface RecoveryPorts {
   readonly ledger: Ledger;
   readonly core: Core;
-  readonly book: TaskBook;
+  readonly book: Pick<TaskBook, 'restore'>;
   readonly log: Logger;
 }
 
