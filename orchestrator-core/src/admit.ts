@@ -5,7 +5,7 @@ import { estimateTask } from './estimate.ts';
 import { newRecord } from './fold.ts';
 import { retryAfterMs } from './forecast.ts';
 import { forecastOf, forecastStart } from './forecast-arrival.ts';
-import { makeRoom } from './full-queue.ts';
+import { hasRoom, makeRoom } from './full-queue.ts';
 import { dispatch, schedule } from './schedule.ts';
 import { takeTurn } from './sessions.ts';
 import type { PoolState } from './state.ts';
@@ -37,7 +37,7 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
   const unfit = refusalByTask(state, pool, pool.spec, spec, nowMs);
   if (unfit !== undefined) return unfit;
 
-  const gathers = isGathering(step, pool);
+  const gathers = hasRoom(pool.queue, pool.spec, spec.priority) && isGathering(step, pool);
   // A replica may have rested long enough since the last step: those who wait go first.
   if (!gathers) schedule(step, pool);
   const task = newRecord(spec, state.nextSeq, nowMs);

@@ -279,7 +279,11 @@ test('OC-CORE-1050 a weight, cost, urgency or window that is no usable number th
 });
 
 test('OC-CORE-1051 a flow that returns from idling may be behind by the credit, and no more', () => {
-  const queue = new FairQueue({ windowCost: 0, creditCost: 100, weightOf: () => 1 });
+  const queue = new FairQueue({
+    windowCost: 0,
+    creditCosts: { interactive: 100 },
+    weightOf: () => 1,
+  });
   queue.push(aTask('a'));
   queue.charge('a', 'interactive', 5_000);
   queue.push(aTask('b'));

@@ -29,10 +29,10 @@ export interface FairQueueOptions {
   /** Cost per unit weight by which urgency may bend fairness. 0 means strict fair queueing. */
   readonly windowCost: number;
   /**
-   * Cost per unit weight by which a flow that comes back from idling may be behind those that wait: a
-   * burst that it may have before them. 0, the default, banks nothing.
+   * Cost per unit weight by which a flow of the class that comes back from idling may be behind those
+   * that wait: a burst that it may have before them. 0, the default, banks nothing.
    */
-  readonly creditCost?: number;
+  readonly creditCosts?: { readonly [P in Priority]?: number };
   /** Finite and above 0. May change between calls: later charges and corrections go by the new one. */
   readonly weightOf: (tenantId: string, priority: Priority) => number;
 }
@@ -89,12 +89,13 @@ export class FairQueue {
 
   /** @throws RangeError when window or credit is not a finite number from 0 up */
   constructor(options: FairQueueOptions) {
-    const { windowCost, creditCost = 0 } = options;
-    for (const cost of [windowCost, creditCost]) {
+    const { windowCost, creditCosts = {} } = options;
+    const credits = PRIORITIES.map((priority) => creditCosts[priority] ?? 0);
+    for (const cost of [windowCost, ...credits]) {
       if (!(cost >= 0 && cost < Infinity)) throw new RangeError(`window or credit ${cost}`);
     }
     this.#options = options;
-    this.#times = new VirtualTimes(windowCost, creditCost, ({ tenantId, priority }) => {
+    this.#times = new VirtualTimes(windowCost, Math.max(...credits), ({ tenantId, priority }) => {
       this.#flows[priority].delete(tenantId);
     });
   }
@@ -138,7 +139,7 @@ export class FairQueue {
     lane.tasks.insert(task);
     flow.size += 1;
     flow.cost += task.cost;
-    if (!flow.isWaiting) this.#times.setWaiting(flow, true);
+    if (!flow.isWaiting) this.#times.setWaiting(flow, true, this.#creditOf(task.priority));
   }
 
   /** Takes a task out without having run it. */
@@ -231,13 +232,13 @@ export class FairQueue {
     const task = this.#tasks.get(taskId);
     if (task === undefined) return undefined;
     const flow = this.#flowOf(task.tenantId, task.priority);
-    return this.#aheadOf(flow, task.urgencyMs, task.seq, 0);
+    return this.#aheadOf(flow, task.priority, task.urgencyMs, task.seq, 0);
   }
 
   /** The same for a task that would arrive at this moment. */
   aheadOfArrival(tenantId: string, priority: Priority, urgencyMs: number, cost: number): Ahead {
     const flow = this.#flows[priority].get(tenantId);
-    return this.#aheadOf(flow, urgencyMs, Infinity, cost);
+    return this.#aheadOf(flow, priority, urgencyMs, Infinity, cost);
   }
 
   /**
@@ -284,7 +285,13 @@ export class FairQueue {
   }
 
   /** @param addedCost of the task itself, unless it is in the flow already */
-  #aheadOf(own: Flow | undefined, urgencyMs: number, seq: number, addedCost: number): Ahead {
+  #aheadOf(
+    own: Flow | undefined,
+    priority: Priority,
+    urgencyMs: number,
+    seq: number,
+    addedCost: number,
+  ): Ahead {
     let tasks = 0;
     let workMs = 0;
     for (const lane of own?.lanes ?? []) {
@@ -292,12 +299,14 @@ export class FairQueue {
       tasks += before.count;
       workMs += before.weight;
     }
-    let startsAt = this.#times.timeOnArrival(own);
+    let startsAt = this.#times.timeOnArrival(own, this.#creditOf(priority));
     if (own !== undefined && tasks > 0) {
       const meanCost = (own.cost + addedCost) / (own.size + (addedCost > 0 ? 1 : 0));
       startsAt += (tasks * meanCost) / this.#weightOf(own);
     }
     for (const flow of this.#times.waiting()) {
+      // They come in ascending order, but for those that the floor has lifted.
+      if (flow.time > startsAt + this.#options.windowCost && flow.time >= this.#times.floor) break;
       if (flow === own) continue;
       const first = this.#turnsBefore(flow, startsAt, urgencyMs, seq);
       tasks += first;
@@ -317,6 +326,10 @@ export class FairQueue {
     let urgent = 0;
     for (const lane of flow.lanes) urgent += lane.tasks.before(urgencyMs, seq).count;
     return Math.min(most, Math.max(least, urgent));
+  }
+
+  #creditOf(priority: Priority): number {
+    return this.#options.creditCosts?.[priority] ?? 0;
   }
 
   #flowOf(tenantId: string, priority: Priority): Flow {

@@ -4,6 +4,7 @@
  * ledger and throws; nothing is guessed.
  */
 import { costOf, estimateTask, prepaidCost, urgencyOf } from './estimate.ts';
+import type { WaitingTask } from './fair-queue.ts';
 import { laneOf } from './lanes.ts';
 import { replicaWorkMs } from './forecast.ts';
 import { NO_ESTIMATE } from './pool-model.ts';
@@ -159,7 +160,7 @@ function taskOf(state: CoreState, taskId: string): TaskRecord {
 
 /** Puts a task in the queue with a fresh estimate of what it needs. */
 export function enqueue(state: CoreState, pool: PoolState, task: TaskRecord, nowMs: number): void {
-  const { taskId, tenantId, priority } = task.spec;
+  const { taskId } = task.spec;
   task.estimate = estimateTask(pool, task);
   if (task.spec.placement !== undefined) pool.constrained.add(taskId);
   task.waiting = {
@@ -168,8 +169,14 @@ export function enqueue(state: CoreState, pool: PoolState, task: TaskRecord, now
     turn: pool.journal.count,
     heldForId: undefined,
   };
+  pool.queue.push(waitingOf(state, pool, task));
+}
+
+/** The task as the queue sees it, by its present estimate. */
+export function waitingOf(state: CoreState, pool: PoolState, task: TaskRecord): WaitingTask {
+  const { taskId, tenantId, priority } = task.spec;
   const { prefillMs, holdMs, uncachedTokens, outputTokens } = task.estimate;
-  pool.queue.push({
+  return {
     taskId,
     seq: task.seq,
     tenantId,
@@ -179,7 +186,7 @@ export function enqueue(state: CoreState, pool: PoolState, task: TaskRecord, now
     // What earlier attempts were charged for is not paid for again.
     cost: Math.max(1, prepaidCost(state.tuning, uncachedTokens, outputTokens) - task.chargedCost),
     workMs: replicaWorkMs(pool, prefillMs, holdMs),
-  });
+  };
 }
 
 /** Brings what the task's flow was charged, over all attempts, to `cost`. */

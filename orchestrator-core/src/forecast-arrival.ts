@@ -1,10 +1,11 @@
 /** What a newcomer is told: when it will start, when its first token comes, whether its deadline holds. */
-import { onTime, prepaidCost, urgencyOf } from './estimate.ts';
+import { onTime } from './estimate.ts';
 import type { Ahead } from './fair-queue.ts';
 import type { Forecast } from './forecast.ts';
+import { waitingOf } from './fold.ts';
 import { waitBehind } from './forecast.ts';
 import type { Prospect } from './placement.ts';
-import { planArrival } from './schedule.ts';
+import { planArrival } from './plan-arrival.ts';
 import type { PoolState, TaskRecord } from './state.ts';
 import type { Step } from './step.ts';
 
@@ -25,12 +26,11 @@ export function forecastStart(
   task: TaskRecord,
 ): { readonly start: Start; readonly ahead: Ahead; readonly place: Prospect | undefined } {
   const { tuning } = step.state;
-  const { tenantId, priority } = task.spec;
-  const { uncachedTokens, outputTokens, prefillMs } = task.estimate;
-  const cost = prepaidCost(tuning, uncachedTokens, outputTokens);
-  const urgencyMs = urgencyOf(tuning, task);
+  const waiting = waitingOf(step.state, pool, task);
+  const { tenantId, priority, urgencyMs, cost } = waiting;
+  const { prefillMs } = task.estimate;
   const ahead = pool.queue.aheadOfArrival(tenantId, priority, urgencyMs, cost);
-  const place = planArrival(step, pool, task, ahead.tasks);
+  const place = planArrival(step, pool, { task, waiting }, ahead.tasks);
   if (place === undefined) {
     const startMs = waitBehind(pool, ahead, tuning.coldStartMs, step.nowMs);
     return {
@@ -51,7 +51,10 @@ const NOBODY: Ahead = { tasks: 0, workMs: 0 };
 
 export function forecastOf(pool: PoolState, task: TaskRecord, start: Start): Forecast {
   const { isImmediate, startMs, firstTokenMs } = start;
-  const [lowMs, highMs] = pool.model.interval(isImmediate ? 'now' : 'queued', firstTokenMs);
+  const [low, high] = pool.model.interval(isImmediate ? 'now' : 'queued', firstTokenMs);
+  // Where forecasts were off to one side of late, the interval is too; it is told around the forecast.
+  const lowMs = Math.min(low, firstTokenMs);
+  const highMs = Math.max(high, firstTokenMs);
   const { deadlineAtMs } = task.spec;
   const onTimeProbability =
     deadlineAtMs === undefined

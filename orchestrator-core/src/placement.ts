@@ -160,7 +160,8 @@ export function prospectOf(
     uncachedTokens,
     // Prefill that a warm replica saves is also time that those who come next do not wait.
     score:
-      firstTokenMs +
+      firstTokenMs -
+      doubtMs(state, pool, replica, prefillMs, uncachedTokens, cachedTokens) +
       state.tuning.workWeight * load.idlePrefillMs(uncachedTokens, cachedTokens) +
       (missesDeadline(task, firstTokenMs, nowMs) ? MISS_PENALTY_MS : 0),
   };
@@ -169,6 +170,29 @@ export function prospectOf(
 function missesDeadline(task: TaskRecord, firstTokenMs: number, nowMs: number): boolean {
   const { deadlineAtMs } = task.spec;
   return deadlineAtMs !== undefined && nowMs + deadlineNeedMs(task, firstTokenMs) > deadlineAtMs;
+}
+
+/**
+ * What is known of a replica fades while it gets no work, and is little after its first prompts: an idle
+ * one that is thought slow is given the benefit of the doubt, up to the mean of its pool. Else it would
+ * never be asked again, and never be found to be as fast as the others.
+ */
+function doubtMs(
+  { tuning }: CoreState,
+  pool: PoolState,
+  { load, lastTurn }: ReplicaRecord,
+  prefillMs: number,
+  uncachedTokens: number,
+  cachedTokens: number,
+): number {
+  if (!load.isIdle) return 0;
+  // What it did last tells more than what the model, which moves slowly, has made of it.
+  const ownMs = prefillMs * Math.min(1, load.lastRatio);
+  const excessMs = ownMs - pool.model.prefillMs(uncachedTokens, cachedTokens);
+  if (excessMs <= 0) return prefillMs - ownMs;
+  const experience = Math.min(1, load.model.samples / tuning.trustSamples);
+  const fade = Math.max(0, 1 - (pool.journal.count - lastTurn) / tuning.trustTurns);
+  return prefillMs - ownMs + excessMs * (1 - experience * fade);
 }
 
 /**
@@ -197,7 +221,7 @@ function untilEndMs(
   const { holdMs } = pool.model;
   switch (block) {
     case 'no-slot':
-      return holdMs / Math.max(1, view.slots);
+      return load.msUntilAnyEnds(holdMs, nowMs);
     case 'no-kv-room': {
       const { promptTokens, outputTokens } = task.estimate;
       const lacking = load.reservedTokens + promptTokens + outputTokens - (view.kvTokens ?? 0);
@@ -233,6 +257,9 @@ function cachedOn(
 
 /** Scores closer than the error of the estimate are equal: then an open one, what is cached, the load, the id. */
 export function isBetter(pool: PoolState, task: TaskRecord, a: Prospect, b: Prospect): boolean {
+  const avoided = task.avoidReplicaId;
+  if (a.replicaId === avoided && b.block === undefined) return false;
+  if (b.replicaId === avoided && a.block === undefined) return true;
   const [scoreA, scoreB] = [penalised(a, task), penalised(b, task)];
   if (Math.abs(scoreA - scoreB) > 1 + 0.01 * Math.min(scoreA, scoreB)) return scoreA < scoreB;
   const isOpen = (prospect: Prospect) => prospect.block === undefined;
@@ -246,7 +273,7 @@ function shareOf(pool: PoolState, { replicaId, replica }: Prospect): number {
   return runningOn(pool, replicaId) / Math.max(1, replica.view.slots);
 }
 
-/** Where its last attempt failed a task goes only when no other replica is open. */
+/** A busy replica where its last attempt failed is not waited for. */
 function penalised({ replicaId, score, block }: Prospect, task: TaskRecord): number {
   return replicaId === task.avoidReplicaId && block !== undefined ? score + 1e9 : score;
 }

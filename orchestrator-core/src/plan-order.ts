@@ -35,18 +35,22 @@ export interface PlanOrder {
   readonly givenUp: readonly TaskRecord[];
 }
 
-/** @param waiting in the order of the fair queue */
+/**
+ * @param waiting in the order of the fair queue
+ * @param arrival one of them that has not been accepted yet
+ */
 export function planOrder(
   state: CoreState,
   pool: PoolState,
   waiting: readonly WaitingTask[],
   nowMs: number,
+  arrival?: TaskRecord,
 ): PlanOrder {
   const entries: Entry[] = [];
   let hasDeadline = false;
   let isChanged = false;
   for (const each of waiting) {
-    const task = state.tasks.get(each.taskId);
+    const task = state.tasks.get(each.taskId) ?? arrival;
     if (task === undefined) continue;
     const isLate = isOverdue(state, task, nowMs);
     isChanged ||= isLate;

@@ -58,6 +58,7 @@ export type ForecastKind =
   | 'end';
 
 const MEAN_WEIGHT = 0.05;
+const IDLE = { decoding: 0, decodeContext: 0 } as const;
 
 export class PoolModel {
   readonly #tuning: Tuning;
@@ -99,6 +100,11 @@ export class PoolModel {
     return this.#scale.tokensPerByte;
   }
 
+  /** Of a prompt on an idle replica of mean speed, ms. */
+  prefillMs(uncachedTokens: number, cachedTokens: number): number {
+    return this.#latency.prefillMs(prefillWork(uncachedTokens, cachedTokens), IDLE);
+  }
+
   /** The model of one replica; a new one starts from what the pool knows. */
   latencyOf(replicaId: string): LatencyModel {
     let model = this.#replicas.get(replicaId);
@@ -129,8 +135,7 @@ export class PoolModel {
     const cached = Math.max(0, Math.min(cachedTokens, promptTokens - 1));
     const uncachedTokens = Math.max(1, promptTokens - cached);
     const outputTokens = this.#lengths.expect(spec).mean;
-    const idle = { decoding: 0, decodeContext: 0 };
-    const prefillMs = this.#latency.prefillMs(prefillWork(uncachedTokens, cached), idle);
+    const prefillMs = this.prefillMs(uncachedTokens, cached);
     const alone = { decoding: 1, decodeContext: promptTokens };
     const decodeMs = outputTokens * (this.#tokenMs ?? this.#latency.tokenMs(alone));
     const holdMs = prefillMs + decodeMs;

@@ -119,6 +119,7 @@ function newReplica(pool: PoolState, view: ReplicaView): ReplicaRecord {
     faults: 0,
     restsUntilMs: 0,
     load: new ReplicaLoad(pool.model.latencyOf(view.replicaId)),
+    lastTurn: pool.journal.count,
     antiAffinity: new Set(),
   };
 }

@@ -74,6 +74,7 @@ function givesWay(step: Step, pool: PoolState, victim: TaskRecord, task: TaskRec
   const waitedMs = step.nowMs - (task.waiting?.sinceMs ?? step.nowMs);
   return (
     victim.spec.tenantId !== task.spec.tenantId &&
+    victim.spec.priority === task.spec.priority &&
     waitedMs >= tuning.preemptTenantAfterMs &&
     ahead >= tuning.preemptTenantGap
   );

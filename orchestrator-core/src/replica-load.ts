@@ -22,6 +22,9 @@ interface Sequence {
   /** KV held aside for it: prompt and expected output, tokens. */
   reservedTokens: number;
   isPrefilling: boolean;
+  readonly startedAtMs: number;
+  /** Prefill expected of one that came to an idle replica, ms. */
+  readonly expectedMs: number | undefined;
   outputTokens: number;
 }
 
@@ -34,6 +37,7 @@ export class ReplicaLoad {
   readonly #forecast: ReplicaForecast;
   readonly #sequences = new Map<string, Sequence>();
   #prefilling = 0;
+  #lastRatio = 1;
   #reservedTokens = 0;
 
   constructor(model: LatencyModel) {
@@ -42,6 +46,15 @@ export class ReplicaLoad {
 
   get model(): LatencyModel {
     return this.#forecast.model;
+  }
+
+  /** Actual over expected time of the last prompt that came to the replica when it was idle. */
+  get lastRatio(): number {
+    return this.#lastRatio;
+  }
+
+  get isIdle(): boolean {
+    return this.#sequences.size === 0;
   }
 
   /** Prompts without a first token. */
@@ -92,6 +105,20 @@ export class ReplicaLoad {
   }
 
   /**
+   * Expected time until any sequence ends, ms: by the tokens it still owes, or by how long tasks hold a
+   * slot, whichever is sooner. O(n) in the sequences, so only for a replica that is full.
+   */
+  msUntilAnyEnds(holdMs: number, nowMs: number): number {
+    let inMs = this.msUntilFreed(1, nowMs);
+    for (const { startedAtMs } of this.#sequences.values()) {
+      const heldMs = nowMs - startedAtMs;
+      // One that is overdue is expected to go on for half as long again.
+      inMs = Math.min(inMs, Math.max(holdMs - heldMs, heldMs / 2));
+    }
+    return inMs;
+  }
+
+  /**
    * Expected time until sequences that hold this much KV have ended, ms; Infinity when they all hold
    * less. O(n log n) in the sequences, so only for a replica that is out of KV.
    */
@@ -128,10 +155,13 @@ export class ReplicaLoad {
     const reservedTokens = promptTokens + outputTokens;
     const mayBeHeld = this.#reservedTokens + reservedTokens > (kvTokens ?? Infinity) * KV_TIGHT;
     this.#forecast.dispatched(taskId, uncachedTokens, cachedTokens, nowMs, mayBeHeld);
+    const expectedMs = this.isIdle ? this.idlePrefillMs(uncachedTokens, cachedTokens) : undefined;
     this.#sequences.set(taskId, {
       promptTokens,
       reservedTokens,
       isPrefilling: true,
+      startedAtMs: nowMs,
+      expectedMs,
       outputTokens: 0,
     });
     this.#prefilling += 1;
@@ -147,6 +177,8 @@ export class ReplicaLoad {
     if (sequence === undefined) return;
     if (sequence.isPrefilling) {
       sequence.isPrefilling = false;
+      const { startedAtMs, expectedMs } = sequence;
+      if (expectedMs !== undefined) this.#lastRatio = (nowMs - startedAtMs) / expectedMs;
       this.#prefilling -= 1;
       this.#forecast.firstToken(taskId, nowMs);
     }

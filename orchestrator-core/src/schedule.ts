@@ -9,6 +9,7 @@ import { parseLane } from './lanes.ts';
 import type { Promised, Prospect } from './placement.ts';
 import { placeTask, verdictsOf } from './placement.ts';
 import { planOrder } from './plan-order.ts';
+import { promise, workAt } from './plan-arrival.ts';
 import { makeRoomByPreemption, nextPreemptionAtMs } from './preemption.ts';
 import { warmReplicaOf } from './sessions.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
@@ -39,8 +40,9 @@ function wakeWhenOpen(step: Step, pool: PoolState): void {
   let inMs = Infinity;
   for (const [replicaId, replica] of pool.replicas) {
     if (!hasFreeSlot(step, pool, replicaId, replica)) continue;
+    // One that is open now is left to tasks held for another: estimates change, so it is asked again.
     const bindInMs = replica.load.bindInMs(nowMs);
-    if (bindInMs > 0) inMs = Math.min(inMs, bindInMs);
+    inMs = Math.min(inMs, bindInMs > 0 ? bindInMs : state.tuning.askAgainMs);
   }
   const preemptAtMs = nextPreemptionAtMs(step, pool);
   if (preemptAtMs !== undefined) inMs = Math.min(inMs, preemptAtMs - nowMs);
@@ -117,45 +119,9 @@ function lookThrough(
     if (heldFor?.block === 'anti-affinity')
       closed.add(pool.queue.get(task.spec.taskId)?.lane ?? '');
     if (task.waiting !== undefined) task.waiting.heldForId = heldFor?.replicaId;
-    if (heldFor !== undefined) promise(promised, heldFor, workAt(pool, task, heldFor));
+    if (heldFor !== undefined) promise(promised, heldFor.replicaId, workAt(pool, task, heldFor));
   }
   return closed;
-}
-
-function promise(promised: Promised, { replicaId }: Prospect, workMs: number): void {
-  promised.set(replicaId, (promised.get(replicaId) ?? 0) + workMs);
-}
-
-/** Time for which the task keeps the replica from others, ms. */
-function workAt(pool: PoolState, task: TaskRecord, { replica, prefillMs }: Prospect): number {
-  const isFull = pool.freeSlots === 0;
-  return isFull ? Math.max(prefillMs, task.estimate.holdMs / replica.view.slots) : prefillMs;
-}
-
-/**
- * Where a newcomer would go with the first `ahead` of those who wait planned before it; undefined when
- * they are more than are ever planned, or no replica will do.
- */
-export function planArrival(
-  step: Step,
-  pool: PoolState,
-  task: TaskRecord,
-  ahead: number,
-): Prospect | undefined {
-  const { state, nowMs } = step;
-  const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
-  if (ahead >= state.tuning.candidates || !mayRun(task.spec.tenantId)) return undefined;
-  const promised: Promised = new Map();
-  for (const { taskId } of pool.queue.candidates(ahead, () => true, mayRun)) {
-    const waiting = state.tasks.get(taskId);
-    if (waiting === undefined) continue;
-    const { choice, heldFor } = placeTask(state, pool, waiting, promised, nowMs);
-    const prospect = choice ?? heldFor;
-    if (prospect === undefined || prospect.block === 'anti-affinity') continue;
-    promise(promised, prospect, workAt(pool, waiting, prospect));
-  }
-  const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs);
-  return choice ?? heldFor;
 }
 
 function hasOpenReplica(step: Step, pool: PoolState): boolean {
@@ -215,6 +181,7 @@ export function dispatch(
   const { uncachedTokens } = choice;
   const { outputTokens } = task.estimate;
   const { load, view } = choice.replica;
+  choice.replica.lastTurn = pool.journal.count;
   load.begin(taskId, choice, outputTokens, view.kvTokens, nowMs);
   const { prefix } = task.spec;
   task.expectedReuse = prefix && pool.prefixes.insert(choice.replicaId, prefix);

@@ -75,6 +75,8 @@ export interface ReplicaRecord {
   faults: number;
   restsUntilMs: number;
   readonly load: ReplicaLoad;
+  /** The pool's count of dispatches when it last got one. */
+  lastTurn: number;
   /** Anti-affinity keys of what runs on it. */
   readonly antiAffinity: Set<string>;
 }
@@ -150,7 +152,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       replicas: new Map(),
       queue: new FairQueue({
         windowCost: state.tuning.fairnessWindow,
-        creditCost: state.tuning.returnCredit,
+        creditCosts: { interactive: state.tuning.returnCredit },
         weightOf: (tenantId, priority) =>
           flowWeight(state.tenants, created.spec?.classWeights, tenantId, priority),
       }),

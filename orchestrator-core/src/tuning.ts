@@ -28,6 +28,10 @@ export interface Tuning {
   readonly candidates: number;
   /** Weight of prefill in placement beyond its part of the time to the first token. */
   readonly workWeight: number;
+  /** Prompts after which what a replica showed is believed in full. */
+  readonly trustSamples: number;
+  /** Dispatches of the pool that went elsewhere after which nothing is left of that belief. */
+  readonly trustTurns: number;
   /** Running batch work is stopped for an interactive task that would wait longer than this, ms. */
   readonly preemptAfterMs: number;
   /** Running work of a tenant ahead of its share is stopped for one that has waited this long, ms. */
@@ -38,6 +42,8 @@ export interface Tuning {
   readonly shedBelow: number;
   /** Slot-holding time assumed before the first task of a pool has ended, ms. */
   readonly initialHoldMs: number;
+  /** While tasks are held for busy replicas though another is open, they are looked at this often, ms. */
+  readonly askAgainMs: number;
   /** Added to predicted starts while no replica is ready: a small model's load and self-test, ms. */
   readonly coldStartMs: number;
   /** Longest wait ever advised to a refused client, ms. */
@@ -69,11 +75,14 @@ export const DEFAULT_TUNING: Tuning = {
   overduePenaltyMs: 2_000,
   candidates: 16,
   workWeight: 4,
+  trustSamples: 8,
+  trustTurns: 48,
   preemptAfterMs: 20,
   preemptTenantAfterMs: 300,
   preemptTenantGap: 1_000,
   shedBelow: 0.2,
   initialHoldMs: 1_000,
+  askAgainMs: 100,
   coldStartMs: 3_000,
   maxRetryAfterMs: 60_000,
   unavailableRetryMs: 30_000,

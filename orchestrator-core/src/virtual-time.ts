@@ -94,18 +94,20 @@ export class VirtualTimes<A extends Account> {
   }
 
   /** What `timeOf` would be if the account, or without one a new one, began to wait. */
-  timeOnArrival(account: A | undefined): number {
+  timeOnArrival(account: A | undefined, credit = this.#credit): number {
     if (account?.isWaiting === true) return this.timeOf(account);
-    return Math.max(account?.time ?? 0, this.#floor, this.#leastWaiting() - this.#credit);
+    return Math.max(account?.time ?? 0, this.#floor, this.#leastWaiting() - credit);
   }
 
-  setWaiting(account: A, isWaiting: boolean): void {
+  /** @param credit what the account may keep of its idle time, at most the credit of all */
+  setWaiting(account: A, isWaiting: boolean, credit = this.#credit): void {
     // Taken out first: raising the floor forgets idle accounts.
     this.#unfile(account);
-    if (isWaiting) this.#raiseFloor(this.#leastWaiting() - this.#credit);
+    const least = this.#leastWaiting();
+    if (isWaiting) this.#raiseFloor(least - this.#credit);
     const time = this.timeOf(account);
     account.isWaiting = isWaiting;
-    this.#file(account, time);
+    this.#file(account, isWaiting ? Math.max(time, least - credit) : time);
   }
 
   /** At a dispatch from a waiting account. `by` is the predicted cost per unit weight. */

@@ -97,20 +97,22 @@ export class DecodeSet {
   /**
    * Iterations that must have passed beyond those counted when the task has as many tokens; undefined
    * for a report that cannot tell.
+   * @param isCounted whether the count is known to be that of the moment of the report: then it is the
+   *   task that was counted wrong
    */
-  aheadBy(taskId: string, tokensOut: number): number | undefined {
+  aheadBy(taskId: string, tokensOut: number, isCounted: boolean): number | undefined {
     const decode = this.#decodes.get(taskId);
     if (decode === undefined || tokensOut <= decode.tokensOut) return undefined;
     decode.tokensOut = tokensOut;
     const ahead = tokensOut - (decode.offset + this.#iterations);
-    if (decode.isConfirmed || ahead === 0) {
+    if (ahead === 0 || (decode.isConfirmed && !isCounted)) {
       decode.isConfirmed = true;
       return ahead;
     }
     decode.isConfirmed = true;
     decode.offset += ahead;
     this.#contextBase += ahead;
-    return undefined;
+    return isCounted ? 0 : undefined;
   }
 
   /** @returns what its time tells of the replica's speed; undefined for too little of it */

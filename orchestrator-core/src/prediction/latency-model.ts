@@ -162,7 +162,8 @@ export class LatencyModel {
   observePrefill(work: PrefillWork, load: DecodeLoad, ms: number): void {
     this.#pool?.observePrefill(work, load, ms);
     const waitMs = work.fromIdle ? this.joinMs(load) : 0;
-    this.#prefill.observe(this.#describePrefill(work, load), Math.max(0, ms - waitMs), waitMs);
+    const features = this.#describePrefill(work, load);
+    this.#prefill.observe(features, Math.max(0, ms - waitMs), waitMs, features[1]);
   }
 
   /** A sequence took `ms` for `tokens` tokens after its first; `load` is the mean over that time. */

@@ -30,6 +30,10 @@ export class ReplicaForecast {
   #boundaryMs: number | undefined;
   /** The one that runs while there are prompts; without them the boundary and the decodes tell. */
   #running: Iteration | undefined;
+  /** The one before it, while nothing but presumption says that it has ended. */
+  #before: Iteration | undefined;
+  /** When a boundary was last seen. */
+  #seenMs = -Infinity;
   /** The prefill left for later iterations. */
   #laterTokens = 0;
   #laterPairs = 0;
@@ -127,6 +131,8 @@ export class ReplicaForecast {
     if (prefill === undefined) return;
     this.#advance(nowMs);
     this.#endIteration(nowMs);
+    this.#seenMs = nowMs;
+    this.#before = undefined;
     const [head] = this.#prefills.keys();
     const inOrder = head === taskId;
     this.#removePrefill(taskId, prefill);
@@ -148,8 +154,9 @@ export class ReplicaForecast {
   progress(taskId: string, tokensOut: number, nowMs: number, tokenMs = nowMs): void {
     if (!this.#decodes.has(taskId)) return;
     this.#advance(tokenMs);
-    const ahead = this.#decodes.aheadBy(taskId, tokensOut);
-    this.#sawBoundary(tokenMs, ahead);
+    const isSeen = Math.abs(tokenMs - this.#seenMs) <= SAME_MOMENT_MS;
+    const ahead = this.#decodes.aheadBy(taskId, tokensOut, isSeen);
+    if (!isSeen) this.#sawBoundary(tokenMs, ahead);
     this.#advance(nowMs);
   }
 
@@ -235,12 +242,15 @@ export class ReplicaForecast {
     const { tokens, pairs } = this.#running;
     const belowKnee = this.model.belowKnee(tokens, this.#decodes.size);
     this.#decodes.passed(1, { tokens, belowKnee, pairs });
+    this.#before = this.#running;
     this.#running = undefined;
   }
 
   /** @param ahead iterations by which it is later than was counted; undefined when nothing tells */
   #sawBoundary(atMs: number, ahead: number | undefined): void {
-    if (atMs < (this.#boundaryMs ?? 0) - SAME_MOMENT_MS) return;
+    if (atMs < this.#seenMs - SAME_MOMENT_MS) return;
+    this.#seenMs = atMs;
+    if (ahead !== undefined && ahead < 0) this.#takeBackIteration();
     const running = this.#running;
     if (running === undefined || this.#prefills.size === 0) {
       if (ahead !== undefined) this.#decodes.passed(ahead);
@@ -250,14 +260,51 @@ export class ReplicaForecast {
     const wholeMs = running.endMs - running.startMs;
     const hasEnded = ahead === undefined ? atMs - running.startMs > wholeMs / 2 : ahead > 0;
     if (hasEnded) {
+      if (this.#wasHeldBack(running, atMs)) this.#takeBack(running);
       this.#endIteration(atMs);
+      this.#before = undefined;
       this.#decodes.passed((ahead ?? 1) - 1);
     } else {
       // It is where the running one began.
+      this.#before = undefined;
       this.#decodes.passed(ahead ?? 0);
       this.#running = { ...running, startMs: atMs, endMs: atMs + wholeMs };
       this.#boundaryMs = atMs;
     }
+  }
+
+  /** The last iteration presumed to have ended still runs: what was planned after it is yet to come. */
+  #takeBackIteration(): void {
+    const before = this.#before;
+    if (before === undefined || this.#prefills.size === 0) return;
+    if (this.#running !== undefined) this.#takeBack(this.#running);
+    this.#running = before;
+    this.#before = undefined;
+  }
+
+  /**
+   * Whether an iteration ended so soon that it can have had no prompts in it: the engine has no memory
+   * for the one that is first in line, and so for none behind it.
+   */
+  #wasHeldBack({ startMs, endMs, tokens }: Iteration, atMs: number): boolean {
+    const [head] = this.#prefills.values();
+    if (tokens === 0 || head?.mayBeHeld !== true || head.planned > tokens) return false;
+    const decodeMs = this.model.tokenMs(this.load(startMs));
+    const wholeMs = endMs - startMs;
+    return wholeMs > 1.5 * decodeMs && atMs - startMs < (wholeMs + decodeMs) / 2;
+  }
+
+  /** What was planned of an iteration is not computed in it. */
+  #takeBack({ tokens }: Iteration): void {
+    let left = tokens;
+    for (const prefill of [...this.#prefills.values()].reverse()) {
+      const taken = Math.min(left, prefill.planned);
+      prefill.planned -= taken;
+      left -= taken;
+      this.#laterTokens += taken;
+      this.#laterPairs += pairsOf(prefill.cached, prefill.planned, prefill.planned + taken);
+    }
+    if (this.#running !== undefined) this.#running = { ...this.#running, tokens: 0, pairs: 0 };
   }
 
   /** An iteration has just ended, and with it what `computed` says. The next takes what comes now too. */
@@ -275,6 +322,8 @@ export class ReplicaForecast {
     const { uncached, cached, planned } = prefill;
     this.#laterTokens -= uncached - planned;
     this.#laterPairs = Math.max(0, this.#laterPairs - pairsOf(cached, planned, uncached));
-    if (this.#prefills.size === 0) this.#running = undefined;
+    if (this.#prefills.size > 0) return;
+    this.#running = undefined;
+    this.#before = undefined;
   }
 }

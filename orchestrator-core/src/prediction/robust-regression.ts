@@ -92,12 +92,13 @@ export class RobustRegression {
   /**
    * Learns from one sample; one that is not made of finite numbers from 0 on is passed over.
    * @param besides what was measured in one piece with the value and taken off it: as noisy as the rest
+   * @param parts of equal noise that the value is the sum of: their noise averages out
    */
-  observe(features: Float64Array, value: number, besides = 0): void {
+  observe(features: Float64Array, value: number, besides = 0, parts = 1): void {
     if (!isAmount(value) || !isAmount(besides) || !features.every(isAmount)) return;
     const predicted = this.predict(features);
     if (this.#samples < LEVEL_SAMPLES) this.#setLevel(value / predicted);
-    else this.#correct(features, value, predicted, predicted + besides);
+    else this.#correct(features, value, predicted, predicted + besides, parts);
     this.#samples += 1;
   }
 
@@ -112,9 +113,15 @@ export class RobustRegression {
     this.#level = level;
   }
 
-  #correct(features: Float64Array, value: number, predicted: number, scale: number): void {
+  #correct(
+    features: Float64Array,
+    value: number,
+    predicted: number,
+    scale: number,
+    parts: number,
+  ): void {
     const uncertainty = this.#weigh(features, scale);
-    const variance = uncertainty + this.#noise;
+    const variance = uncertainty + this.#noise / parts;
     const limit = CLIP_DEVIATIONS * Math.sqrt(variance);
     const error = clamp((value - predicted) / scale, -limit, limit);
 
@@ -124,7 +131,7 @@ export class RobustRegression {
     }
     this.#shrinkCovariance(variance);
     const weight = 1 / Math.min(NOISE_MEMORY, this.#samples);
-    this.#noise += weight * (error * error - uncertainty - this.#noise);
+    this.#noise += weight * (parts * (error * error - uncertainty) - this.#noise);
     this.#noise = Math.max(LEAST_NOISE, this.#noise);
     this.#watchForShift(error / Math.sqrt(variance));
   }

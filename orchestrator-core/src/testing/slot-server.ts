@@ -69,7 +69,7 @@ export class SlotServer {
     this.#options = options;
     this.queue = new FairQueue({
       windowCost: options.windowCost,
-      creditCost: options.creditCost,
+      creditCosts: { interactive: options.creditCost, batch: options.creditCost },
       weightOf: (tenantId, priority) => this.#weightOf(flowId(tenantId, priority)),
     });
   }

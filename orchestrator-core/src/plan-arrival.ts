@@ -1,0 +1,71 @@
+/** Where a newcomer would go and when, planned as the scheduler will: with those before it first. */
+import type { WaitingTask } from './fair-queue.ts';
+import type { Promised, Prospect } from './placement.ts';
+import { placeTask } from './placement.ts';
+import { planOrder } from './plan-order.ts';
+import type { PoolState, TaskRecord } from './state.ts';
+import type { Step } from './step.ts';
+
+export function promise(promised: Promised, replicaId: string, workMs: number): void {
+  promised.set(replicaId, (promised.get(replicaId) ?? 0) + workMs);
+}
+
+/** Time for which the task keeps the replica from others, ms. */
+export function workAt(
+  pool: PoolState,
+  task: TaskRecord,
+  { replica, prefillMs }: Prospect,
+): number {
+  const isFull = pool.freeSlots === 0;
+  return isFull ? Math.max(prefillMs, task.estimate.holdMs / replica.view.slots) : prefillMs;
+}
+
+/**
+ * O(replicas) for each of those before it, and less beyond the first few.
+ * @param ahead how many the fair order has before it
+ * @returns undefined when they are more than are looked at, or no replica will do
+ */
+export function planArrival(
+  step: Step,
+  pool: PoolState,
+  arrival: { readonly task: TaskRecord; readonly waiting: WaitingTask },
+  ahead: number,
+): Prospect | undefined {
+  const { state, nowMs } = step;
+  const { tuning } = state;
+  const { task } = arrival;
+  const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
+  if (ahead >= tuning.lookahead || !mayRun(task.spec.tenantId)) return undefined;
+  const waiting = [...pool.queue.candidates(tuning.lookahead, () => true, mayRun)];
+  waiting.splice(ahead, 0, arrival.waiting);
+  const { tasks } = planOrder(state, pool, waiting, nowMs, task);
+  const promised: Promised = new Map();
+  for (const [i, before] of tasks.entries()) {
+    if (before === task) break;
+    if (i < tuning.candidates) planOne(step, pool, before, promised);
+    else planRoughly(pool, before, promised, nowMs);
+  }
+  const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs);
+  return choice ?? heldFor;
+}
+
+function planOne(step: Step, pool: PoolState, task: TaskRecord, promised: Promised): void {
+  const { choice, heldFor } = placeTask(step.state, pool, task, promised, step.nowMs);
+  const prospect = choice ?? heldFor;
+  if (prospect === undefined || prospect.block === 'anti-affinity') return;
+  promise(promised, prospect.replicaId, workAt(pool, task, prospect));
+}
+
+/** To the replica that is free first, whatever it has in its cache. */
+function planRoughly(pool: PoolState, task: TaskRecord, promised: Promised, nowMs: number): void {
+  let first: string | undefined;
+  let firstMs = Infinity;
+  for (const [replicaId, { view, load }] of pool.replicas) {
+    if (!view.ready) continue;
+    const freeMs = load.drainMs(nowMs) + (promised.get(replicaId) ?? 0);
+    if (freeMs >= firstMs) continue;
+    firstMs = freeMs;
+    first = replicaId;
+  }
+  if (first !== undefined) promise(promised, first, pool.queue.get(task.spec.taskId)?.workMs ?? 0);
+}
