@@ -55,7 +55,7 @@ describe('with simulators that run already', () => {
         pools: [
           externalPool(
             sims.map((sim) => sim.url),
-            { timeouts: TIMEOUTS },
+            { timeouts: TIMEOUTS, replica_labels: [{ sim: '0' }, { sim: '1' }] },
           ),
         ],
       },
@@ -74,10 +74,13 @@ describe('with simulators that run already', () => {
   const untilSound = async (): Promise<void> => {
     await waitFor('two sound replicas', async () => {
       await daemon.client.untilReady(2);
-      const runs = await Promise.all(['a', 'b'].map((prompt) => daemon.client.run({ prompt })));
+      const runs = await Promise.all(
+        ['0', '1'].map((sim) =>
+          daemon.client.run({ prompt: 'sound?', placement: { labels: { sim } } }),
+        ),
+      );
       const tasks = await Promise.all(runs.map((each) => daemon.client.task(taskIdOf(each))));
-      const replicas = new Set(tasks.map((task) => task.replica?.replica_id));
-      return replicas.size === 2 && tasks.every((task) => task.attempts === 1);
+      return tasks.every((task) => task.attempts === 1 && task.state === 'completed');
     });
   };
   /** Both simulators fail once, so whichever is chosen does. */
