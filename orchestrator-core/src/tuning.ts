@@ -86,7 +86,7 @@ export const DEFAULT_TUNING: Tuning = {
   coldStartMs: 3_000,
   maxRetryAfterMs: 60_000,
   unavailableRetryMs: 30_000,
-  refuseBelow: 0.02,
+  refuseBelow: 0.05,
   deadlineMinSamples: 8,
   cooldownBaseMs: 100,
   cooldownMaxMs: 5_000,

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { addedLatency } from './added-latency.ts';
 import { admissions, deepQueue } from './admissions.ts';
 import { createContext, type Bench } from './bench.ts';
+import { decisionCost } from './decision-cost.ts';
 import { relay } from './relay.ts';
 import { scheduling } from './scheduling.ts';
 import { startup } from './startup.ts';
@@ -15,6 +16,7 @@ const BENCHES: readonly Bench[] = [
   admissions,
   deepQueue,
   addedLatency,
+  decisionCost,
   relay,
   scheduling,
   streamMemory,

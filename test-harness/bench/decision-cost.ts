@@ -1,0 +1,240 @@
+/**
+ * What one step of the scheduler's core costs with a long queue, many replicas and long prompts, and
+ * what a waiting task costs in memory: the core alone, in this process, on virtual time. Hashing a
+ * prompt is not part of it; that is done once, as the prompt is read.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import {
+  createCore,
+  type Command,
+  type Core,
+  type PromptPrefix,
+  type TaskSpec,
+} from '@llama-orch/orchestrator-core';
+import type { Bench, Row } from './bench.ts';
+import { percentile, spread } from './statistics.ts';
+
+const REPLICAS = 64;
+const SLOTS = 16;
+const QUEUED = 10_000;
+const MANY_QUEUED = 1_000_000;
+const TENANTS = 8;
+const PROMPT_TOKENS = 100_000;
+/** Places at which the beginnings of such a prompt are known, with blocks of about 64 tokens. */
+const PLACES = 212;
+const BLOCK_TOKENS = 64;
+/** Prompts of one family share all but the last of their places. */
+const FAMILIES = 500;
+const OUTPUT_TOKENS = 3;
+const POOL_ID = 'bench';
+
+interface Running {
+  readonly taskId: string;
+  readonly attempt: number;
+  tokensOut: number;
+}
+
+type StepKind = 'admission' | 'token' | 'finish' | 'timer';
+
+/** A core with its replicas and its queue, and the times that its steps took. */
+class Fleet {
+  readonly stepMs: Readonly<Record<StepKind, number[]>> = {
+    admission: [],
+    token: [],
+    finish: [],
+    timer: [],
+  };
+  readonly #core: Core;
+  readonly #running: Running[] = [];
+  #draw = 1;
+  #nowMs = 0;
+  #made = 0;
+
+  constructor() {
+    this.#core = createCore({ sessionLimits: { ttlMs: 600_000, maxTurns: 100 } });
+    this.#step({
+      type: 'pool-set',
+      pool: {
+        poolId: POOL_ID,
+        engine: 'vllm',
+        capacity: 2 * MANY_QUEUED,
+        classCapacity: {},
+        fullPolicy: 'reject',
+        wallMs: 1e12,
+        idleMs: 1e12,
+        ctx: 1e6,
+        device: 'gpu',
+        maxAttempts: 3,
+        classWeights: { interactive: 8, batch: 1 },
+        preemption: 'soft',
+        maxPreemptions: 3,
+      },
+    });
+    for (let index = 0; index < REPLICAS; index += 1) {
+      this.#step({
+        type: 'replica-set',
+        replica: {
+          replicaId: `r${String(index).padStart(2, '0')}`,
+          poolId: POOL_ID,
+          setId: 'set',
+          slots: SLOTS,
+          ctx: 1e6,
+          ready: true,
+          cacheTokens: 3e6,
+          chunkTokens: 2_048,
+        },
+      });
+    }
+  }
+
+  get queued(): number {
+    return this.#core.poolView(POOL_ID)?.waiting.interactive ?? 0;
+  }
+
+  admit(promptTokens: number, prefix?: PromptPrefix): void {
+    const taskId = `t${this.#made}`;
+    this.#made += 1;
+    const task: TaskSpec = {
+      taskId,
+      poolId: POOL_ID,
+      tenantId: `tenant${Math.floor(this.#chance() * TENANTS)}`,
+      priority: 'interactive',
+      sessionId: undefined,
+      promptTokens,
+      promptTokensExact: true,
+      maxTokens: 1_000,
+      expectedTokens: undefined,
+      ctx: undefined,
+      deadlineAtMs: undefined,
+      rerunnable: true,
+      kvHint: 'reuse',
+      ...(prefix === undefined ? {} : { prefix }),
+    };
+    this.#time('admission', { type: 'admit', task });
+  }
+
+  admitLong(): void {
+    const family = Math.floor(this.#chance() * FAMILIES);
+    const hashes = Array.from({ length: PLACES }, (_, place) => family * 1_000_003 + place * 7_919);
+    hashes[PLACES - 1] = this.#made;
+    this.admit(PROMPT_TOKENS, {
+      blockTokens: BLOCK_TOKENS,
+      hashes: hashes.map((hash) => hash | 0),
+    });
+  }
+
+  /** A hundredth of a second passes, and one thing happens at the replicas. */
+  happen(): void {
+    this.#nowMs += 10;
+    if (this.#isTimerDue()) this.#time('timer', { type: 'tick' });
+    const at = Math.floor(this.#chance() * this.#running.length);
+    const running = this.#running[at];
+    if (running === undefined) return;
+    const { taskId, attempt } = running;
+    if (running.tokensOut < OUTPUT_TOKENS) {
+      running.tokensOut += 1;
+      const { tokensOut } = running;
+      return this.#time('token', { type: 'progress', taskId, attempt, tokensOut });
+    }
+    this.#running.splice(at, 1);
+    this.#time('finish', {
+      type: 'finish',
+      taskId,
+      attempt,
+      finishReason: 'stop',
+      usage: {
+        tokensIn: PROMPT_TOKENS,
+        tokensOut: OUTPUT_TOKENS,
+        cachedTokens: PROMPT_TOKENS / 2,
+        decodeMs: 100,
+      },
+    });
+  }
+
+  forgetTimes(): void {
+    for (const times of Object.values(this.stepMs)) times.length = 0;
+  }
+
+  #isTimerDue(): boolean {
+    return (this.#core.nextWakeMs() ?? Infinity) <= this.#nowMs;
+  }
+
+  /** Park and Miller's generator, so that every run sees the same. */
+  #chance(): number {
+    this.#draw = (this.#draw * 48_271) % 2_147_483_647;
+    return this.#draw / 2_147_483_647;
+  }
+
+  #time(kind: StepKind, command: Command): void {
+    const beganMs = performance.now();
+    this.#step(command);
+    this.stepMs[kind].push(performance.now() - beganMs);
+  }
+
+  #step(command: Command): void {
+    for (const effect of this.#core.step(command, this.#nowMs).effects) {
+      if (effect.type !== 'dispatch') continue;
+      const { taskId, attempt } = effect;
+      this.#running.push({ taskId, attempt, tokensOut: 0 });
+    }
+  }
+}
+
+function timeSteps(steps: number): readonly Row[] {
+  const fleet = new Fleet();
+  while (fleet.queued < QUEUED) fleet.admitLong();
+  const happen = (count: number) => {
+    for (let n = 0; n < count; n += 1) {
+      fleet.happen();
+      while (fleet.queued < QUEUED) fleet.admitLong();
+    }
+  };
+  happen(steps / 2);
+  fleet.forgetTimes();
+  happen(steps);
+  const all = Object.values(fleet.stepMs).flat();
+  return [
+    milliseconds('a step, median', percentile(all, 0.5)),
+    {
+      ...milliseconds('a step, p99', percentile(all, 0.99)),
+      target: { bound: 'at most', value: 0.3 },
+    },
+    ...Object.entries(fleet.stepMs).map(([kind, times]) =>
+      milliseconds(`a step on ${kind}, p99`, percentile(times, 0.99)),
+    ),
+  ];
+}
+
+function milliseconds(measure: string, value: number): Row {
+  return { measure, unit: 'ms', value: spread([value]) };
+}
+
+function weighTasks(count: number): Row {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const fleet = new Fleet();
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let n = 0; n < count; n += 1) {
+    fleet.admit(500);
+    fleet.forgetTimes();
+  }
+  collect();
+  const bytes = (process.memoryUsage().heapUsed - before) / fleet.queued;
+  return {
+    measure: `a waiting task, of ${count}`,
+    unit: 'bytes',
+    value: spread([bytes]),
+    target: { bound: 'at most', value: 1_024 },
+  };
+}
+
+export const decisionCost: Bench = {
+  name: 'decision-cost',
+  about: `a step of the core with ${QUEUED} waiting for ${REPLICAS} replicas; memory of ${MANY_QUEUED}`,
+  run(context) {
+    const [steps, tasks] = context.quick ? [2_000, 20_000] : [20_000, MANY_QUEUED];
+    return Promise.resolve([...timeSteps(steps), weighTasks(tasks)]);
+  },
+};
