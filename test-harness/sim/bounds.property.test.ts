@@ -138,7 +138,7 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
   signalPeriodMs: fc.constantFrom(0, 50),
 });
 
-test('no policy is better than the bounds', () => {
+test('OC-SIM-7208 no policy is better than the bounds', () => {
   fc.assert(
     fc.property(
       scenarios,

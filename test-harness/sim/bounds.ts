@@ -2,13 +2,14 @@
  * Limits that hold for any policy on the replica model. They rest on three things no policy can
  * beat: N replicas are never better than one that is N times as fast; a request needs at least
  * the prefill that an infinite, shared, instantly filled prefix cache leaves it; and alone on an
- * idle replica it is as fast as it can be. Noise-free, all replicas at nominal speed.
+ * idle replica of nominal speed it is as fast as it can be. Noise is left out.
  */
 import { KeyedHeap } from './keyed-heap.ts';
 import { idlePrefillMs, type IterationConstants } from './iteration-time.ts';
 import { hitTokens } from './prefix-cache.ts';
 import { mean, quantile } from './summary.ts';
 import type { Trace } from './trace.ts';
+import type { Scenario } from './world.ts';
 
 /** What a bound needs to know of one request. */
 export interface BoundJob {
@@ -25,7 +26,17 @@ export interface BoundJob {
 export interface FleetSpeed {
   readonly constants: IterationConstants;
   readonly tokenBudget: number;
+  /** Replicas of nominal speed that are as fast together as the fleet; need not be whole. */
   readonly replicas: number;
+}
+
+/** The fleet of a scenario; none of its replicas may be faster than nominal. */
+export function speedOf(scenario: Scenario): FleetSpeed {
+  const { constants, tokenBudget, slowdowns } = scenario;
+  let replicas = 0;
+  for (let index = 0; index < scenario.replicas; index += 1)
+    replicas += 1 / (slowdowns[index] ?? 1);
+  return { constants, tokenBudget, replicas };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseCommandLine, USAGE, UsageError } from './cli-options.ts';
+import { parseCommandLine, UsageError } from './cli-options.ts';
+import { USAGE } from './cli-usage.ts';
 import { POLICIES } from './policies/catalogue.ts';
 
 const parse = (line: string) => parseCommandLine(line.split(' ').filter((word) => word !== ''));
@@ -42,10 +43,48 @@ test.each([
   ['--trace t --noise 1', '--noise must be below 1'],
   ['--trace t --cache-tokens=-1', '--cache-tokens must not be negative'],
   ['--trace t --rows 5', '--rows takes A..B'],
+  ['--trace t --slow-replica 0.5', '--slow-replica must be at least 1'],
+  ['--trace t --preemption gentle', '--preemption takes off, soft, hard, not gentle'],
+  ['--trace t --tenants a:1,b', '--tenants takes NAME:WEIGHT[,…] with weights above 0, not b'],
+  ['--trace t --tenants a:0', '--tenants takes NAME:WEIGHT'],
+  ['--ledger d --replicas 0', '--replicas must be above 0'],
   ['--reproduce', '--reproduce needs --traces'],
+  ['--verdict', '--verdict needs --traces'],
 ])('`%s` is refused', (line, reason) => {
   expect(() => parse(line)).toThrow(UsageError);
   expect(() => parse(line)).toThrow(reason);
+});
+
+test('tenants and preemption go to the production core, other policies have neither', () => {
+  const options = parse('--trace t --policy vtc,llama-orch --tenants a:1,b:2.5 --preemption hard');
+  expect(options).toMatchObject({
+    tenants: [
+      { tenantId: 'a', weight: 1 },
+      { tenantId: 'b', weight: 2.5 },
+    ],
+    policies: [{ name: 'vtc' }, { name: 'llama-orch' }],
+  });
+});
+
+test('a ledger leaves open what it tells itself', () => {
+  expect(parse('--ledger dir --slots 3 --model h100-8b --pool p')).toMatchObject({
+    kind: 'ledger',
+    dataDir: 'dir',
+    pool: 'p',
+    replicas: undefined,
+    slots: 3,
+    model: { name: 'h100-8b' },
+    cacheTokens: undefined,
+  });
+});
+
+test('the verdict takes a folder, slices and a part', () => {
+  expect(parse('--verdict --traces dir --slices --only fair')).toMatchObject({
+    kind: 'verdict',
+    traces: 'dir',
+    slices: true,
+    only: 'fair',
+  });
 });
 
 test('half-open rows and help', () => {

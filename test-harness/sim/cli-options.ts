@@ -1,44 +1,14 @@
-/** The command line of `npm run sim`, parsed and checked. */
+/** The command line of `npm run sim`, parsed and checked. `cli-usage.ts` says what it means. */
 import { parseArgs } from 'node:util';
-import { MODELS, A100_8B } from './iteration-time.ts';
+import type { Preemption, TenantSpec } from '@llama-orch/orchestrator-core';
+import { A100_8B, MODELS } from './iteration-time.ts';
 import type { NamedPolicy } from './policy.ts';
 import { POLICIES, policyByName } from './policies/catalogue.ts';
+import { llamaOrch, llamaOrchWith } from './policies/llama-orch.ts';
 import type { Slo } from './summary.ts';
 import { DEFAULT_SCENARIO, type Scenario } from './world.ts';
 
 export const GENERATED = 'generated';
-
-export const USAGE = `npm run sim -- --trace FILE|${GENERATED} [options]
-
-Plays a trace through a simulated fleet under one or more policies and sets the outcome beside
-the limits that no policy can beat.
-
-  --policy P[,P2…]     default: round-robin,least-requests,min-ttft
-  --speed X            the trace X times as fast
-  --rows A..B          rows A up to but not including B; either may be left out
-  --mixed-deadlines    half the rows want a first token within 1 s, half within 20 s
-  --replicas N         default ${DEFAULT_SCENARIO.replicas}
-  --model NAME         ${MODELS.map(({ name }) => name).join(' or ')}
-  --kv-tokens N        KV memory of a replica, default ${DEFAULT_SCENARIO.kvTokens}
-  --cache-tokens N     prefix cache of a replica, default 0
-  --slots N            requests that run at once on a replica, default unlimited
-  --token-budget N     tokens of one step, default ${DEFAULT_SCENARIO.tokenBudget}
-  --noise X            step times vary evenly by ± this share
-  --slow-replica X     the first replica takes X times as long
-  --signals-ms N       engine metrics are N to 2N ms old, default ${DEFAULT_SCENARIO.signalPeriodMs}; 0: policies see the truth
-  --slo-ttft-ms N      default 1000
-  --slo-tpot-ms N      default 50
-  --seed N             of noise, overlays and the generated trace
-  --json FILE          writes every figure
-  --svg FILE           draws the distribution of times to first token
-
-npm run sim -- --reproduce --traces DIR [--json FILE]
-
-Runs the published cases and prints our figures beside the reference.
-
-Policies:
-${POLICIES.map(({ name, about }) => `  ${name.padEnd(23)}${about}`).join('\n')}
-`;
 
 export interface PlayOptions {
   readonly kind: 'play';
@@ -46,6 +16,8 @@ export interface PlayOptions {
   readonly speed: number;
   readonly rows: { readonly from: number; readonly to: number | undefined };
   readonly mixedDeadlines: boolean;
+  /** Tenants and their weights; empty when none were given. */
+  readonly tenants: readonly TenantSpec[];
   readonly policies: readonly NamedPolicy[];
   readonly scenario: Scenario;
   readonly slo: Slo;
@@ -59,7 +31,43 @@ export interface ReproduceOptions {
   readonly json: string | undefined;
 }
 
-export type SimOptions = PlayOptions | ReproduceOptions | { readonly kind: 'help' };
+export interface VerdictOptions {
+  readonly kind: 'verdict';
+  readonly traces: string;
+  /** Other rows of the traces instead of other conditions. */
+  readonly slices: boolean;
+  /** Only parts whose title contains this, in any case. */
+  readonly only: string;
+  readonly json: string | undefined;
+  readonly svg: string | undefined;
+}
+
+export interface LedgerOptions {
+  readonly kind: 'ledger';
+  readonly dataDir: string;
+  readonly pool: string | undefined;
+  /** Undefined: as many as were seen in the ledger. */
+  readonly replicas: number | undefined;
+  /** Undefined: as many as the ledger shows in use at once on one replica. */
+  readonly slots: number | undefined;
+  readonly speed: number;
+  /** A known model, or constants fitted to what the ledger recorded. */
+  readonly model: Scenario['constants'] | undefined;
+  readonly tokenBudget: number;
+  readonly kvTokens: number;
+  /** Undefined: as much as KV memory where the ledger records hits, else none. */
+  readonly cacheTokens: number | undefined;
+  readonly policies: readonly NamedPolicy[];
+  readonly json: string | undefined;
+}
+
+export type SimOptions =
+  | PlayOptions
+  | ReproduceOptions
+  | VerdictOptions
+  | LedgerOptions
+  | { readonly kind: 'check' }
+  | { readonly kind: 'help' };
 
 /** The command line makes no sense; the message says why. */
 export class UsageError extends Error {}
@@ -85,8 +93,16 @@ const FLAGS = {
   seed: { type: 'string' },
   json: { type: 'string' },
   svg: { type: 'string' },
+  preemption: { type: 'string' },
+  tenants: { type: 'string' },
   reproduce: { type: 'boolean' },
+  verdict: { type: 'boolean' },
+  slices: { type: 'boolean' },
+  only: { type: 'string' },
   traces: { type: 'string' },
+  ledger: { type: 'string' },
+  pool: { type: 'string' },
+  check: { type: 'boolean' },
 } as const;
 
 type Flags = ReturnType<typeof parseFlags>;
@@ -104,28 +120,36 @@ export function parseCommandLine(args: readonly string[]): SimOptions {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
   if (flags.help === true) return { kind: 'help' };
+  if (flags.check === true) return { kind: 'check' };
   if (flags.reproduce === true) {
-    if (flags.traces === undefined) throw new UsageError('--reproduce needs --traces DIR');
-    return { kind: 'reproduce', traces: flags.traces, json: flags.json };
+    return { kind: 'reproduce', traces: tracesOf(flags, 'reproduce'), json: flags.json };
   }
+  if (flags.verdict === true) return parseVerdict(flags);
+  if (flags.ledger !== undefined) return parseLedger(flags, flags.ledger);
+  return parsePlay(flags);
+}
+
+function parsePlay(flags: Flags): PlayOptions {
   if (flags.trace === undefined) throw new UsageError(`give --trace FILE, or --trace ${GENERATED}`);
+  const tenants = parseTenants(flags.tenants);
   return {
     kind: 'play',
     trace: flags.trace,
     speed: positive(flags, 'speed', 1),
     rows: parseRows(flags.rows),
     mixedDeadlines: flags['mixed-deadlines'] === true,
-    policies: parsePolicies(flags.policy ?? 'round-robin,least-requests,min-ttft'),
+    tenants,
+    policies: parsePolicies(flags, tenants),
     scenario: {
       replicas: count(flags, 'replicas', DEFAULT_SCENARIO.replicas),
-      constants: parseModel(flags.model),
+      constants: parseModel(flags.model) ?? A100_8B,
       tokenBudget: count(flags, 'token-budget', DEFAULT_SCENARIO.tokenBudget),
       kvTokens: count(flags, 'kv-tokens', DEFAULT_SCENARIO.kvTokens),
       cacheTokens: notNegative(flags, 'cache-tokens', 0),
       slots: count(flags, 'slots', Infinity),
       noise: noise(flags),
       seed: notNegative(flags, 'seed', 1),
-      slowdowns: [positive(flags, 'slow-replica', 1)],
+      slowdowns: [slowReplica(flags)],
       signalPeriodMs: notNegative(flags, 'signals-ms', DEFAULT_SCENARIO.signalPeriodMs),
     },
     slo: {
@@ -135,6 +159,40 @@ export function parseCommandLine(args: readonly string[]): SimOptions {
     json: flags.json,
     svg: flags.svg,
   };
+}
+
+function parseVerdict(flags: Flags): VerdictOptions {
+  return {
+    kind: 'verdict',
+    traces: tracesOf(flags, 'verdict'),
+    slices: flags.slices === true,
+    only: flags.only ?? '',
+    json: flags.json,
+    svg: flags.svg,
+  };
+}
+
+function parseLedger(flags: Flags, dataDir: string): LedgerOptions {
+  return {
+    kind: 'ledger',
+    dataDir,
+    pool: flags.pool,
+    replicas: flags.replicas === undefined ? undefined : count(flags, 'replicas', 1),
+    slots: flags.slots === undefined ? undefined : count(flags, 'slots', 1),
+    speed: positive(flags, 'speed', 1),
+    model: parseModel(flags.model),
+    tokenBudget: count(flags, 'token-budget', DEFAULT_SCENARIO.tokenBudget),
+    kvTokens: count(flags, 'kv-tokens', DEFAULT_SCENARIO.kvTokens),
+    cacheTokens:
+      flags['cache-tokens'] === undefined ? undefined : notNegative(flags, 'cache-tokens', 0),
+    policies: parsePolicies(flags, parseTenants(flags.tenants), 'llama-orch,least-requests'),
+    json: flags.json,
+  };
+}
+
+function tracesOf(flags: Flags, mode: 'reproduce' | 'verdict'): string {
+  if (flags.traces === undefined) throw new UsageError(`--${mode} needs --traces DIR`);
+  return flags.traces;
 }
 
 type NumberFlag = {
@@ -186,8 +244,15 @@ function parseRows(text: string | undefined): PlayOptions['rows'] {
   return { from: Number(from), to: to === '' ? undefined : Number(to) };
 }
 
-function parseModel(name: string | undefined): Scenario['constants'] {
-  if (name === undefined) return A100_8B;
+/** The bounds take every other replica for the fastest there is. */
+function slowReplica(flags: Flags): number {
+  const value = positive(flags, 'slow-replica', 1);
+  if (value < 1) throw new UsageError('--slow-replica must be at least 1');
+  return value;
+}
+
+function parseModel(name: string | undefined): Scenario['constants'] | undefined {
+  if (name === undefined) return undefined;
   const model = MODELS.find((known) => known.name === name);
   if (model === undefined) {
     throw new UsageError(`no model is called ${name}; known: ${namesOf(MODELS)}`);
@@ -195,13 +260,44 @@ function parseModel(name: string | undefined): Scenario['constants'] {
   return model;
 }
 
-function parsePolicies(text: string): NamedPolicy[] {
-  return text.split(',').map((name) => {
+const DEFAULT_POLICIES = 'llama-orch,round-robin,least-requests,min-ttft';
+
+function parsePolicies(
+  flags: Flags,
+  tenants: readonly TenantSpec[],
+  fallback = DEFAULT_POLICIES,
+): NamedPolicy[] {
+  const preemption = parsePreemption(flags.preemption);
+  const pool = preemption === undefined ? {} : { pool: { preemption } };
+  return (flags.policy ?? fallback).split(',').map((name) => {
     const policy = policyByName(name.trim());
     if (policy === undefined) {
       throw new UsageError(`no policy is called ${name}; known: ${namesOf(POLICIES)}`);
     }
-    return policy;
+    return policy === llamaOrch ? llamaOrchWith({ tenants, ...pool }) : policy;
+  });
+}
+
+const PREEMPTIONS: readonly Preemption[] = ['off', 'soft', 'hard'];
+
+function parsePreemption(text: string | undefined): Preemption | undefined {
+  const preemption = PREEMPTIONS.find((known) => known === text);
+  if (text !== undefined && preemption === undefined) {
+    throw new UsageError(`--preemption takes ${PREEMPTIONS.join(', ')}, not ${text}`);
+  }
+  return preemption;
+}
+
+/** `a:1,b:2.5` */
+function parseTenants(text: string | undefined): TenantSpec[] {
+  if (text === undefined) return [];
+  return text.split(',').map((part) => {
+    const match = /^([^:]+):(\d+(?:\.\d+)?)$/.exec(part.trim());
+    const weight = Number(match?.[2]);
+    if (match === null || !(weight > 0)) {
+      throw new UsageError(`--tenants takes NAME:WEIGHT[,…] with weights above 0, not ${part}`);
+    }
+    return { tenantId: match[1] ?? '', weight, maxConcurrent: undefined };
   });
 }
 

@@ -126,3 +126,18 @@ export function idlePrefillMs(
   }
   return total;
 }
+
+/** An engine that takes `factor` times as long for everything. */
+export function slowed(c: IterationConstants, factor: number): IterationConstants {
+  return {
+    name: `${c.name} ×${factor}`,
+    a0Ms: c.a0Ms * factor,
+    a1Ms: c.a1Ms * factor,
+    b0Ms: c.b0Ms * factor,
+    b1Ms: c.b1Ms * factor,
+    hostMs: c.hostMs * factor,
+    hostPerDecodeMs: c.hostPerDecodeMs * factor,
+    kvMs: c.kvMs * factor,
+    pairMs: c.pairMs * factor,
+  };
+}

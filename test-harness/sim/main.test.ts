@@ -38,11 +38,20 @@ test('one command prints the table and writes figures and chart', () => {
   expect(drawn.match(/<polyline /g)).toHaveLength(policies.length + 1);
 });
 
+test('tenants that are named with a weight get lines of their own', () => {
+  const run = sim(...['--trace', 'generated', '--policy', 'llama-orch', '--tenants', 't0:1,t3:4']);
+  expect(run.status).toBe(0);
+  expect(run.stdout).toMatch(/^t0 \(1\) +llama-orch /m);
+  expect(run.stdout).toMatch(/^t3 \(4\) +llama-orch /m);
+});
+
 test.each([
   [['--trace', 'generated', '--polcy', 'vtc'], 'Unknown option'],
   [['--trace', '/does/not/exist.csv'], 'no such file'],
   [['--trace', 'generated', '--rows', '900..'], 'leaves nothing'],
   [['--reproduce', '--traces', '/does/not/exist'], 'no such file'],
+  [['--verdict', '--traces', '/does/not/exist'], '/does/not/exist has no mooncake'],
+  [['--ledger', '/does/not/exist'], 'holds no ledger.db'],
 ])('%j ends with 2 and its reason', (args, reason) => {
   const run = sim(...args);
   expect(run.status).toBe(2);

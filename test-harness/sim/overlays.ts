@@ -34,12 +34,12 @@ export function withDeadlines(
   });
 }
 
-/** Tenants `t0`, `t1`, … with the given parts of all rows. */
-export function withTenants(trace: Trace, shares: readonly number[], seed: number): Trace {
-  return trace.map((request, row) => ({
-    ...request,
-    tenant: `t${drawIndex(shares, uniformAt(seed, STREAMS.tenant, row))}`,
-  }));
+/** Deals the rows to tenants, to each the same part. */
+export function withTenants(trace: Trace, tenants: readonly string[], seed: number): Trace {
+  return trace.map((request, row) => {
+    const draw = uniformAt(seed, STREAMS.tenant, row);
+    return { ...request, tenant: tenants[Math.floor(draw * tenants.length)] ?? request.tenant };
+  });
 }
 
 function drawIndex(shares: readonly number[], draw: number): number {

@@ -1,12 +1,12 @@
 /** One trace, one scenario, several policies. */
 import { basename } from 'node:path';
-import { boundsOf, toBoundJobs, type Bounds } from './bounds.ts';
+import { boundsOf, speedOf, toBoundJobs, type Bounds } from './bounds.ts';
 import { GENERATED, type PlayOptions } from './cli-options.ts';
 import { generateTrace } from './generated-trace.ts';
-import { MIXED_DEADLINES, withDeadlines } from './overlays.ts';
+import { MIXED_DEADLINES, withDeadlines, withTenants } from './overlays.ts';
 import type { NamedPolicy } from './policy.ts';
-import type { PolicyRun } from './run-report.ts';
-import { summarize, type Slo } from './summary.ts';
+import type { PolicyRun, TenantTtft } from './run-report.ts';
+import { mean, quantile, summarize, type Slo } from './summary.ts';
 import { readTraceFile, TraceError } from './trace-files.ts';
 import { sliceTrace, speedUp, type Trace } from './trace.ts';
 import { drawTtftChart } from './ttft-chart.ts';
@@ -22,14 +22,17 @@ export function loadTrace(options: PlayOptions): { trace: Trace; dropped: number
   const rows = sliceTrace(trace, options.rows.from, options.rows.to);
   if (rows.length === 0) throw new TraceError(`--rows leaves nothing of ${trace.length} rows`);
   const paced = speedUp(rows, options.speed);
+  const names = options.tenants.map(({ tenantId }) => tenantId);
+  const hasTenants = new Set(paced.map(({ tenant }) => tenant)).size > 1;
+  const dealt = names.length > 0 && !hasTenants ? withTenants(paced, names, seed) : paced;
   return {
-    trace: options.mixedDeadlines ? withDeadlines(paced, MIXED_DEADLINES, seed) : paced,
+    trace: options.mixedDeadlines ? withDeadlines(dealt, MIXED_DEADLINES, seed) : dealt,
     dropped,
   };
 }
 
 export function playBounds(trace: Trace, scenario: Scenario, slo: Slo): Bounds {
-  return boundsOf(trace, scenario, slo.ttftMs);
+  return boundsOf(trace, speedOf(scenario), slo.ttftMs);
 }
 
 export function playPolicy(
@@ -41,12 +44,20 @@ export function playPolicy(
   const startedAt = performance.now();
   const result = simulate(trace, scenario, policy);
   const tookMs = performance.now() - startedAt;
-  const ttftsS: number[] = [];
+  const served: { tenant: string; ttftS: number }[] = [];
   for (const [index, { firstTokenMs }] of result.records.entries()) {
-    const arrivalMs = trace[index]?.arrivalMs ?? NaN;
-    if (!Number.isNaN(firstTokenMs)) ttftsS.push((firstTokenMs - arrivalMs) / 1000);
+    const { arrivalMs = NaN, tenant = '' } = trace[index] ?? {};
+    if (Number.isNaN(firstTokenMs)) continue;
+    served.push({ tenant, ttftS: (firstTokenMs - arrivalMs) / 1000 });
   }
-  return { policy: policy.name, summary: summarize(trace, result, slo), ttftsS, tookMs };
+  const ttftsS = served.map(({ ttftS }) => ttftS);
+  const tenants: TenantTtft[] = [...Map.groupBy(served, ({ tenant }) => tenant)].map(
+    ([tenant, members]) => {
+      const own = members.map(({ ttftS }) => ttftS);
+      return { tenant, served: own.length, meanS: mean(own), p99S: quantile(own, 0.99) };
+    },
+  );
+  return { policy: policy.name, summary: summarize(trace, result, slo), ttftsS, tenants, tookMs };
 }
 
 export function chartOf(

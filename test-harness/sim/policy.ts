@@ -53,6 +53,8 @@ export interface Fleet {
   signals(replica: number): EngineSignals;
   /** Tokens streamed through the router so far for one request. */
   producedTokens(requestId: number): number;
+  /** When the last of them came; undefined while none has from the present stay. */
+  lastTokenMs(requestId: number): number | undefined;
 }
 
 export interface FinishedUsage {

@@ -71,7 +71,7 @@ test('every request ends once, and nothing of it is left', () => {
   );
 });
 
-test('the memory promised never exceeds what there is, and it never idles beside work that fits', () => {
+test('OC-SIM-7204 the memory promised never exceeds what there is, and it never idles beside work that fits', () => {
   fc.assert(
     fc.property(loads, options, ({ actions }, some) => {
       runReplica(some, actions, (replica) => {

@@ -61,6 +61,7 @@ export class Replica implements ReplicaTruth {
   /** Steps made so far. Each gives every decode one token. */
   #steps = 0;
   #segment: Segment | undefined;
+  #lastEndMs = 0;
   #abortsWanted = 0;
   #busyMs = 0;
 
@@ -183,12 +184,22 @@ export class Replica implements ReplicaTruth {
     return before + 1 + this.#steps + this.#stepsEndedBy(atMs) - stay.joinedAtStep;
   }
 
+  /** When a request here got the last token it has by `atMs`; undefined before its first. */
+  lastTokenMs(requestId: number, atMs: number): number | undefined {
+    if (this.#stays.get(requestId)?.phase !== 'decode') return undefined;
+    const segment = this.#segment;
+    if (segment === undefined) return this.#lastEndMs;
+    const ended = this.#stepsEndedBy(atMs);
+    return segment.startMs + (ended === 0 ? 0 : this.#clock.stretchMs(this.#segmentDecodes, ended));
+  }
+
   /** Ends the running segment, which must be due at `nextMs`, and reports what it brought. */
   complete(): void {
     const segment = this.#segment;
     if (segment === undefined) return;
     this.#segment = undefined;
     const { endMs } = segment;
+    this.#lastEndMs = endMs;
     this.#steps += segment.steps;
     this.#busyMs += endMs - segment.startMs;
     this.#decodeContext += this.#decodes * segment.steps;

@@ -12,7 +12,7 @@ if (TRACES === undefined) {
 /** Figures whose setting the reference does not give exactly; the README says which and why. */
 const APPROXIMATE = ['llmd-blend', 'sglang', 'Arena'];
 
-test.skipIf(TRACES === undefined)('the reference figures come out within 5 %', () => {
+test.skipIf(TRACES === undefined)('OC-SIM-7201 the reference figures come out within 5 %', () => {
   const comparisons = [...reproduce(TRACES ?? '')];
   const missed = comparisons.filter((comparison) => {
     const { title, subject, figure } = comparison;

@@ -1,4 +1,5 @@
 /** What `npm run sim` prints and writes of its runs. */
+import type { TenantSpec } from '@llama-orch/orchestrator-core';
 import type { Bounds } from './bounds.ts';
 import type { Summary } from './summary.ts';
 import { formatColumns } from './text-table.ts';
@@ -8,8 +9,17 @@ export interface PolicyRun {
   readonly summary: Summary;
   /** Time to first token of every served request, s. */
   readonly ttftsS: readonly number[];
+  readonly tenants: readonly TenantTtft[];
   /** Wall time of the simulation itself. */
   readonly tookMs: number;
+}
+
+/** Times to first token of one tenant, s. */
+export interface TenantTtft {
+  readonly tenant: string;
+  readonly served: number;
+  readonly meanS: number;
+  readonly p99S: number;
 }
 
 const HEAD = [
@@ -45,6 +55,24 @@ export function formatRuns(runs: readonly PolicyRun[], bounds: Bounds): string {
     '',
   ];
   return formatColumns([HEAD, bound, ...runs.map((run) => cellsOf(run, bounds))]);
+}
+
+/** Times to first token by tenant, for those that were named with a weight. */
+export function formatTenants(runs: readonly PolicyRun[], named: readonly TenantSpec[]): string {
+  const rows = named.flatMap(({ tenantId, weight }) =>
+    runs.flatMap(({ policy, tenants }) =>
+      tenants
+        .filter(({ tenant }) => tenant === tenantId)
+        .map(({ served, meanS, p99S }) => [
+          `${tenantId} (${weight})`,
+          policy,
+          String(served),
+          seconds(meanS),
+          seconds(p99S),
+        ]),
+    ),
+  );
+  return formatColumns([['tenant (weight)', 'policy', 'served', 'TTFT mean', 'p99'], ...rows]);
 }
 
 function cellsOf({ policy, summary }: PolicyRun, bounds: Bounds): string[] {

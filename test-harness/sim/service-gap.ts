@@ -1,9 +1,8 @@
 /**
  * How unevenly tenants were served: the largest difference in service that two tenants got over
- * any window in which both had work waiting all the time. Service is input + 2 × output tokens;
- * the input counts at the first token, the output evenly from there to the end.
+ * any window in which both had work waiting all the time. Service is input + 2 × output tokens.
  */
-import { INPUT_WEIGHT, OUTPUT_WEIGHT } from './policies/fair.ts';
+import { FAIR_WEIGHTS, servedBy } from './service.ts';
 import type { RunResult } from './world.ts';
 import type { Trace } from './trace.ts';
 
@@ -19,7 +18,7 @@ export function largestServiceGap(
 ): number {
   const steps = Math.ceil(result.endMs / STEP_MS) + 1;
   const tenants = [...new Set(trace.map((request) => request.tenant))].map((tenant) => ({
-    served: servedBy(trace, result, tenant, steps),
+    served: servedAt(trace, result, tenant, steps),
     idleSteps: idleSteps(trace, result, tenant, steps),
   }));
   const stride = Math.max(1, Math.round(strideMs / STEP_MS));
@@ -39,18 +38,15 @@ export function largestServiceGap(
 }
 
 /** Service received by the end of each step, cumulative. */
-function servedBy(trace: Trace, result: RunResult, tenant: string, steps: number): Float64Array {
+function servedAt(trace: Trace, result: RunResult, tenant: string, steps: number): Float64Array {
   const served = new Float64Array(steps);
   for (const [index, request] of trace.entries()) {
     const record = result.records[index];
     if (request.tenant !== tenant || record === undefined || Number.isNaN(record.finishMs))
       continue;
-    const { firstTokenMs, finishMs } = record;
-    const output = OUTPUT_WEIGHT * request.outputTokens;
-    for (let step = Math.ceil(firstTokenMs / STEP_MS); step < steps; step += 1) {
-      const elapsed = Math.min(step * STEP_MS, finishMs) - firstTokenMs;
-      const made = finishMs === firstTokenMs ? 1 : elapsed / (finishMs - firstTokenMs);
-      served[step] = (served[step] ?? 0) + INPUT_WEIGHT * request.promptTokens + output * made;
+    for (let step = Math.ceil(record.firstTokenMs / STEP_MS); step < steps; step += 1) {
+      const now = servedBy(request, record, step * STEP_MS, FAIR_WEIGHTS);
+      served[step] = (served[step] ?? 0) + now;
     }
   }
   return served;
@@ -81,4 +77,21 @@ function idleSteps(trace: Trace, result: RunResult, tenant: string, steps: numbe
     idle[step] = (idle[step - 1] ?? 0) + (isIdle ? 1 : 0);
   }
   return idle;
+}
+
+/**
+ * The first time at which one of the tenants has nothing waiting, ms: until then all of them are
+ * backlogged from their first arrivals on.
+ */
+export function backloggedUntilMs(trace: Trace, result: RunResult): number {
+  const steps = Math.ceil(result.endMs / STEP_MS) + 1;
+  const tenants = new Set(trace.map((request) => request.tenant));
+  let until = steps - 1;
+  for (const tenant of tenants) {
+    const idle = idleSteps(trace, result, tenant, steps);
+    const start = idle[1] ?? 0;
+    const first = idle.findIndex((count) => count > start);
+    if (first > 0) until = Math.min(until, first - 1);
+  }
+  return until * STEP_MS;
 }

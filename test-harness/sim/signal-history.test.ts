@@ -3,7 +3,7 @@ import { SignalHistory } from './signal-history.ts';
 
 const running = (count: number) => ({ running: count, waiting: 0, kvTokens: 0 });
 
-test('signals are between one and two periods old', () => {
+test('OC-SIM-7206 signals are between one and two periods old', () => {
   const history = new SignalHistory(50);
   for (let ms = 0; ms <= 1000; ms += 5) {
     history.record(ms, running(ms));

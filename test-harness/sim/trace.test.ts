@@ -24,13 +24,17 @@ test('merged traces are in order of time, rows of equal time in the order given'
 
 test('a row keeps its overlay whatever else is in the trace', () => {
   const trace = Array.from({ length: 2000 }, () => request());
-  const overlaid = withTenants(withDeadlines(trace, MIXED_DEADLINES, 7), [0.75, 0.25], 7);
-  const short = withTenants(withDeadlines(trace.slice(0, 10), MIXED_DEADLINES, 7), [0.75, 0.25], 7);
+  const overlaid = withTenants(withDeadlines(trace, MIXED_DEADLINES, 7), ['a', 'b', 'c'], 7);
+  const short = withTenants(
+    withDeadlines(trace.slice(0, 10), MIXED_DEADLINES, 7),
+    ['a', 'b', 'c'],
+    7,
+  );
   expect(overlaid.slice(0, 10)).toEqual(short);
   const tight = overlaid.filter(({ ttftSloMs }) => ttftSloMs === 1_000).length;
   expect(Math.abs(tight / 2000 - 0.5)).toBeLessThan(0.04);
-  const first = overlaid.filter(({ tenant }) => tenant === 't0').length;
-  expect(Math.abs(first / 2000 - 0.75)).toBeLessThan(0.04);
+  const first = overlaid.filter(({ tenant }) => tenant === 'a').length;
+  expect(Math.abs(first / 2000 - 1 / 3)).toBeLessThan(0.04);
 });
 
 test('a flood comes at its rate for as long as the trace lasts', () => {

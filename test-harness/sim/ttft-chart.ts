@@ -5,6 +5,7 @@
  * on an idle replica with every reusable block cached: no curve can lie left of it.
  */
 import { quantile } from './summary.ts';
+import { svgCircle, svgDocument, svgLine, svgText } from './svg.ts';
 
 export interface ChartCurve {
   readonly label: string;
@@ -42,7 +43,6 @@ const COLOURS = [
 ];
 const POINTS = 200;
 const LABEL_GAP = 22;
-const FONT = 'font-family="system-ui, sans-serif"';
 
 export function drawTtftChart(chart: Chart): string {
   const { title, subtitle, curves, bound, p99BoundS, offered } = chart;
@@ -51,11 +51,9 @@ export function drawTtftChart(chart: Chart): string {
     curve,
     colour: COLOURS[index % COLOURS.length] ?? '#111111',
   }));
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
-    text(PLOT.left, 30, title, 'font-size="17" font-weight="600"'),
-    text(PLOT.left, 52, subtitle, 'font-size="12" fill="#555"'),
+  return svgDocument(WIDTH, HEIGHT, [
+    svgText(PLOT.left, 30, title, 'font-size="17" font-weight="600"'),
+    svgText(PLOT.left, 52, subtitle, 'font-size="12" fill="#555"'),
     ...gridLines(axis),
     pathOf(bound.valuesS, offered, axis, '#111111', 'stroke-width="1.5" stroke-dasharray="5 4"'),
     ...drawn.map(({ curve, colour }) =>
@@ -63,9 +61,7 @@ export function drawTtftChart(chart: Chart): string {
     ),
     marker(axis.toX(p99BoundS), toY(0.99)),
     ...legend(drawn, bound),
-    '</svg>',
-    '',
-  ].join('\n');
+  ]);
 }
 
 interface Axis {
@@ -103,17 +99,21 @@ function gridLines(axis: Axis): string[] {
   const lines: string[] = [];
   for (let decade = axis.fromS; decade <= axis.toS * 1.001; decade *= 10) {
     const x = axis.toX(decade);
-    lines.push(line(x, PLOT.top, x, PLOT.bottom, '#ddd'));
-    lines.push(text(x, PLOT.bottom + 20, timeLabel(decade), 'font-size="12" text-anchor="middle"'));
+    lines.push(svgLine(x, PLOT.top, x, PLOT.bottom, 'stroke="#ddd"'));
+    lines.push(
+      svgText(x, PLOT.bottom + 20, timeLabel(decade), 'font-size="12" text-anchor="middle"'),
+    );
   }
   for (const share of [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999]) {
     const y = toY(share);
-    lines.push(line(PLOT.left, y, PLOT.right, y, share === SHARES.least ? '#777' : '#eee'));
+    lines.push(
+      svgLine(PLOT.left, y, PLOT.right, y, `stroke="${share === SHARES.least ? '#777' : '#eee'}"`),
+    );
     const label = `${Number((share * 100).toFixed(1))} %`;
-    lines.push(text(PLOT.left - 8, y + 4, label, 'font-size="11" text-anchor="end"'));
+    lines.push(svgText(PLOT.left - 8, y + 4, label, 'font-size="11" text-anchor="end"'));
   }
   lines.push(
-    text(
+    svgText(
       (PLOT.left + PLOT.right) / 2,
       PLOT.bottom + 42,
       'time to first token',
@@ -152,8 +152,7 @@ function curveShares(): number[] {
 }
 
 function marker(x: number, y: number): string {
-  const at = `cx="${x.toFixed(1)}" cy="${y.toFixed(1)}"`;
-  return `<circle ${at} r="4.5" fill="white" stroke="#111111" stroke-width="1.5"/>`;
+  return svgCircle(x, y, 4.5, 'fill="white" stroke="#111111" stroke-width="1.5"');
 }
 
 function legend(
@@ -168,31 +167,18 @@ function legend(
   const toRowY = (row: number) => PLOT.top + 8 + row * LABEL_GAP;
   const boundKey = [
     marker(x + 11, toRowY(rows.length)),
-    text(x + 30, toRowY(rows.length) + 4, 'bound of the 99th percentile', 'font-size="12"'),
+    svgText(x + 30, toRowY(rows.length) + 4, 'bound of the 99th percentile', 'font-size="12"'),
   ];
   const keys = rows.flatMap(({ label, colour, dash }, row) => {
     const y = toRowY(row);
     return [
-      `<line x1="${x}" y1="${y}" x2="${x + 22}" y2="${y}" stroke="${colour}" stroke-width="2" ${dash}/>`,
-      text(x + 30, y + 4, label, 'font-size="12"'),
+      svgLine(x, y, x + 22, y, `stroke="${colour}" stroke-width="2" ${dash}`),
+      svgText(x + 30, y + 4, label, 'font-size="12"'),
     ];
   });
   return [...keys, ...boundKey];
 }
 
-function line(x1: number, y1: number, x2: number, y2: number, colour: string): string {
-  const at = [x1, y1, x2, y2].map((value) => value.toFixed(1));
-  return `<line x1="${at[0]}" y1="${at[1]}" x2="${at[2]}" y2="${at[3]}" stroke="${colour}"/>`;
-}
-
-function text(x: number, y: number, content: string, style: string): string {
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${FONT} ${style}>${escapeXml(content)}</text>`;
-}
-
 function timeLabel(valueS: number): string {
   return valueS < 0.999 ? `${Math.round(valueS * 1000)} ms` : `${Math.round(valueS)} s`;
-}
-
-function escapeXml(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -13,7 +13,7 @@ function policy(create: (fleet: Fleet) => Policy): NamedPolicy {
   return { name: 'test', about: '', create };
 }
 
-test.each(POLICIES)('two runs under $name are equal to the last bit', (named) => {
+test.each(POLICIES)('OC-SIM-7202 two runs under $name are equal to the last bit', (named) => {
   const trace = generateTrace({ requests: 150 });
   const noisy = { ...TWO, noise: 0.2, slowdowns: [2] };
   expect(simulate(trace, noisy, named)).toEqual(simulate(trace, noisy, named));
@@ -28,13 +28,13 @@ test.each(POLICIES)('$name answers every request of the generated trace', (named
   }
 });
 
-test('noise is drawn by replica and step: another seed gives another run', () => {
+test('OC-SIM-7203 noise is drawn by replica and step: another seed gives another run', () => {
   const trace = generateTrace({ requests: 50 });
   const run = (seed: number) => simulate(trace, { ...TWO, noise: 0.2, seed }, roundRobin);
   expect(run(1)).not.toEqual(run(2));
 });
 
-test('a policy sees nothing of an answer before it comes', () => {
+test('OC-SIM-7205 a policy sees nothing of an answer before it comes', () => {
   const seen: RouterRequest[] = [];
   const spy = policy((fleet) => ({
     arrived(arrived) {
@@ -94,7 +94,7 @@ test('a held request can be dispatched at a time of the policy’s own', () => {
   expect(idleWhileHeldMs).toBe(2 * 500);
 });
 
-test('a preempted request goes on where it stopped and pays for its prefill again', () => {
+test('OC-SIM-7204 a preempted request goes on where it stopped and pays for its prefill again', () => {
   const notices: string[] = [];
   let preempted = false;
   const preempting = policy((fleet) => ({

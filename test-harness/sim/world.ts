@@ -11,6 +11,7 @@ import {
   type EngineSignals,
   type ReplicaListener,
   type ReplicaOptions,
+  type ReplicaTruth,
 } from './replica-types.ts';
 import { SignalHistory } from './signal-history.ts';
 import type { Trace, TraceRequest } from './trace.ts';
@@ -69,14 +70,29 @@ export interface RunResult {
   readonly idleWhileHeldMs: number;
 }
 
+/** A stretch of time in which some replicas have nothing to do while requests are held. */
+export interface IdleStretch {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** The idle ones, by index in the fleet. */
+  readonly replicas: ReadonlyMap<number, ReplicaTruth>;
+  readonly held: ReadonlySet<number>;
+}
+
 type Place = 'unseen' | 'held' | 'dispatched' | 'ended';
 
 /**
  * Plays a trace.
+ * @param onIdle told of every stretch in which a replica idles while the policy holds something
  * @throws Error when the policy does what a router cannot, or leaves requests unanswered
  */
-export function simulate(trace: Trace, scenario: Scenario, policy: NamedPolicy): RunResult {
-  return new World(trace, scenario, policy).run();
+export function simulate(
+  trace: Trace,
+  scenario: Scenario,
+  policy: NamedPolicy,
+  onIdle?: (stretch: IdleStretch) => void,
+): RunResult {
+  return new World(trace, scenario, policy, onIdle).run();
 }
 
 class World implements Fleet {
@@ -90,13 +106,20 @@ class World implements Fleet {
   readonly #records: RequestRecord[];
   readonly #places: Place[];
   readonly #produced: number[];
-  #held = 0;
+  readonly #held = new Set<number>();
+  readonly #onIdle: ((stretch: IdleStretch) => void) | undefined;
   #idleWhileHeldMs = 0;
   /** What replicas reported and the policy has not heard yet. */
   readonly #notices: (() => void)[] = [];
 
-  constructor(trace: Trace, scenario: Scenario, policy: NamedPolicy) {
+  constructor(
+    trace: Trace,
+    scenario: Scenario,
+    policy: NamedPolicy,
+    onIdle: ((stretch: IdleStretch) => void) | undefined,
+  ) {
     this.#trace = trace;
+    this.#onIdle = onIdle;
     this.#records = trace.map(() => ({
       firstTokenMs: NaN,
       finishMs: NaN,
@@ -129,7 +152,7 @@ class World implements Fleet {
       let nextMs = Math.min(arrivalMs, this.#wakeMs());
       for (const replica of this.#fleet) nextMs = Math.min(nextMs, replica.nextMs);
       if (nextMs === Infinity) break;
-      if (this.#held > 0) this.#idleWhileHeldMs += (nextMs - this.nowMs) * this.#idleReplicas();
+      if (this.#held.size > 0 && nextMs > this.nowMs) this.#watchIdle(nextMs);
       this.nowMs = Math.max(this.nowMs, nextMs);
       for (const replica of this.#fleet) if (replica.nextMs <= this.nowMs) replica.complete();
       this.#tellAll();
@@ -174,9 +197,16 @@ class World implements Fleet {
   }
 
   producedTokens(requestId: number): number {
-    if (this.#places[requestId] !== 'dispatched') return this.#produced[requestId] ?? 0;
+    const before = this.#produced[requestId] ?? 0;
+    if (this.#places[requestId] !== 'dispatched') return before;
     const { replica } = this.#record(requestId);
-    return this.#replica(replica).producedBy(requestId, this.nowMs);
+    return Math.max(before, this.#replica(replica).producedBy(requestId, this.nowMs));
+  }
+
+  lastTokenMs(requestId: number): number | undefined {
+    if (this.#places[requestId] !== 'dispatched') return undefined;
+    const { replica } = this.#record(requestId);
+    return this.#replica(replica).lastTokenMs(requestId, this.nowMs);
   }
 
   #startSteps(): void {
@@ -227,9 +257,13 @@ class World implements Fleet {
       finished: ({ requestId, outputTokens }, atMs) => {
         const record = this.#record(requestId);
         record.finishMs = atMs;
-        this.#move(requestId, 'ended');
+        this.#produced[requestId] = outputTokens;
         const usage = { outputTokens, cachedTokens: record.cachedTokens };
-        this.#notices.push(() => this.#policy.finished?.(requestId, replica, usage));
+        this.#notices.push(() => {
+          // Until it hears of the end, a policy may take it for running and try to stop it.
+          this.#move(requestId, 'ended');
+          this.#policy.finished?.(requestId, replica, usage);
+        });
       },
       aborted: ({ requestId }, _atMs, produced) => {
         this.#record(requestId).preemptions += 1;
@@ -241,15 +275,20 @@ class World implements Fleet {
   }
 
   #move(requestId: number, place: Place): void {
-    if (this.#places[requestId] === 'held') this.#held -= 1;
-    if (place === 'held') this.#held += 1;
+    if (place === 'held') this.#held.add(requestId);
+    else this.#held.delete(requestId);
     this.#places[requestId] = place;
   }
 
-  #idleReplicas(): number {
-    let idle = 0;
-    for (const replica of this.#fleet) if (replica.nextMs === Infinity) idle += 1;
-    return idle;
+  #watchIdle(toMs: number): void {
+    const replicas = new Map<number, ReplicaTruth>();
+    for (const [index, replica] of this.#fleet.entries()) {
+      if (replica.nextMs === Infinity) replicas.set(index, replica);
+    }
+    if (replicas.size === 0) return;
+    const fromMs = this.nowMs;
+    this.#idleWhileHeldMs += (toMs - fromMs) * replicas.size;
+    this.#onIdle?.({ fromMs, toMs, replicas, held: this.#held });
   }
 
   #tellAll(): void {

@@ -1,11 +1,20 @@
 /** Every policy the simulator can be asked for by name. */
 import type { NamedPolicy } from '../policy.ts';
 import { dynamo, llmdBlend, llmdSticky, sglangCacheAware } from './cache-aware.ts';
-import { centralFcfs, centralShortest, edf, edfReject, tightShortestReject } from './central.ts';
+import {
+  centralFcfs,
+  centralShortest,
+  edf,
+  edfReject,
+  interactiveFirst,
+  tightShortestReject,
+} from './central.ts';
 import { sfq, tenantRoundRobin, vtc } from './fair.ts';
+import { llamaOrch } from './llama-orch.ts';
 import { leastRequests, leastTokens, minTtft, roundRobin } from './push.ts';
 
 export const POLICIES: readonly NamedPolicy[] = [
+  llamaOrch,
   roundRobin,
   leastRequests,
   leastTokens,
@@ -19,6 +28,7 @@ export const POLICIES: readonly NamedPolicy[] = [
   edf,
   edfReject,
   tightShortestReject,
+  interactiveFirst,
   tenantRoundRobin,
   sfq,
   vtc,

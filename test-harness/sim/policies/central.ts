@@ -130,3 +130,13 @@ export const tightShortestReject = central({
   urgency: byClassThenLength,
   rejectLate: true,
 });
+
+/** More than any arrival, ms: keeps classes apart in one number. */
+const AFTER_ALL_MS = 1e12;
+
+export const interactiveFirst = central({
+  name: 'interactive-first',
+  about: 'one queue, bound late; batch only while no interactive request waits',
+  urgency: ({ priority, arrivalMs }) => arrivalMs + (priority === 'batch' ? AFTER_ALL_MS : 0),
+  rejectLate: false,
+});

@@ -58,6 +58,8 @@ class LlamaOrch implements Policy {
   readonly #running = new Map<number, Running>();
   /** Stopped by the core, not yet given back by the engine; with the replica to go to next, if any. */
   readonly #aborting = new Map<number, number | undefined>();
+  /** Finished before the engine heard that it should stop: done as soon as the core sends it again. */
+  readonly #finishedAnyway = new Map<number, FinishedUsage>();
   #progressAtMs = 0;
 
   constructor(fleet: Fleet, options: LlamaOrchOptions) {
@@ -65,7 +67,7 @@ class LlamaOrch implements Policy {
     this.#options = options;
     this.#core = createCore({
       sessionLimits: { ttlMs: 600_000, maxTurns: 1e9 },
-      ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
+      tuning: { gatherArrivals: true, ...options.tuning },
     });
     options.onCore?.(this.#core);
     this.#step({ type: 'tenants-set', tenants: options.tenants ?? [] });
@@ -104,7 +106,11 @@ class LlamaOrch implements Policy {
   finished(requestId: number, _replica: number, usage: FinishedUsage): void {
     const running = this.#running.get(requestId);
     const request = this.#requests.get(requestId);
-    if (running === undefined || request === undefined) return;
+    this.#aborting.delete(requestId);
+    if (running === undefined || request === undefined) {
+      this.#finishedAnyway.set(requestId, usage);
+      return;
+    }
     this.#running.delete(requestId);
     this.#requests.delete(requestId);
     const { nowMs } = this.#fleet;
@@ -151,7 +157,8 @@ class LlamaOrch implements Policy {
   #tell(requestId: number, running: Running, tokensOut: number): void {
     running.told = tokensOut;
     const { attempt } = running;
-    this.#step({ type: 'progress', taskId: String(requestId), attempt, tokensOut });
+    const lastTokenMs = this.#fleet.lastTokenMs(requestId) ?? this.#fleet.nowMs;
+    this.#step({ type: 'progress', taskId: String(requestId), attempt, tokensOut, lastTokenMs });
   }
 
   #step(command: Command): void {
@@ -172,9 +179,12 @@ class LlamaOrch implements Policy {
         this.#aborting.set(requestId, undefined);
         return this.#fleet.abort(requestId);
       }
-      case 'ended':
-        if (effect.outcome.kind !== 'completed') this.#fleet.reject(Number(effect.taskId));
+      case 'ended': {
+        const requestId = Number(effect.taskId);
+        const isAnswered = this.#finishedAnyway.delete(requestId);
+        if (effect.outcome.kind !== 'completed' && !isAnswered) this.#fleet.reject(requestId);
         return;
+      }
       case 'requeued':
       case 'evict-session':
         return;
@@ -182,7 +192,10 @@ class LlamaOrch implements Policy {
   }
 
   #dispatch(requestId: number, attempt: number, replica: number): void {
+    if (this.#running.size === 0) this.#progressAtMs = this.#fleet.nowMs + PROGRESS_EVERY_MS;
     this.#running.set(requestId, { attempt, replica, firstTokenMs: undefined, told: 0 });
+    const finished = this.#finishedAnyway.get(requestId);
+    if (finished !== undefined) return this.finished(requestId, replica, finished);
     if (this.#aborting.has(requestId)) this.#aborting.set(requestId, replica);
     else this.#fleet.dispatch(requestId, replica);
   }

@@ -1,0 +1,183 @@
+/** What tenants do to each other: a flood, uneven service, weights, and what fairness costs. */
+import { ONE_SLOW, type Condition } from '../conditions.ts';
+import { FLOODING_TENANT, withFlood } from '../flood.ts';
+import { withTenants } from '../overlays.ts';
+import type { NamedPolicy } from '../policy.ts';
+import { centralFcfs, centralShortest } from '../policies/central.ts';
+import { INPUT_WEIGHT, OUTPUT_WEIGHT, sfq, tenantRoundRobin, vtc } from '../policies/fair.ts';
+import { llamaOrch, llamaOrchWith } from '../policies/llama-orch.ts';
+import { FAIR_WEIGHTS, totalServed } from '../service.ts';
+import { backloggedUntilMs, largestServiceGap } from '../service-gap.ts';
+import { mean, quantile } from '../summary.ts';
+import { mergeTraces, speedUp, type Trace } from '../trace.ts';
+import { simulate, type RunResult, type Scenario } from '../world.ts';
+import type { Beside, Finding } from './finding.ts';
+import { ARENA_FLEET, type Slice, type TraceFolder } from './settings.ts';
+
+const FLOOD_PER_S = 8;
+/** Windows of the published service gaps start so far apart. */
+const STRIDE_MS = 10_000;
+const BASELINES: readonly NamedPolicy[] = [
+  vtc,
+  sfq,
+  tenantRoundRobin,
+  centralShortest,
+  centralFcfs,
+];
+
+export function* findFairness(
+  folder: TraceFolder,
+  condition: Condition,
+  slice: Slice,
+  seeds: readonly number[],
+): Generator<Finding> {
+  // Of one replica, one twice as slow is all of them: another case, not the same less even.
+  if (condition === ONE_SLOW) return;
+  const scenario = condition.of(ARENA_FLEET);
+  const arena = folder.load('arena', 1, slice);
+  yield isolation(speedUp(arena, 2), scenario, condition.name, seeds);
+  yield* gaps(speedUp(arena, 4), scenario, condition.name);
+  yield weights(arena, scenario, condition.name, seeds);
+}
+
+/**
+ * 99th percentile of the other tenants' times to first token beside a flood, over what it is without
+ * the flood under first come, first served: the same denominator for every policy.
+ */
+function isolation(
+  trace: Trace,
+  scenario: Scenario,
+  condition: string,
+  seeds: readonly number[],
+): Finding {
+  const aloneMs = othersP99Ms(trace, simulate(trace, scenario, centralFcfs));
+  const floods = seeds.map((seed) => withFlood(trace, FLOOD_PER_S, seed));
+  const ratio = (policy: NamedPolicy): Beside => ({
+    policy: policy.name,
+    value: mean(
+      floods.map((flood) => othersP99Ms(flood, simulate(flood, scenario, policy)) / aloneMs),
+    ),
+  });
+  return {
+    metric: "others' p99 TTFT beside a flood ÷ alone",
+    setting: `Arena ×2 + ${FLOOD_PER_S}/s, N=1`,
+    condition,
+    reached: ratio(llamaOrch).value,
+    target: { atMost: 15 },
+    limit: 1,
+    beside: BASELINES.map(ratio),
+    digits: 1,
+  };
+}
+
+function othersP99Ms(trace: Trace, { records }: RunResult): number {
+  const waits: number[] = [];
+  for (const [index, { tenant, arrivalMs }] of trace.entries()) {
+    if (tenant !== FLOODING_TENANT) waits.push((records[index]?.firstTokenMs ?? NaN) - arrivalMs);
+  }
+  return quantile(waits, 0.99);
+}
+
+function* gaps(trace: Trace, scenario: Scenario, condition: string): Generator<Finding> {
+  // VTC's unit of service: the longest prompt, or a full batch of output.
+  const longest = trace.reduce((most, { promptTokens }) => Math.max(most, promptTokens), 0);
+  const unit = Math.max(INPUT_WEIGHT * longest, OUTPUT_WEIGHT * scenario.kvTokens);
+  const runs = [llamaOrch, ...BASELINES].map((policy) => {
+    const result = simulate(trace, scenario, policy);
+    const served = totalServed(trace, result, Infinity, FAIR_WEIGHTS);
+    return {
+      policy: policy.name,
+      gap: largestServiceGap(trace, result, STRIDE_MS) / unit,
+      closeGap: largestServiceGap(trace, result) / unit,
+      perMs: served / result.endMs,
+    };
+  });
+  const fcfs = runs.at(-1)?.perMs ?? NaN;
+  const about = { setting: 'Arena ×4, N=1', condition };
+  const row = (figure: (run: (typeof runs)[number]) => number) => {
+    const [reached = NaN, ...others] = runs.map(figure);
+    const beside = others.map((value, at) => ({ policy: BASELINES[at]?.name ?? '', value }));
+    return { ...about, reached, beside };
+  };
+  yield {
+    metric: 'service gap ÷ U',
+    ...row(({ gap }) => gap),
+    target: { atMost: 0.02 },
+    limit: 0,
+    digits: 4,
+  };
+  yield {
+    metric: 'service gap ÷ U, windows from every second',
+    ...row(({ closeGap }) => closeGap),
+    target: { atMost: 2 },
+    limit: 0,
+    digits: 4,
+  };
+  yield {
+    metric: 'throughput ÷ FCFS',
+    ...row(({ perMs }) => perMs / fcfs),
+    target: { atLeast: 0.99 },
+    limit: undefined,
+    digits: 3,
+  };
+}
+
+const WEIGHTS: Readonly<Record<string, number>> = { a: 1, b: 2, c: 4 };
+/** Fast enough that all three tenants have work waiting for most of the run. */
+const BACKLOG_SPEED = 20;
+/** Rows of the arena are played so many times, dealt anew each time. */
+const ROUNDS = 3;
+
+/**
+ * Three tenants ask for the same and weigh 1, 2 and 4: the largest deviation of a share of the service
+ * from its weight's, relative to it, until the first of them has nothing waiting.
+ */
+function weights(
+  arena: Trace,
+  scenario: Scenario,
+  condition: string,
+  seeds: readonly number[],
+): Finding {
+  const tenants = Object.entries(WEIGHTS).map(([tenantId, weight]) => ({
+    tenantId,
+    weight,
+    maxConcurrent: undefined,
+  }));
+  const names = Object.keys(WEIGHTS);
+  const deviation = (policy: NamedPolicy): Beside => ({
+    policy: policy.name,
+    value: mean(
+      seeds.map((seed) => {
+        const rounds = Array.from({ length: ROUNDS }, (_, round) =>
+          withTenants(arena, names, 100 * seed + round),
+        );
+        const trace = speedUp(mergeTraces(...rounds), BACKLOG_SPEED);
+        return largestDeviation(trace, simulate(trace, scenario, policy));
+      }),
+    ),
+  });
+  return {
+    metric: 'weights 1:2:4, off by',
+    setting: `Arena ×${BACKLOG_SPEED}, three times, N=1`,
+    condition,
+    reached: deviation(llamaOrchWith({ tenants })).value,
+    target: { atMost: 0.03 },
+    limit: 0,
+    beside: [vtc]
+      .map(deviation)
+      .map(({ policy, value }) => ({ policy: `${policy}, equal`, value })),
+    digits: 3,
+  };
+}
+
+function largestDeviation(trace: Trace, result: RunResult): number {
+  const untilMs = backloggedUntilMs(trace, result);
+  const total = totalServed(trace, result, untilMs, FAIR_WEIGHTS);
+  const totalWeight = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
+  let largest = 0;
+  for (const [tenant, weight] of Object.entries(WEIGHTS)) {
+    const own = totalServed(trace, result, untilMs, FAIR_WEIGHTS, (row) => row.tenant === tenant);
+    largest = Math.max(largest, Math.abs(own / total / (weight / totalWeight) - 1));
+  }
+  return largest;
+}
