@@ -16,13 +16,22 @@ export function largestServiceGap(
   result: RunResult,
   strideMs = DEFAULT_STRIDE_MS,
 ): number {
+  return Math.max(0, ...serviceGaps(trace, result, strideMs));
+}
+
+/** The difference in service between the best and the worst served, for each shared window. */
+export function serviceGaps(
+  trace: Trace,
+  result: RunResult,
+  strideMs = DEFAULT_STRIDE_MS,
+): number[] {
   const steps = Math.ceil(result.endMs / STEP_MS) + 1;
   const tenants = [...new Set(trace.map((request) => request.tenant))].map((tenant) => ({
     served: servedAt(trace, result, tenant, steps),
     idleSteps: idleSteps(trace, result, tenant, steps),
   }));
   const stride = Math.max(1, Math.round(strideMs / STEP_MS));
-  let largest = 0;
+  const gaps: number[] = [];
   for (const windowMs of GAP_WINDOWS_MS) {
     const width = windowMs / STEP_MS;
     for (let from = 0; from + width < steps; from += stride) {
@@ -31,10 +40,10 @@ export function largestServiceGap(
         if ((idleSteps[from + width] ?? 0) > (idleSteps[from] ?? 0)) continue;
         shares.push((served[from + width] ?? 0) - (served[from] ?? 0));
       }
-      if (shares.length > 1) largest = Math.max(largest, Math.max(...shares) - Math.min(...shares));
+      if (shares.length > 1) gaps.push(Math.max(...shares) - Math.min(...shares));
     }
   }
-  return largest;
+  return gaps;
 }
 
 /** Service received by the end of each step, cumulative. */
