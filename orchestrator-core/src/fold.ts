@@ -168,6 +168,7 @@ export function enqueue(state: CoreState, pool: PoolState, task: TaskRecord, now
     mark: pool.waitClock.mark(nowMs),
     turn: pool.journal.count,
     heldForId: undefined,
+    hits: undefined,
   };
   pool.queue.push(waitingOf(state, pool, task));
 }

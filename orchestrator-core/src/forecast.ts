@@ -35,7 +35,10 @@ export function waitBehind(
     ready += 1;
     const isFull = freeSlotsOn(pool, replicaId) === 0;
     // A full replica is free again when the first of its running tasks ends.
-    busyMs += Math.max(load.drainMs(nowMs), isFull ? residualMs / Math.max(1, view.slots) : 0);
+    busyMs += Math.max(
+      load.outlook(nowMs).drainMs,
+      isFull ? residualMs / Math.max(1, view.slots) : 0,
+    );
   }
   const loadingMs = ready === 0 ? coldStartMs : 0;
   const replicas = Math.max(1, ready === 0 ? pool.replicas.size : ready);

@@ -5,6 +5,7 @@ export type { PoolLearning } from './pool-model.ts';
 export type { DurableState, Learned } from './snapshot.ts';
 export { blocksUpTo, type PromptPrefix } from './prompt-prefix.ts';
 export { DEFAULT_TUNING, type Tuning } from './tuning.ts';
+export { DEFAULT_CONSTANTS, type LatencyConstants } from './prediction/latency-model.ts';
 export { PRIORITIES } from './types.ts';
 export type * from './types.ts';
 export type { PoolView, SessionView, TaskView, WaitView } from './views.ts';

@@ -4,13 +4,13 @@
  * what the replica's cache holds of it. Session affinity, prefix reuse and load balance all follow from
  * that one number (ORCH-3008, 3009, 3091).
  */
-import type { PassOver, ReplicaVerdict } from './decision.ts';
-import { MAX_VERDICTS } from './decision.ts';
+import type { PassOver } from './decision.ts';
 import { deadlineNeedMs } from './estimate.ts';
 import { sessionOf } from './fold.ts';
-import { hasLabels } from './lanes.ts';
 import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import type { ReplicaLoad } from './replica-load.ts';
+import { ABOUT_MS, blockAt, isHard, keepBest, seatsOf } from './seats.ts';
+import type { Candidate, Seat } from './seats.ts';
 import { runningOn } from './state.ts';
 
 /** A replica as one task sees it. */
@@ -44,25 +44,15 @@ export interface Placement {
  */
 export type Promised = Map<string, number>;
 
+/** Replicas that are worked out in full for a task of which they have nothing cached. */
+const MAX_COLD = 4;
 /** A replica that keeps the deadline goes before any that does not. */
 const MISS_PENALTY_MS = 1e7;
-
-/** Blocks that no amount of waiting at this replica lifts. */
-const HARD_BLOCKS: ReadonlySet<PassOver> = new Set([
-  'not-ready',
-  'resting',
-  'other-set',
-  'device',
-  'labels',
-]);
-
-export function isHard(block: PassOver | undefined): boolean {
-  return block !== undefined && HARD_BLOCKS.has(block);
-}
 
 /**
  * The best replica for the task, busy ones included: one that has most of the prompt in its cache may
  * be quicker after a wait than an idle one now.
+ * @param seats the replicas at this moment, for who places several tasks
  */
 export function placeTask(
   state: CoreState,
@@ -70,60 +60,51 @@ export function placeTask(
   task: TaskRecord,
   promised: Promised,
   nowMs: number,
+  seats = seatsOf(pool, nowMs),
 ): Placement {
+  const hits = hitsOf(pool, task);
+  const homeId = sessionOf(state, task)?.replicaId;
   let best: Prospect | undefined;
-  for (const [replicaId, replica] of pool.replicas) {
-    const block = blockOf(pool, task, replicaId, replica, nowMs);
-    if (isHard(block)) continue;
+  const consider = ({ replicaId, replica }: Seat, block: PassOver | undefined) => {
     const prospect = prospectOf(state, pool, task, replicaId, replica, block, promised, nowMs);
     if (best === undefined || isBetter(pool, task, prospect, best)) best = prospect;
+  };
+  const warm = hits === undefined ? new Set<string>() : new Set(hits.keys());
+  if (homeId !== undefined) warm.add(homeId);
+  for (const replicaId of warm) {
+    const seat = seats.byId.get(replicaId);
+    const block = seat && blockAt(seat, task);
+    if (seat !== undefined && !isHard(block)) consider(seat, block);
   }
+
+  const cold: Candidate[] = [];
+  const tokens = (1 + state.tuning.workWeight) * task.estimate.promptTokens;
+  for (const seat of seats.all) {
+    const worst = cold.length < MAX_COLD ? Infinity : (cold.at(-1)?.score ?? Infinity);
+    if (seat.drainMs + tokens * seats.leastMsPerToken > worst + ABOUT_MS) break;
+    if (warm.has(seat.replicaId)) continue;
+    const block = blockAt(seat, task);
+    if (isHard(block)) continue;
+    const endMs = block === undefined ? 0 : untilEndMs(pool, task, seat.replica, block, nowMs);
+    const freeMs = (promised.get(seat.replicaId) ?? 0) + Math.max(seat.drainMs, endMs);
+    keepBest(cold, { seat, block, score: freeMs + tokens * seat.msPerToken }, MAX_COLD);
+  }
+  for (const { seat, block } of cold) consider(seat, block);
   return best?.block === undefined
     ? { choice: best, heldFor: undefined }
     : { choice: undefined, heldFor: best };
 }
 
-/** What each replica was to the task: the chosen one first, then by estimate. */
-export function verdictsOf(
-  state: CoreState,
+/** Tokens of the prompt by replica that has some; kept while the task waits. */
+export function hitsOf(
   pool: PoolState,
-  task: TaskRecord,
-  chosenId: string,
-  nowMs: number,
-): readonly ReplicaVerdict[] {
-  return [...pool.replicas.keys()]
-    .map((replicaId) => verdictOn(state, pool, task, replicaId, chosenId, nowMs))
-    .sort(compareVerdicts)
-    .slice(0, MAX_VERDICTS);
-}
-
-/** The first reason why the replica cannot take the task now. */
-export function blockOf(
-  pool: PoolState,
-  task: TaskRecord,
-  replicaId: string,
-  replica: ReplicaRecord,
-  nowMs: number,
-): PassOver | undefined {
-  const { view, restsUntilMs, load } = replica;
-  const { placement } = task.spec;
-  if (!view.ready) return 'not-ready';
-  if (restsUntilMs > nowMs) return 'resting';
-  if (task.pinnedSetId !== undefined && task.pinnedSetId !== view.setId) return 'other-set';
-  if (placement !== undefined) {
-    if (placement.devices !== undefined && !placement.devices.includes(view.device ?? '')) {
-      return 'device';
-    }
-    if (!hasLabels(view.labels, placement.labels)) return 'labels';
-    const key = placement.antiAffinity;
-    if (key !== undefined && replica.antiAffinity.has(key)) return 'anti-affinity';
-  }
-  if (runningOn(pool, replicaId) >= view.slots) return 'no-slot';
-  if (view.kvTokens !== undefined && load.reservedTokens > 0) {
-    const { promptTokens, outputTokens } = task.estimate;
-    if (load.reservedTokens + promptTokens + outputTokens > view.kvTokens) return 'no-kv-room';
-  }
-  return undefined;
+  { spec, waiting }: TaskRecord,
+): ReadonlyMap<string, number> | undefined {
+  if (spec.prefix === undefined) return undefined;
+  const hits = waiting?.hits ?? { asOf: -Infinity, tokens: new Map<string, number>() };
+  if (waiting !== undefined) waiting.hits = hits;
+  pool.prefixes.refresh(spec.prefix, hits);
+  return hits.tokens;
 }
 
 export function prospectOf(
@@ -206,12 +187,12 @@ function mayBind(
   uncachedTokens: number,
   nowMs: number,
 ): boolean {
-  if (load.bindInMs(nowMs) <= 0) return true;
+  if (load.outlook(nowMs).bindInMs <= 0) return true;
   return load.mayJoin(uncachedTokens, Math.max(1, pool.queue.size), nowMs);
 }
 
 /** Expected time until something that runs there ends and lifts the block, ms. */
-function untilEndMs(
+export function untilEndMs(
   pool: PoolState,
   task: TaskRecord,
   { load, view }: ReplicaRecord,
@@ -247,11 +228,10 @@ function cachedOn(
   replicaId: string,
   promptTokens: number,
 ): number {
-  const { spec } = task;
   const session = sessionOf(state, task);
   const ofSession =
     session?.poolId === pool.poolId && session.replicaId === replicaId ? session.kvTokens : 0;
-  const ofPrefix = spec.prefix === undefined ? 0 : pool.prefixes.match(replicaId, spec.prefix);
+  const ofPrefix = hitsOf(pool, task)?.get(replicaId) ?? 0;
   return Math.max(0, Math.min(promptTokens - 1, Math.max(ofSession, ofPrefix)));
 }
 
@@ -278,36 +258,4 @@ function penalised({ replicaId, score, block }: Prospect, task: TaskRecord): num
   return replicaId === task.avoidReplicaId && block !== undefined ? score + 1e9 : score;
 }
 
-function verdictOn(
-  state: CoreState,
-  pool: PoolState,
-  task: TaskRecord,
-  replicaId: string,
-  chosenId: string,
-  nowMs: number,
-): ReplicaVerdict {
-  const replica = pool.replicas.get(replicaId);
-  const block =
-    replica === undefined ? 'not-ready' : blockOf(pool, task, replicaId, replica, nowMs);
-  if (replica === undefined || isHard(block)) {
-    const verdict = block ?? 'not-ready';
-    return { replicaId, verdict, firstTokenMs: undefined, cachedTokens: 0 };
-  }
-  const prospect = prospectOf(state, pool, task, replicaId, replica, block, NOTHING, nowMs);
-  return {
-    replicaId,
-    verdict: replicaId === chosenId ? 'chosen' : (prospect.block ?? 'slower'),
-    firstTokenMs: prospect.firstTokenMs,
-    cachedTokens: prospect.cachedTokens,
-  };
-}
-
 export const NOTHING: Promised = new Map();
-
-function compareVerdicts(a: ReplicaVerdict, b: ReplicaVerdict): number {
-  if (a.verdict === 'chosen' || b.verdict === 'chosen') return a.verdict === 'chosen' ? -1 : 1;
-  return (
-    (a.firstTokenMs ?? Infinity) - (b.firstTokenMs ?? Infinity) ||
-    (a.replicaId < b.replicaId ? -1 : 1)
-  );
-}

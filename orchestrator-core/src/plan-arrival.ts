@@ -3,6 +3,7 @@ import type { WaitingTask } from './fair-queue.ts';
 import type { Promised, Prospect } from './placement.ts';
 import { placeTask } from './placement.ts';
 import { planOrder } from './plan-order.ts';
+import { seatsOf, type Seats } from './seats.ts';
 import type { PoolState, TaskRecord } from './state.ts';
 import type { Step } from './step.ts';
 
@@ -40,17 +41,24 @@ export function planArrival(
   waiting.splice(ahead, 0, arrival.waiting);
   const { tasks } = planOrder(state, pool, waiting, nowMs, task);
   const promised: Promised = new Map();
+  const seats = seatsOf(pool, nowMs);
   for (const [i, before] of tasks.entries()) {
     if (before === task) break;
-    if (i < tuning.candidates) planOne(step, pool, before, promised);
+    if (i < tuning.candidates) planOne(step, pool, before, promised, seats);
     else planRoughly(pool, before, promised, nowMs);
   }
-  const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs);
+  const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs, seats);
   return choice ?? heldFor;
 }
 
-function planOne(step: Step, pool: PoolState, task: TaskRecord, promised: Promised): void {
-  const { choice, heldFor } = placeTask(step.state, pool, task, promised, step.nowMs);
+function planOne(
+  step: Step,
+  pool: PoolState,
+  task: TaskRecord,
+  promised: Promised,
+  seats: Seats,
+): void {
+  const { choice, heldFor } = placeTask(step.state, pool, task, promised, step.nowMs, seats);
   const prospect = choice ?? heldFor;
   if (prospect === undefined || prospect.block === 'anti-affinity') return;
   promise(promised, prospect.replicaId, workAt(pool, task, prospect));
@@ -62,7 +70,7 @@ function planRoughly(pool: PoolState, task: TaskRecord, promised: Promised, nowM
   let firstMs = Infinity;
   for (const [replicaId, { view, load }] of pool.replicas) {
     if (!view.ready) continue;
-    const freeMs = load.drainMs(nowMs) + (promised.get(replicaId) ?? 0);
+    const freeMs = load.outlook(nowMs).drainMs + (promised.get(replicaId) ?? 0);
     if (freeMs >= firstMs) continue;
     firstMs = freeMs;
     first = replicaId;

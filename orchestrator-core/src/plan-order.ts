@@ -80,7 +80,7 @@ function giveUp(pool: PoolState, entries: readonly Entry[], nowMs: number): read
   for (const { view, load } of pool.replicas.values()) {
     if (!view.ready) continue;
     replicas += 1;
-    drainMs += load.drainMs(nowMs);
+    drainMs += load.outlook(nowMs).drainMs;
   }
   if (replicas === 0) return tasks;
   const startMs = nowMs + drainMs / replicas;

@@ -64,7 +64,7 @@ export class PoolModel {
   readonly #tuning: Tuning;
   readonly #replicas = new Map<string, LatencyModel>();
   /** Learns with every replica's model; a new one starts from it. */
-  readonly #latency = new LatencyModel();
+  readonly #latency: LatencyModel;
   readonly #lengths = new OutputLengths();
   readonly #scale = new PromptScale();
   readonly #drain = new DrainRate();
@@ -83,6 +83,7 @@ export class PoolModel {
 
   constructor(tuning: Tuning) {
     this.#tuning = tuning;
+    this.#latency = new LatencyModel(tuning.latency);
     this.#holdMs = tuning.initialHoldMs;
   }
 

@@ -7,7 +7,8 @@
 import { abort, isSafeToRerun, requeue } from './attempts.ts';
 import { costOf } from './estimate.ts';
 import type { Prospect } from './placement.ts';
-import { blockOf, isBetter, isHard, NOTHING, placeTask, prospectOf } from './placement.ts';
+import { isBetter, NOTHING, placeTask, prospectOf } from './placement.ts';
+import { blockOf, isHard } from './seats.ts';
 import type { PoolState, TaskRecord } from './state.ts';
 import { poolOf, runningOn } from './state.ts';
 import type { Step } from './step.ts';

@@ -13,11 +13,24 @@ import { tokensUpTo, type PromptPrefix } from './prompt-prefix.ts';
 import { ReplicaPrefixes, type ExpectedReuse } from './replica-prefixes.ts';
 
 const DEFAULT_MAX_ENTRIES = 32_768;
+/** Changes remembered: who looks again after more of them searches every replica. */
+const MAX_CHANGES = 32;
+
+/** What the replicas have of one prompt, kept by whoever asks again and again. */
+export interface PrefixHits {
+  /** The index's count of changes when it was right. */
+  asOf: number;
+  /** Tokens by replica, without those that have nothing. */
+  readonly tokens: Map<string, number>;
+}
 
 export class PrefixIndex {
   readonly #maxEntries: number;
   readonly #replicas = new Map<string, ReplicaPrefixes>();
   #lives = 0;
+  /** The replicas that changed last, in a ring. */
+  readonly #changed: string[] = [];
+  #changes = 0;
 
   /** @param maxEntries places held for one replica, whatever its capacity */
   constructor(maxEntries = DEFAULT_MAX_ENTRIES) {
@@ -31,6 +44,7 @@ export class PrefixIndex {
    */
   resize(replicaId: string, capacityTokens: number): void {
     if (!(capacityTokens >= 0)) throw new RangeError(`a cache of ${capacityTokens} tokens`);
+    this.#noteChange(replicaId);
     const replica = this.#replicas.get(replicaId);
     if (replica !== undefined) {
       replica.resize(capacityTokens);
@@ -43,6 +57,7 @@ export class PrefixIndex {
 
   /** The replica is lost, or has started again with nothing: `resize` adds it anew. */
   forget(replicaId: string): void {
+    this.#noteChange(replicaId);
     this.#replicas.delete(replicaId);
   }
 
@@ -62,11 +77,25 @@ export class PrefixIndex {
     }
   }
 
+  /** Looks for the prompt again on those replicas that changed since `hits` was right. */
+  refresh(prefix: PromptPrefix, hits: PrefixHits): void {
+    const missed = this.#changes - hits.asOf;
+    hits.asOf = this.#changes;
+    if (missed > MAX_CHANGES) return this.matchAll(prefix, hits.tokens);
+    for (let back = missed; back > 0; back -= 1) {
+      const replicaId = this.#changed[(this.#changes - back) % MAX_CHANGES] ?? '';
+      const tokens = this.match(replicaId, prefix);
+      if (tokens > 0) hits.tokens.set(replicaId, tokens);
+      else hits.tokens.delete(replicaId);
+    }
+  }
+
   /**
    * The replica was given the prompt, or has written the output that ends it.
    * @returns what it was expected to have of it before; for `correct`
    */
   insert(replicaId: string, prefix: PromptPrefix): ExpectedReuse | undefined {
+    this.#noteChange(replicaId);
     return this.#replicas.get(replicaId)?.insert(prefix);
   }
 
@@ -75,6 +104,12 @@ export class PrefixIndex {
    * report it, and not for requests that asked them not to reuse anything.
    */
   correct(replicaId: string, expected: ExpectedReuse, cachedTokens: number): void {
+    this.#noteChange(replicaId);
     this.#replicas.get(replicaId)?.correct(expected, cachedTokens);
+  }
+
+  #noteChange(replicaId: string): void {
+    this.#changed[this.#changes % MAX_CHANGES] = replicaId;
+    this.#changes += 1;
   }
 }

@@ -17,6 +17,22 @@ const BIND_AHEAD_MS = 10;
 
 const IDLE = { decoding: 0, decodeContext: 0 } as const;
 
+/** The replica at one moment, as far as it is the same for every task. */
+export interface Outlook {
+  /** Time until the prompts that are there are done, ms. */
+  readonly drainMs: number;
+  /**
+   * Time until a prompt had better be dispatched, ms: when it would be alone in the engine's next step,
+   * and no sooner before that step than is safe, as somebody more urgent may come.
+   */
+  readonly bindInMs: number;
+  /** Prompts that wait for the next step, and the tokens that it has room for beside them. */
+  readonly prompts: number;
+  readonly room: number;
+}
+
+const FREE: Outlook = { drainMs: 0, bindInMs: 0, prompts: 0, room: Infinity };
+
 interface Sequence {
   readonly promptTokens: number;
   /** KV held aside for it: prompt and expected output, tokens. */
@@ -39,6 +55,11 @@ export class ReplicaLoad {
   #prefilling = 0;
   #lastRatio = 1;
   #reservedTokens = 0;
+  /** Until something changes. */
+  #outlook: Outlook | undefined;
+  #outlookAtMs = 0;
+  #endsInMs: number | undefined;
+  #endsAsOfMs = 0;
 
   constructor(model: LatencyModel) {
     this.#forecast = new ReplicaForecast(model);
@@ -66,19 +87,16 @@ export class ReplicaLoad {
     return this.#reservedTokens;
   }
 
-  /** Time until the prompts that are there are done, ms. */
-  drainMs(nowMs: number): number {
-    return this.#prefilling === 0 ? 0 : this.#forecast.firstTokenMs(1, 0, nowMs);
-  }
-
-  /**
-   * Time until a prompt had better be dispatched, ms: when it would be alone in the engine's next step,
-   * and no sooner before that step than is safe, as somebody more urgent may come.
-   */
-  bindInMs(nowMs: number): number {
-    if (this.#prefilling === 0) return 0;
+  /** Worked out once for all who ask at one moment. */
+  outlook(nowMs: number): Outlook {
+    if (this.#prefilling === 0) return FREE;
+    if (this.#outlook !== undefined && this.#outlookAtMs === nowMs) return this.#outlook;
+    const drainMs = this.#forecast.firstTokenMs(1, 0, nowMs);
     const openInMs = this.#forecast.openInMs(nowMs);
-    return Math.max(0, openInMs, this.#forecast.runningMs(nowMs) - BIND_AHEAD_MS);
+    const bindInMs = Math.max(0, openInMs, this.#forecast.runningMs(nowMs) - BIND_AHEAD_MS);
+    this.#outlook = { drainMs, bindInMs, ...this.#forecast.nextIteration(nowMs) };
+    this.#outlookAtMs = nowMs;
+    return this.#outlook;
   }
 
   /**
@@ -86,7 +104,7 @@ export class ReplicaLoad {
    * those who wait behind it would win by not needing a step of their own.
    */
   mayJoin(uncachedTokens: number, waiting: number, nowMs: number): boolean {
-    const { prompts, room } = this.#forecast.nextIteration(nowMs);
+    const { prompts, room } = this.outlook(nowMs);
     if (uncachedTokens > room) return false;
     const fixedMs = this.prefillMs(1, 0, nowMs);
     const delayMs = this.prefillMs(uncachedTokens, 0, nowMs) - fixedMs;
@@ -106,15 +124,21 @@ export class ReplicaLoad {
 
   /**
    * Expected time until any sequence ends, ms: by the tokens it still owes, or by how long tasks hold a
-   * slot, whichever is sooner. O(n) in the sequences, so only for a replica that is full.
+   * slot, whichever is sooner. O(n) in the sequences, once for all who ask at one moment.
    */
   msUntilAnyEnds(holdMs: number, nowMs: number): number {
-    let inMs = this.msUntilFreed(1, nowMs);
-    for (const { startedAtMs } of this.#sequences.values()) {
+    if (this.#endsInMs !== undefined && this.#endsAsOfMs === nowMs) return this.#endsInMs;
+    const tokenMs = this.model.tokenMs(this.#forecast.load(nowMs));
+    let inMs = Infinity;
+    for (const sequence of this.#sequences.values()) {
+      const { promptTokens, reservedTokens, outputTokens, startedAtMs } = sequence;
+      inMs = Math.min(inMs, tokenMs * remainingTokens(reservedTokens - promptTokens, outputTokens));
       const heldMs = nowMs - startedAtMs;
       // One that is overdue is expected to go on for half as long again.
       inMs = Math.min(inMs, Math.max(holdMs - heldMs, heldMs / 2));
     }
+    this.#endsInMs = inMs;
+    this.#endsAsOfMs = nowMs;
     return inMs;
   }
 
@@ -151,6 +175,7 @@ export class ReplicaLoad {
     nowMs: number,
   ): void {
     const { uncachedTokens, cachedTokens } = prompt;
+    this.#forget();
     const promptTokens = uncachedTokens + cachedTokens;
     const reservedTokens = promptTokens + outputTokens;
     const mayBeHeld = this.#reservedTokens + reservedTokens > (kvTokens ?? Infinity) * KV_TIGHT;
@@ -175,6 +200,7 @@ export class ReplicaLoad {
   progress(taskId: string, outputTokens: number, nowMs: number, tokenMs = nowMs): void {
     const sequence = this.#sequences.get(taskId);
     if (sequence === undefined) return;
+    this.#forget();
     if (sequence.isPrefilling) {
       sequence.isPrefilling = false;
       const { startedAtMs, expectedMs } = sequence;
@@ -193,9 +219,15 @@ export class ReplicaLoad {
   end(taskId: string, nowMs: number): void {
     const sequence = this.#sequences.get(taskId);
     if (sequence === undefined) return;
+    this.#forget();
     this.#sequences.delete(taskId);
     this.#forecast.ended(taskId, nowMs);
     if (sequence.isPrefilling) this.#prefilling -= 1;
     this.#reservedTokens -= sequence.reservedTokens;
+  }
+
+  #forget(): void {
+    this.#outlook = undefined;
+    this.#endsInMs = undefined;
   }
 }

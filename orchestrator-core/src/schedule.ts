@@ -7,14 +7,16 @@ import { chargeTo, sessionOf } from './fold.ts';
 import type { WaitingTask } from './fair-queue.ts';
 import { parseLane } from './lanes.ts';
 import type { Promised, Prospect } from './placement.ts';
-import { placeTask, verdictsOf } from './placement.ts';
+import { NOTHING, placeTask } from './placement.ts';
 import { planOrder } from './plan-order.ts';
 import { promise, workAt } from './plan-arrival.ts';
 import { makeRoomByPreemption, nextPreemptionAtMs } from './preemption.ts';
+import { seatsOf } from './seats.ts';
 import { warmReplicaOf } from './sessions.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { runningOn, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
+import { verdictsOf } from './verdicts.ts';
 
 /**
  * Afterwards no open replica could serve a waiting task sooner than the replica that the task is held
@@ -41,7 +43,7 @@ function wakeWhenOpen(step: Step, pool: PoolState): void {
   for (const [replicaId, replica] of pool.replicas) {
     if (!hasFreeSlot(step, pool, replicaId, replica)) continue;
     // One that is open now is left to tasks held for another: estimates change, so it is asked again.
-    const bindInMs = replica.load.bindInMs(nowMs);
+    const bindInMs = replica.load.outlook(nowMs).bindInMs;
     inMs = Math.min(inMs, bindInMs > 0 ? bindInMs : state.tuning.askAgainMs);
   }
   const preemptAtMs = nextPreemptionAtMs(step, pool);
@@ -63,7 +65,7 @@ function dispatchByPreemption(step: Step, pool: PoolState): boolean {
 /** Dispatches, or ends, one waiting task. False when there is nothing to do now. */
 function dispatchNext(step: Step, pool: PoolState): boolean {
   const { state } = step;
-  if (!hasOpenReplica(step, pool)) return false;
+  if (!hasOpenReplica(step, pool, NOTHING)) return false;
   const limit = state.tuning.lookahead;
   const lanes = new Map<string, boolean>();
   const isOpen = (lane: string): boolean => {
@@ -103,8 +105,9 @@ function lookThrough(
     endLate(step, pool, task, prefillMs);
     return undefined;
   }
+  const seats = seatsOf(pool, nowMs);
   for (const task of tasks.slice(0, state.tuning.candidates)) {
-    const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs);
+    const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs, seats);
     const prospect = choice ?? heldFor;
     // Behind others it may yet be planned otherwise: what counts is whether it could be in time alone.
     const aloneMs = prospect && prospect.firstTokenMs - prospect.promisedMs;
@@ -119,15 +122,20 @@ function lookThrough(
     if (heldFor?.block === 'anti-affinity')
       closed.add(pool.queue.get(task.spec.taskId)?.lane ?? '');
     if (task.waiting !== undefined) task.waiting.heldForId = heldFor?.replicaId;
-    if (heldFor !== undefined) promise(promised, heldFor.replicaId, workAt(pool, task, heldFor));
+    if (heldFor === undefined) continue;
+    promise(promised, heldFor.replicaId, workAt(pool, task, heldFor));
+    if (!hasOpenReplica(step, pool, promised)) break;
   }
   return closed;
 }
 
-function hasOpenReplica(step: Step, pool: PoolState): boolean {
+/** Whether a task could be bound now to some replica that nobody is held for. */
+function hasOpenReplica(step: Step, pool: PoolState, promised: Promised): boolean {
   if (pool.freeSlots === 0) return false;
   for (const [replicaId, replica] of pool.replicas) {
-    if (hasFreeSlot(step, pool, replicaId, replica)) return true;
+    if (promised.has(replicaId) || !hasFreeSlot(step, pool, replicaId, replica)) continue;
+    const { bindInMs, room } = replica.load.outlook(step.nowMs);
+    if (bindInMs <= 0 || room > 0) return true;
   }
   return false;
 }
@@ -251,7 +259,7 @@ function causeOf(step: Step, pool: PoolState): WaitCause {
     if (!view.ready || restsUntilMs > step.nowMs) continue;
     if (runningOn(pool, replicaId) >= view.slots) {
       if (cause === 'no-ready-replica') cause = 'no-free-slot';
-    } else if (load.bindInMs(step.nowMs) > 0) {
+    } else if (load.outlook(step.nowMs).bindInMs > 0) {
       cause = 'replicas-prefilling';
     } else if (view.kvTokens !== undefined && load.reservedTokens * 1.1 > view.kvTokens) {
       cause = 'no-kv-room';

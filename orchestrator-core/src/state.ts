@@ -9,7 +9,7 @@
 import { DispatchJournal } from './dispatch-journal.ts';
 import { FairQueue } from './fair-queue.ts';
 import { PoolModel, type TaskEstimate } from './pool-model.ts';
-import { PrefixIndex } from './prefix-index.ts';
+import { PrefixIndex, type PrefixHits } from './prefix-index.ts';
 import type { ExpectedReuse } from './replica-prefixes.ts';
 import type { ReplicaLoad } from './replica-load.ts';
 import { flowWeight, Tenants } from './tenants.ts';
@@ -34,6 +34,8 @@ export interface Waiting {
   readonly turn: number;
   /** The replica it was last held for though another was open. */
   heldForId: string | undefined;
+  /** What the replicas have of its prompt; undefined until it was looked at. */
+  hits: PrefixHits | undefined;
 }
 
 /** A task that has not ended; ended ones leave memory. Queued when `running` is undefined. */

@@ -1,3 +1,4 @@
+import { DEFAULT_CONSTANTS, type LatencyConstants } from './prediction/latency-model.ts';
 import type { Priority } from './types.ts';
 
 /** Constants of the core with the reason for their values; every one can be set in tests. */
@@ -40,6 +41,8 @@ export interface Tuning {
   readonly preemptTenantGap: number;
   /** Waiting work whose chance to keep its deadline is below this is ended when its turn comes. */
   readonly shedBelow: number;
+  /** Speeds assumed of an engine before anything was seen of it; wrong ones cost some first forecasts. */
+  readonly latency: LatencyConstants;
   /** Slot-holding time assumed before the first task of a pool has ended, ms. */
   readonly initialHoldMs: number;
   /** While tasks are held for busy replicas though another is open, they are looked at this often, ms. */
@@ -81,6 +84,7 @@ export const DEFAULT_TUNING: Tuning = {
   preemptTenantAfterMs: 300,
   preemptTenantGap: 1_000,
   shedBelow: 0.2,
+  latency: DEFAULT_CONSTANTS,
   initialHoldMs: 1_000,
   askAgainMs: 100,
   coldStartMs: 3_000,

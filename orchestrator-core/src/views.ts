@@ -4,10 +4,12 @@ import type { WaitCause, WaitCauses, WentFirst, ReplicaVerdict } from './decisio
 import { onTime } from './estimate.ts';
 import type { Forecast } from './forecast.ts';
 import { waitBehind } from './forecast.ts';
-import { verdictsOf } from './placement.ts';
+import { NOTHING, placeTask } from './placement.ts';
+import { blockOf, isHard } from './seats.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import { poolOf } from './state.ts';
 import type { Priority, TaskSpec, TaskState } from './types.ts';
+import { verdictsOf } from './verdicts.ts';
 
 export interface TaskView {
   readonly spec: TaskSpec;
@@ -39,6 +41,7 @@ export interface WaitView {
   readonly wentFirst: readonly WentFirst[];
   readonly wentFirstTruncated: boolean;
   readonly ahead: number;
+  /** While slots are free: the replica that it waits for all the same. */
   readonly heldForId: string | undefined;
   readonly replicas: readonly ReplicaVerdict[];
 }
@@ -102,6 +105,7 @@ export function viewWait(state: CoreState, task: TaskRecord, nowMs: number): Wai
   const { wentFirst, truncated } = pool.journal.before({ ...spec, seq: task.seq }, waiting.turn);
   const { current } = pool.waitClock;
   const mayRun = state.tenants.mayRun(spec.tenantId);
+  const heldForId = pool.freeSlots === 0 ? undefined : heldForIdOf(state, pool, task, nowMs);
   const ofTurn = waiting.heldForId === undefined ? 'turn' : 'held';
   return {
     waitedMs: nowMs - waiting.sinceMs,
@@ -110,9 +114,25 @@ export function viewWait(state: CoreState, task: TaskRecord, nowMs: number): Wai
     wentFirst,
     wentFirstTruncated: truncated,
     ahead: pool.queue.ahead(spec.taskId)?.tasks ?? 0,
-    heldForId: waiting.heldForId,
+    heldForId,
     replicas: verdictsOf(state, pool, task, '', nowMs),
   };
+}
+
+/** As it was when its turn was last thought of; those who are far from it were not looked at. */
+function heldForIdOf(
+  state: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  nowMs: number,
+): string | undefined {
+  const knownId = task.waiting?.heldForId;
+  const known = knownId === undefined ? undefined : pool.replicas.get(knownId);
+  if (knownId !== undefined && known !== undefined) {
+    if (!isHard(blockOf(pool, task, knownId, known, nowMs))) return knownId;
+  }
+  const { choice, heldFor } = placeTask(state, pool, task, NOTHING, nowMs);
+  return (heldFor ?? choice)?.replicaId;
 }
 
 /** From what is left to do, and what was already seen of the output. */

@@ -200,9 +200,9 @@ function timeSteps(steps: number): readonly Row[] {
       ...milliseconds('a step, p99', percentile(all, 0.99)),
       target: { bound: 'at most', value: 0.3 },
     },
-    ...Object.entries(fleet.stepMs).map(([kind, times]) =>
-      milliseconds(`a step on ${kind}, p99`, percentile(times, 0.99)),
-    ),
+    ...Object.entries(fleet.stepMs)
+      .filter(([, times]) => times.length > 0)
+      .map(([kind, times]) => milliseconds(`a step on ${kind}, p99`, percentile(times, 0.99))),
   ];
 }
 

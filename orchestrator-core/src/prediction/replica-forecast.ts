@@ -174,9 +174,9 @@ export class ReplicaForecast {
   }
 
   load(nowMs: number): DecodeLoad {
-    const load = { decoding: this.#decodes.size, decodeContext: this.#decodes.context };
+    const { size: decoding, context: decodeContext } = this.#decodes;
     const sinceTokenMs = this.#boundaryMs === undefined ? undefined : nowMs - this.#boundaryMs;
-    return { ...load, sinceTokenMs };
+    return { decoding, decodeContext, sinceTokenMs };
   }
 
   #runningMs(nowMs: number): number {

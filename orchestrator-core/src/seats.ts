@@ -1,0 +1,134 @@
+/** The replicas of a pool as they are at one moment, and what keeps a task from them. */
+import type { PassOver } from './decision.ts';
+import { hasLabels } from './lanes.ts';
+import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
+import { runningOn } from './state.ts';
+
+/** What is the same for every task, so that a pass over many works it out once. */
+export interface Seat {
+  readonly replicaId: string;
+  readonly replica: ReplicaRecord;
+  readonly isResting: boolean;
+  readonly hasSlot: boolean;
+  /** Of its slots that are in use. */
+  readonly share: number;
+  /** Time until the prompts that are there are done, ms. */
+  readonly drainMs: number;
+  /** Prefill of a prompt of some length, by the token, ms. */
+  readonly msPerToken: number;
+}
+
+export interface Seats {
+  /** By `drainMs`, the least first. */
+  readonly all: readonly Seat[];
+  readonly byId: ReadonlyMap<string, Seat>;
+  /** Least `msPerToken` of any. */
+  readonly leastMsPerToken: number;
+}
+
+/** Length at which the speeds of replicas are compared. */
+const NOMINAL_TOKENS = 1_000;
+
+export function seatsOf(pool: PoolState, nowMs: number): Seats {
+  const usualMs = pool.model.prefillMs(NOMINAL_TOKENS, 0);
+  const byId = new Map<string, Seat>();
+  let leastMsPerToken = Infinity;
+  for (const [replicaId, replica] of pool.replicas) {
+    const { view, load, restsUntilMs } = replica;
+    const running = runningOn(pool, replicaId);
+    const prefillMs = load.idlePrefillMs(NOMINAL_TOKENS, 0);
+    // An idle one that is thought slow is looked at all the same.
+    const msPerToken = (load.isIdle ? Math.min(prefillMs, usualMs) : prefillMs) / NOMINAL_TOKENS;
+    leastMsPerToken = Math.min(leastMsPerToken, msPerToken);
+    byId.set(replicaId, {
+      replicaId,
+      replica,
+      isResting: restsUntilMs > nowMs,
+      hasSlot: running < view.slots,
+      share: running / Math.max(1, view.slots),
+      drainMs: load.outlook(nowMs).drainMs,
+      msPerToken,
+    });
+  }
+  const all = [...byId.values()].sort((a, b) => a.drainMs - b.drainMs);
+  return { all, byId, leastMsPerToken };
+}
+
+/** The first reason why the replica cannot take the task now. */
+export function blockOf(
+  pool: PoolState,
+  task: TaskRecord,
+  replicaId: string,
+  replica: ReplicaRecord,
+  nowMs: number,
+): PassOver | undefined {
+  const isResting = replica.restsUntilMs > nowMs;
+  return blockAt(
+    { replica, isResting, hasSlot: runningOn(pool, replicaId) < replica.view.slots },
+    task,
+  );
+}
+
+export function blockAt(
+  { replica, isResting, hasSlot }: Pick<Seat, 'replica' | 'isResting' | 'hasSlot'>,
+  task: TaskRecord,
+): PassOver | undefined {
+  const { view, load } = replica;
+  const { placement } = task.spec;
+  if (!view.ready) return 'not-ready';
+  if (isResting) return 'resting';
+  if (task.pinnedSetId !== undefined && task.pinnedSetId !== view.setId) return 'other-set';
+  if (placement !== undefined) {
+    if (placement.devices !== undefined && !placement.devices.includes(view.device ?? '')) {
+      return 'device';
+    }
+    if (!hasLabels(view.labels, placement.labels)) return 'labels';
+    const key = placement.antiAffinity;
+    if (key !== undefined && replica.antiAffinity.has(key)) return 'anti-affinity';
+  }
+  if (!hasSlot) return 'no-slot';
+  if (view.kvTokens !== undefined && load.reservedTokens > 0) {
+    const { promptTokens, outputTokens } = task.estimate;
+    if (load.reservedTokens + promptTokens + outputTokens > view.kvTokens) return 'no-kv-room';
+  }
+  return undefined;
+}
+
+/** Blocks that no amount of waiting at this replica lifts. */
+const HARD_BLOCKS: ReadonlySet<PassOver> = new Set([
+  'not-ready',
+  'resting',
+  'other-set',
+  'device',
+  'labels',
+]);
+
+export function isHard(block: PassOver | undefined): boolean {
+  return block !== undefined && HARD_BLOCKS.has(block);
+}
+
+/** A replica with about the score that it will have for some task: lower is better. */
+export interface Candidate {
+  readonly seat: Seat;
+  readonly block: PassOver | undefined;
+  readonly score: number;
+}
+
+/** Scores no further apart are about equal, ms. */
+export const ABOUT_MS = 1;
+
+/** Keeps the best few: of those about equal, the ones with the most slots free, then by id. */
+export function keepBest(best: Candidate[], candidate: Candidate, most: number): void {
+  let at = best.length;
+  while (at > 0 && isAhead(candidate, best[at - 1])) at -= 1;
+  if (at >= most) return;
+  if (best.length === most) best.pop();
+  best.splice(at, 0, candidate);
+}
+
+function isAhead({ seat, score }: Candidate, other: Candidate | undefined): boolean {
+  if (other === undefined) return false;
+  if (Math.abs(score - other.score) > ABOUT_MS) return score < other.score;
+  const difference = seat.share - other.seat.share;
+  return difference === 0 ? seat.replicaId < other.seat.replicaId : difference < 0;
+}
