@@ -78,3 +78,22 @@ test('OC-CORE-1077 arrivals of one moment are planned together, the more urgent 
   expect(arrive(true).slice(0, 2)).toEqual(['first', 'short']);
   expect(arrive(false).slice(0, 2)).toEqual(['first', 'long']);
 });
+
+test('OC-CORE-1079 prompts on their way to a distant engine do not wait for each other', () => {
+  const driver = new Driver();
+  driver.pool({ ctx: 32_768, capacity: 100, idleMs: 60_000 });
+  driver.replica('r', { ctx: 32_768, slots: 16 });
+  const lengths = [80, 400, 1_200, 2_000, 30, 900];
+  for (let n = 0; n < 24; n += 1) {
+    const promptTokens = lengths[n % lengths.length] ?? 1;
+    driver.admit(`practice${n}`, { promptTokens });
+    driver.serve(`practice${n}`, { tokensIn: promptTokens, prefillMs: 380 + 7 * (n % 5) });
+  }
+  for (let n = 0; n < 16; n += 1) driver.admit(`t${n}`, { promptTokens: 300 + 50 * n });
+  const untilMs = driver.nowMs + 400;
+  while ((driver.core.nextWakeMs() ?? Infinity) < untilMs) {
+    driver.advance((driver.core.nextWakeMs() ?? Infinity) - driver.nowMs);
+  }
+  // All before the first of them has said a word.
+  expect(driver.core.poolView('p')?.slotsFree).toBe(0);
+});

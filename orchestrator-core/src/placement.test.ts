@@ -179,3 +179,20 @@ test('OC-CORE-1012 a re-run goes to another replica than the one where it failed
   driver.fail('a');
   expect(driver.replicaOf('a')).toBe('r2');
 });
+
+test('OC-CORE-1096 a slow replica takes what would come later from a quick one that has more to do', () => {
+  const driver = poolOf({
+    quick: { slots: 8, labels: { speed: 'quick' } },
+    slow: { slots: 8, labels: { speed: 'slow' } },
+  });
+  const prompt = { promptTokens: 1_000 };
+  for (let n = 0; n < 40; n += 1) {
+    const speed = n % 2 === 0 ? 'quick' : 'slow';
+    const placement = { labels: { speed }, devices: undefined, antiAffinity: undefined };
+    driver.admit(`practice${n}`, { ...prompt, placement });
+    const prefillMs = speed === 'quick' ? 100 : 150;
+    driver.serve(`practice${n}`, { tokensIn: 1_000, prefillMs });
+  }
+  expect(where(driver.admit('first', prompt))).toEqual(['quick']);
+  expect(where(driver.admit('second', prompt))).toEqual(['slow']);
+});

@@ -9,8 +9,8 @@ import { deadlineNeedMs } from './estimate.ts';
 import { sessionOf } from './fold.ts';
 import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import type { ReplicaLoad } from './replica-load.ts';
-import { ABOUT_MS, blockAt, isHard, keepBest, seatsOf } from './seats.ts';
-import type { Candidate, Seat } from './seats.ts';
+import type { Candidate } from './seats.ts';
+import { ABOUT_MS, blockAt, blockOf, isHard, keepBest, seatsOf } from './seats.ts';
 import { runningOn } from './state.ts';
 
 /** A replica as one task sees it. */
@@ -65,31 +65,35 @@ export function placeTask(
   const hits = hitsOf(pool, task);
   const homeId = sessionOf(state, task)?.replicaId;
   let best: Prospect | undefined;
-  const consider = ({ replicaId, replica }: Seat, block: PassOver | undefined) => {
+  const consider = (replicaId: string, replica: ReplicaRecord, block: PassOver | undefined) => {
     const prospect = prospectOf(state, pool, task, replicaId, replica, block, promised, nowMs);
     if (best === undefined || isBetter(pool, task, prospect, best)) best = prospect;
   };
-  const warm = hits === undefined ? new Set<string>() : new Set(hits.keys());
-  if (homeId !== undefined) warm.add(homeId);
-  for (const replicaId of warm) {
-    const seat = seats.byId.get(replicaId);
-    const block = seat && blockAt(seat, task);
-    if (seat !== undefined && !isHard(block)) consider(seat, block);
-  }
+  const considerWarm = (replicaId: string) => {
+    const replica = pool.replicas.get(replicaId);
+    const block = replica && blockOf(pool, task, replicaId, replica, nowMs);
+    if (replica !== undefined && !isHard(block)) consider(replicaId, replica, block);
+  };
+  const isWarm = (replicaId: string) => replicaId === homeId || hits?.has(replicaId) === true;
+  for (const replicaId of hits?.keys() ?? []) considerWarm(replicaId);
+  if (homeId !== undefined && hits?.has(homeId) !== true) considerWarm(homeId);
 
   const cold: Candidate[] = [];
-  const tokens = (1 + state.tuning.workWeight) * task.estimate.promptTokens;
+  const tokens = task.estimate.promptTokens;
   for (const seat of seats.all) {
     const worst = cold.length < MAX_COLD ? Infinity : (cold.at(-1)?.score ?? Infinity);
     if (seat.drainMs + tokens * seats.leastMsPerToken > worst + ABOUT_MS) break;
-    if (warm.has(seat.replicaId)) continue;
+    const promisedMs = promised.get(seat.replicaId) ?? 0;
+    const ownMs = tokens * seat.msPerToken;
+    if (promisedMs + seat.drainMs + ownMs > worst + ABOUT_MS) continue;
+    if (isWarm(seat.replicaId)) continue;
     const block = blockAt(seat, task);
     if (isHard(block)) continue;
     const endMs = block === undefined ? 0 : untilEndMs(pool, task, seat.replica, block, nowMs);
-    const freeMs = (promised.get(seat.replicaId) ?? 0) + Math.max(seat.drainMs, endMs);
-    keepBest(cold, { seat, block, score: freeMs + tokens * seat.msPerToken }, MAX_COLD);
+    const freeMs = promisedMs + Math.max(seat.drainMs, endMs);
+    keepBest(cold, { seat, block, score: freeMs + ownMs }, MAX_COLD);
   }
-  for (const { seat, block } of cold) consider(seat, block);
+  for (const { seat, block } of cold) consider(seat.replicaId, seat.replica, block);
   return best?.block === undefined
     ? { choice: best, heldFor: undefined }
     : { choice: undefined, heldFor: best };
@@ -143,7 +147,7 @@ export function prospectOf(
     score:
       firstTokenMs -
       doubtMs(state, pool, replica, prefillMs, uncachedTokens, cachedTokens) +
-      state.tuning.workWeight * load.idlePrefillMs(uncachedTokens, cachedTokens) +
+      state.tuning.workWeight * pool.model.prefillMs(uncachedTokens, cachedTokens) +
       (missesDeadline(task, firstTokenMs, nowMs) ? MISS_PENALTY_MS : 0),
   };
 }

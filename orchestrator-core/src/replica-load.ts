@@ -5,6 +5,7 @@
  */
 import type { LatencyModel } from './prediction/latency-model.ts';
 import { prefillWork } from './prediction/latency-model.ts';
+import { PromptTransit } from './prediction/prompt-transit.ts';
 import { ReplicaForecast } from './prediction/replica-forecast.ts';
 
 /** Above this share of the KV an engine may hold a prompt back, whatever we believe to be free. */
@@ -49,8 +50,27 @@ function remainingTokens(expected: number, produced: number): number {
   return Math.max(expected - produced, produced / 2, 1);
 }
 
+/** The sequences in the order in which they are expected to end: tokens owed, and KV freed up to each. */
+interface Ends {
+  readonly owedTokens: readonly number[];
+  readonly freedTokens: readonly number[];
+}
+
+function endsOf(sequences: Iterable<Sequence>): Ends {
+  const ends = Array.from(sequences, ({ promptTokens, reservedTokens, outputTokens }) => ({
+    reservedTokens,
+    owed: remainingTokens(reservedTokens - promptTokens, outputTokens),
+  })).sort((a, b) => a.owed - b.owed);
+  let freed = 0;
+  return {
+    owedTokens: ends.map(({ owed }) => owed),
+    freedTokens: ends.map(({ reservedTokens }) => (freed += reservedTokens)),
+  };
+}
+
 export class ReplicaLoad {
   readonly #forecast: ReplicaForecast;
+  readonly #transit: PromptTransit;
   readonly #sequences = new Map<string, Sequence>();
   #prefilling = 0;
   #lastRatio = 1;
@@ -60,9 +80,11 @@ export class ReplicaLoad {
   #outlookAtMs = 0;
   #endsInMs: number | undefined;
   #endsAsOfMs = 0;
+  #ends: Ends | undefined;
 
   constructor(model: LatencyModel) {
     this.#forecast = new ReplicaForecast(model);
+    this.#transit = new PromptTransit(model);
   }
 
   get model(): LatencyModel {
@@ -91,12 +113,22 @@ export class ReplicaLoad {
   outlook(nowMs: number): Outlook {
     if (this.#prefilling === 0) return FREE;
     if (this.#outlook !== undefined && this.#outlookAtMs === nowMs) return this.#outlook;
+    this.#outlook = this.#transit.isActive ? this.#onTheWay(nowMs) : this.#atTheEngine(nowMs);
+    this.#outlookAtMs = nowMs;
+    return this.#outlook;
+  }
+
+  #atTheEngine(nowMs: number): Outlook {
     const drainMs = this.#forecast.firstTokenMs(1, 0, nowMs);
     const openInMs = this.#forecast.openInMs(nowMs);
     const bindInMs = Math.max(0, openInMs, this.#forecast.runningMs(nowMs) - BIND_AHEAD_MS);
-    this.#outlook = { drainMs, bindInMs, ...this.#forecast.nextIteration(nowMs) };
-    this.#outlookAtMs = nowMs;
-    return this.#outlook;
+    return { drainMs, bindInMs, ...this.#forecast.nextIteration(nowMs) };
+  }
+
+  /** Where most of the wait is the way to the engine, only the computing of a prompt holds up the next. */
+  #onTheWay(nowMs: number): Outlook {
+    const drainMs = this.#transit.drainMs(nowMs);
+    return { drainMs, bindInMs: Math.max(0, drainMs - BIND_AHEAD_MS), prompts: 0, room: 0 };
   }
 
   /**
@@ -113,6 +145,9 @@ export class ReplicaLoad {
 
   /** Time to the first token of a prompt dispatched now, ms. */
   firstTokenMs(uncachedTokens: number, cachedTokens: number, nowMs: number): number {
+    if (this.#transit.isActive) {
+      return this.#transit.drainMs(nowMs) + this.prefillMs(uncachedTokens, cachedTokens, nowMs);
+    }
     return this.#forecast.firstTokenMs(uncachedTokens, cachedTokens, nowMs);
   }
 
@@ -144,22 +179,21 @@ export class ReplicaLoad {
 
   /**
    * Expected time until sequences that hold this much KV have ended, ms; Infinity when they all hold
-   * less. O(n log n) in the sequences, so only for a replica that is out of KV.
+   * less. O(log n) in the sequences, and O(n log n) for the first who asks after a change.
    */
   msUntilFreed(tokens: number, nowMs: number): number {
-    const tokenMs = this.model.tokenMs(this.#forecast.load(nowMs));
-    const ends = [...this.#sequences.values()]
-      .map(({ promptTokens, reservedTokens, outputTokens }) => ({
-        reservedTokens,
-        inMs: tokenMs * remainingTokens(reservedTokens - promptTokens, outputTokens),
-      }))
-      .sort((a, b) => a.inMs - b.inMs);
-    let freed = 0;
-    for (const { reservedTokens, inMs } of ends) {
-      freed += reservedTokens;
-      if (freed >= tokens) return inMs;
+    this.#ends ??= endsOf(this.#sequences.values());
+    const { freedTokens, owedTokens } = this.#ends;
+    let low = 0;
+    let high = freedTokens.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((freedTokens[middle] ?? Infinity) < tokens) low = middle + 1;
+      else high = middle;
     }
-    return Infinity;
+    const owed = owedTokens[low];
+    if (owed === undefined) return Infinity;
+    return owed * this.model.tokenMs(this.#forecast.load(nowMs));
   }
 
   /** Prefill on an idle replica: compares what caches save, whatever goes on beside. */
@@ -179,7 +213,10 @@ export class ReplicaLoad {
     const promptTokens = uncachedTokens + cachedTokens;
     const reservedTokens = promptTokens + outputTokens;
     const mayBeHeld = this.#reservedTokens + reservedTokens > (kvTokens ?? Infinity) * KV_TIGHT;
-    this.#forecast.dispatched(taskId, uncachedTokens, cachedTokens, nowMs, mayBeHeld);
+    const load = this.#forecast.load(nowMs);
+    const isOnTheWay = this.#transit.dispatched(taskId, prompt, load, mayBeHeld, nowMs);
+    const teachesNothing = mayBeHeld || isOnTheWay;
+    this.#forecast.dispatched(taskId, uncachedTokens, cachedTokens, nowMs, teachesNothing);
     const expectedMs = this.isIdle ? this.idlePrefillMs(uncachedTokens, cachedTokens) : undefined;
     this.#sequences.set(taskId, {
       promptTokens,
@@ -206,6 +243,7 @@ export class ReplicaLoad {
       const { startedAtMs, expectedMs } = sequence;
       if (expectedMs !== undefined) this.#lastRatio = (nowMs - startedAtMs) / expectedMs;
       this.#prefilling -= 1;
+      this.#transit.firstToken(taskId, nowMs);
       this.#forecast.firstToken(taskId, nowMs);
     }
     this.#forecast.progress(taskId, outputTokens, nowMs, tokenMs);
@@ -221,6 +259,7 @@ export class ReplicaLoad {
     if (sequence === undefined) return;
     this.#forget();
     this.#sequences.delete(taskId);
+    this.#transit.ended(taskId);
     this.#forecast.ended(taskId, nowMs);
     if (sequence.isPrefilling) this.#prefilling -= 1;
     this.#reservedTokens -= sequence.reservedTokens;
@@ -229,5 +268,6 @@ export class ReplicaLoad {
   #forget(): void {
     this.#outlook = undefined;
     this.#endsInMs = undefined;
+    this.#ends = undefined;
   }
 }

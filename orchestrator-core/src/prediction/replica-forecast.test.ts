@@ -217,6 +217,16 @@ describe('learning', () => {
   });
 });
 
+test('OC-CORE-1095 a step that is overdue is expected to take as much longer as it is late', () => {
+  const forecast = new ReplicaForecast(new LatencyModel());
+  forecast.dispatched('stuck', 1_000, 0, 0);
+  const dueMs = forecast.firstTokenMs(1, 0, 1) + 1;
+  const nextMs = (nowMs: number) => forecast.firstTokenMs(1, 0, nowMs);
+  expect(nextMs(dueMs + 10)).toBeLessThan(dueMs);
+  expect(nextMs(dueMs + 5_000)).toBeGreaterThan(4_500);
+  expect(nextMs(dueMs + 10_000)).toBeGreaterThan(nextMs(dueMs + 5_000) + 4_500);
+});
+
 test('the load follows first tokens, progress and ends', () => {
   const forecast = new ReplicaForecast(new LatencyModel());
   forecast.dispatched('a', 100, 50, 0);

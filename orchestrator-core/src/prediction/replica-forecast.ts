@@ -12,6 +12,9 @@ import { DecodeSet } from './decode-set.ts';
 import type { DecodeLoad, LatencyModel } from './latency-model.ts';
 import { pairsOf, PrefillSampler, SAME_MOMENT_MS, type Prefill } from './prefill-sampler.ts';
 
+/** An iteration that is late by no more than this may end at any moment. */
+const USUAL_LATENESS_MS = 20;
+
 /** What the engine does until its next iteration begins. */
 interface Iteration {
   readonly startMs: number;
@@ -179,8 +182,11 @@ export class ReplicaForecast {
     return { decoding, decodeContext, sinceTokenMs };
   }
 
+  /** One that should have ended is expected to take as long again as it is late, but for the usual error. */
   #runningMs(nowMs: number): number {
-    return this.#running === undefined ? 0 : Math.max(0, this.#running.endMs - nowMs);
+    if (this.#running === undefined) return 0;
+    const leftMs = this.#running.endMs - nowMs;
+    return Math.max(leftMs, -leftMs - USUAL_LATENESS_MS, 0);
   }
 
   /**
