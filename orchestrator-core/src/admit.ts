@@ -59,7 +59,8 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
 
   const { taskId } = spec;
   const seq = state.nextSeq;
-  const queuePosition = start.isImmediate ? 0 : ahead.tasks + 1;
+  // Those who will start with the next tick hold no place, though they are in the queue until then.
+  const queuePosition = start.isImmediate ? 0 : Math.max(1, ahead.tasks + 1 - pool.gathered);
   const predictedStartMs = forecast.startMs;
   step.record({ type: 'task.accepted', taskId, seq, task: spec, queuePosition, predictedStartMs });
   step.effect({ type: 'accepted', taskId, queuePosition, predictedStartMs, forecast });
@@ -68,6 +69,7 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
   if (accepted === undefined) return undefined;
   accepted.forecast = forecast;
   if (gathers) {
+    if (start.isImmediate) pool.gathered += 1;
     state.timers.set(timerKeys.bind(pool.poolId), nowMs, { kind: 'bind', poolId: pool.poolId });
     return undefined;
   }

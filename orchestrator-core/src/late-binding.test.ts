@@ -97,3 +97,17 @@ test('OC-CORE-1079 prompts on their way to a distant engine do not wait for each
   // All before the first of them has said a word.
   expect(driver.core.poolView('p')?.slotsFree).toBe(0);
 });
+
+test('OC-CORE-1077 who starts with the next tick holds no place in the queue', () => {
+  const driver = new Driver({ tuning: { gatherArrivals: true } });
+  driver.pool({ ctx: 32_768, capacity: 100 });
+  driver.replica('r', { ctx: 32_768, slots: 4 });
+  driver.admit('first');
+  driver.progress('first');
+  const places = ['a', 'b', 'c'].map((taskId) => {
+    const [accepted] = ofType(driver.admit(taskId, long), 'accepted');
+    return accepted?.queuePosition;
+  });
+  expect(places).toEqual([0, 1, 2]);
+  expect(ofType(driver.advance(0), 'dispatch')).toMatchObject([{ taskId: 'a' }]);
+});

@@ -23,6 +23,7 @@ import { verdictsOf } from './verdicts.ts';
  * for, unless the pool drains or the task's tenant is at its limit (OC-CORE-1010).
  */
 export function schedule(step: Step, pool: PoolState): void {
+  pool.gathered = 0;
   if (pool.spec === undefined || pool.queue.size === 0) return;
   if (pool.unavailableReason !== undefined) return failAll(step, pool, pool.unavailableReason);
   if (pool.drainDeadlineAtMs !== undefined) {

@@ -105,6 +105,8 @@ export interface PoolState {
   readonly running: Map<string, Set<string>>;
   /** Free slots of ready replicas, kept by `slotsChanged` so that a full pool is known in O(1). */
   freeSlots: number;
+  /** Of those waiting, the newcomers of this moment that would start at once (see `Tuning.gatherArrivals`). */
+  gathered: number;
   /** How many tasks run, and the sum of the times they were dispatched at. */
   readonly held: { count: number; dispatchedAtSumMs: number };
   readonly sessionsByReplica: Map<string, Set<string>>;
@@ -166,6 +168,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       inDispatchOrder: new Set(),
       running: new Map(),
       freeSlots: 0,
+      gathered: 0,
       held: { count: 0, dispatchedAtSumMs: 0 },
       sessionsByReplica: new Map(),
     };

@@ -61,6 +61,7 @@ export async function startDaemon(config: Config, ports: DaemonPorts): Promise<D
   const slo = new SloWindow();
   const core = createCore({
     sessionLimits: { ttlMs: config.sessions.ttl_ms, maxTurns: config.sessions.max_turns },
+    tuning: { gatherArrivals: true },
   });
   const pools = createPoolManager({
     pools: config.pools.map(toManagedPool),

@@ -162,7 +162,7 @@ export class CoreHost {
     this.#cancelWake =
       wakeAt === Infinity
         ? undefined
-        : this.#options.clock.setTimer(Math.max(1, wakeAt - now), () => {
+        : this.#options.clock.setTimer(wakeAt <= now ? 0 : Math.max(1, wakeAt - now), () => {
             this.#wakeAtMs = Infinity;
             this.apply({ type: 'tick' });
           });
