@@ -29,6 +29,7 @@ import { operationsRoutes } from './routes/operations.ts';
 import { poolRoutes, type ConfiguredPool } from './routes/pools.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { taskRoutes } from './routes/tasks.ts';
+import { loadPrefixSecret } from './tasks/prefix-secret.ts';
 import { createTaskRuntime, type TaskRuntime } from './tasks/task-runtime.ts';
 
 export interface DaemonPorts {
@@ -76,6 +77,7 @@ export async function startDaemon(config: Config, ports: DaemonPorts): Promise<D
     config,
     core,
     ledger,
+    prefixSecret: loadPrefixSecret(config.data_dir),
     pools,
     metrics,
     slo,

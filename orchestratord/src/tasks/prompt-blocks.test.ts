@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { promptPrefix, prefixSeed } from './prompt-blocks.ts';
 
-const options = { seed: prefixSeed(['pool', 'model']), tokensPerByte: 0.25 };
+const SECRET = new Uint8Array(32);
+const options = { seed: prefixSeed(SECRET, ['pool', 'model']), tokensPerByte: 0.25 };
 const long = (word: string, times = 100) => `${word} of the prompt. `.repeat(times);
 const user = (content: string) => ({ role: 'user', content }) as const;
 const assistant = (content: string) => ({ role: 'assistant', content }) as const;
@@ -69,14 +70,17 @@ test('one document asked two questions matches up to the questions', () => {
 test('prompts of different tenants have nothing in common where the seed names the tenant', () => {
   const prompt = long('one');
   const under = (tenant: string) =>
-    promptPrefix({ prompt }, 'chat', { ...options, seed: prefixSeed(['pool', 'model', tenant]) });
+    promptPrefix({ prompt }, 'chat', {
+      ...options,
+      seed: prefixSeed(SECRET, ['pool', 'model', tenant]),
+    });
   expect(under('a')).toEqual(under('a'));
   const others = new Set(under('b').hashes);
   expect(under('a').hashes.filter((hash) => others.has(hash))).toEqual([]);
 });
 
 test('no two scopes give one seed by how they are cut', () => {
-  expect(prefixSeed(['ab', 'c'])).not.toBe(prefixSeed(['a', 'bc']));
+  expect(prefixSeed(SECRET, ['ab', 'c'])).not.toBe(prefixSeed(SECRET, ['a', 'bc']));
 });
 
 test('tokens are estimated at the scale of the caller', () => {

@@ -3,19 +3,21 @@
  * a tokenizer. They follow the text that the engine will see, not the bytes it will see: a chat
  * template adds the same words to equal messages, so it cannot make equal beginnings unequal.
  */
-import { hash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { PromptFormat, TaskRequest } from '@llama-orch/contracts';
 import type { PromptPrefix } from '@llama-orch/orchestrator-core';
 import { BLOCK_BYTES, hashBoundaries } from './boundary-hasher.ts';
 
 /**
  * Prompts of different scopes never match. A scope names what a cache entry depends on besides the
- * text (pool, model), the tenant where tenants must not learn of each other's prompts from how fast
- * their own start, and a secret of the installation where hashes must not be guessed from outside.
+ * text (pool, model), and the tenant, because tenants must not learn of each other's prompts from how
+ * fast their own start.
+ * @param secret unknown to who sends prompts: who knew the seeds of two scopes could make prompts of one
+ * that count as prompts of the other
  * @returns a 32-bit seed for `promptPrefix`
  */
-export function prefixSeed(scope: readonly string[]): number {
-  return parseInt(hash('sha256', JSON.stringify(scope), 'hex').slice(0, 8), 16) | 0;
+export function prefixSeed(secret: Uint8Array, scope: readonly string[]): number {
+  return createHmac('sha256', secret).update(JSON.stringify(scope)).digest().readInt32BE(0);
 }
 
 /**

@@ -14,11 +14,16 @@ const MAX_SEEDS = 10_000;
 type Scoped = Pick<TaskRecord, 'poolId' | 'tenantId' | 'modelId' | 'request' | 'promptFormat'>;
 
 export class PromptPrefixes {
+  readonly #secret: Uint8Array;
   readonly #tokensPerByte: (poolId: string) => number;
   readonly #seeds = new Map<string, number>();
 
-  /** @param tokensPerByte of the pool's tokenizer, as far as it is known */
-  constructor(tokensPerByte: (poolId: string) => number) {
+  /**
+   * @param secret of the installation, see `prefix-secret.ts`
+   * @param tokensPerByte of the pool's tokenizer, as far as it is known
+   */
+  constructor(secret: Uint8Array, tokensPerByte: (poolId: string) => number) {
+    this.#secret = secret;
     this.#tokensPerByte = tokensPerByte;
   }
 
@@ -41,11 +46,12 @@ export class PromptPrefixes {
   }
 
   #seedOf({ poolId, modelId, tenantId }: Scoped): number {
-    const key = `${poolId}/${modelId}/${tenantId}`;
+    const scope = [poolId, modelId, tenantId];
+    const key = scope.join('\n');
     let seed = this.#seeds.get(key);
     if (seed === undefined) {
       if (this.#seeds.size >= MAX_SEEDS) this.#seeds.clear();
-      seed = prefixSeed([poolId, modelId, tenantId]);
+      seed = prefixSeed(this.#secret, scope);
       this.#seeds.set(key, seed);
     }
     return seed;

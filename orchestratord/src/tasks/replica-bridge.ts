@@ -16,6 +16,8 @@ export interface ReplicaBridgeOptions {
   readonly renewEveryMs: number;
   /** As configured for the replica. */
   readonly labelsOf: (replica: ReplicaSnapshot) => Readonly<Record<string, string>>;
+  /** How many tasks wait in the pool that no replica of it fits. */
+  readonly unmatchedIn: (poolId: string) => number;
   /** Its engine stops a generation at a token boundary when asked. */
   readonly isInterruptible: (replica: ReplicaSnapshot) => boolean;
   readonly clock: Clock;
@@ -29,6 +31,7 @@ export class ReplicaBridge {
   readonly #options: ReplicaBridgeOptions;
   readonly #leases = new Map<string, Lease>();
   readonly #recoverable = new Map<string, boolean>();
+  readonly #unmatched = new Map<string, number>();
   #unsubscribe: (() => void) | undefined;
   #cancelRenewal: (() => void) | undefined;
   #frozen = false;
@@ -75,6 +78,8 @@ export class ReplicaBridge {
         if (event.type === 'replica-gone') this.#forget(event.replica);
         this.#tellCore(event.replica);
         this.#tellAvailability(event.replica.poolId);
+        // Once the core, which may be within a step, has taken the command.
+        queueMicrotask(() => this.#warnOfUnmatched(event.replica.poolId));
         return;
       case 'restart': {
         const { engine, poolId, replicaId } = event.replica;
@@ -145,6 +150,16 @@ export class ReplicaBridge {
       recoverable,
       reason: lastError ?? '',
     });
+  }
+
+  /** Labels and devices come and go with replicas: tasks that name them may be left with none. */
+  #warnOfUnmatched(poolId: string): void {
+    const { unmatchedIn, log } = this.#options;
+    const tasks = unmatchedIn(poolId);
+    if (tasks === (this.#unmatched.get(poolId) ?? 0)) return;
+    this.#unmatched.set(poolId, tasks);
+    if (tasks === 0) return;
+    log.warn({ pool_id: poolId, tasks }, 'tasks wait for labels or devices that no replica has');
   }
 
   #hold(replicaId: string): boolean {
