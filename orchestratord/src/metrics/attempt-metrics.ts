@@ -1,9 +1,11 @@
 /** What attempts count: the metric side of `AttemptPorts`. */
+import type { Clock } from '../clock.ts';
 import type { LiveTask } from '../tasks/live-task.ts';
 import { latencyLabels, replicaLabels, taskLabels } from '../tasks/task-fields.ts';
 import type { Metrics } from './metrics.ts';
+import type { SchedulingMetrics } from './scheduling-metrics.ts';
 
-export function attemptMetrics(metrics: Metrics) {
+export function attemptMetrics(metrics: Metrics, scheduling: SchedulingMetrics, clock: Clock) {
   return {
     onStarted(task: LiveTask): void {
       metrics.tasksStarted.inc(taskLabels(task));
@@ -14,6 +16,7 @@ export function attemptMetrics(metrics: Metrics) {
     },
     onTokens(task: LiveTask, count: number): void {
       metrics.tokensOut.inc(replicaLabels(task), count);
+      scheduling.streamed(task, count, clock.now());
     },
   };
 }

@@ -1,44 +1,49 @@
 /**
- * Who got how much lately: exponentially weighted counts, so that an observation is O(1) and old ones
+ * Who got how much lately: exponentially weighted sums, so that an observation is O(1) and old ones
  * fade without being kept.
  */
 
-/** After this time a count weighs 1/e of what it did, ms. */
+/** After this time an amount weighs 1/e of what it did, ms. */
 const FADE_MS = 60_000;
+/** So long after the last one there is nothing to speak of, ms. */
+const FADED_MS = 5 * FADE_MS;
 
-interface Count {
+interface Sum {
   weight: number;
   atMs: number;
 }
 
 export class DecayingShares {
-  readonly #counts = new Map<string, Count>();
-  readonly #total: Count = { weight: 0, atMs: 0 };
+  readonly #sums = new Map<string, Sum>();
+  readonly #total: Sum = { weight: 0, atMs: 0 };
 
-  observe(key: string, nowMs: number): void {
-    let count = this.#counts.get(key);
-    if (count === undefined) {
-      count = { weight: 0, atMs: nowMs };
-      this.#counts.set(key, count);
+  /** @param amount from 0 up; nothing is noted of 0 */
+  observe(key: string, amount: number, nowMs: number): void {
+    if (!(amount > 0)) return;
+    let sum = this.#sums.get(key);
+    if (sum === undefined) {
+      sum = { weight: 0, atMs: nowMs };
+      this.#sums.set(key, sum);
     }
-    for (const each of [count, this.#total]) {
-      each.weight = weightAt(each, nowMs) + 1;
-      each.atMs = nowMs;
-    }
+    add(sum, amount, nowMs);
+    add(this.#total, amount, nowMs);
   }
 
-  /** The share of one key in all observations, 0 to 1; undefined while there are none to speak of. */
+  /** The share of one key in all that was observed, 0 to 1; undefined while there is none to speak of. */
   share(key: string, nowMs: number): number | undefined {
+    const { atMs } = this.#total;
     const total = weightAt(this.#total, nowMs);
-    if (total < NEGLIGIBLE) return undefined;
-    const count = this.#counts.get(key);
-    return count === undefined ? 0 : Math.min(1, weightAt(count, nowMs) / total);
+    if (total === 0 || nowMs - atMs > FADED_MS) return undefined;
+    const sum = this.#sums.get(key);
+    return sum === undefined ? 0 : Math.min(1, weightAt(sum, nowMs) / total);
   }
 }
 
-/** A single observation of five fading times ago. */
-const NEGLIGIBLE = Math.exp(-5);
+function add(sum: Sum, amount: number, nowMs: number): void {
+  sum.weight = weightAt(sum, nowMs) + amount;
+  sum.atMs = nowMs;
+}
 
-function weightAt({ weight, atMs }: Count, nowMs: number): number {
+function weightAt({ weight, atMs }: Sum, nowMs: number): number {
   return weight * Math.exp(-Math.max(0, nowMs - atMs) / FADE_MS);
 }

@@ -94,7 +94,7 @@ export function createMetrics() {
       'pool_id',
       'event',
     ]),
-    admissionShare: gauge('admission_share', 'Share of the dispatches lately.', [
+    admissionShare: gauge('admission_share', 'Share of the service lately.', [
       'tenant',
       'priority',
     ]),

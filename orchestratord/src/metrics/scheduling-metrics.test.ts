@@ -5,6 +5,7 @@ import { createMetrics } from './metrics.ts';
 import { SchedulingMetrics } from './scheduling-metrics.ts';
 
 const NORMAL = { preempted: false } as DispatchDecision;
+const USAGE = { tokensIn: 400, cachedTokens: 100, tokensOut: 0, decodeMs: 0 } as const;
 const STOPPING = { preempted: true } as DispatchDecision;
 
 function setUp(tenants: readonly string[] = ['default']) {
@@ -41,13 +42,13 @@ test('OC-METRICS-7120 soft: an interactive task passes a batch task that came be
   const { scheduling, arrive, values } = setUp();
   const early = arrive('interactive');
   const batch = arrive('batch');
-  scheduling.dispatched(early, NORMAL, 0);
+  scheduling.dispatched(early, NORMAL);
   expect(await values('preemptions_total')).toEqual([]);
-  scheduling.dispatched(arrive('interactive'), NORMAL, 0);
+  scheduling.dispatched(arrive('interactive'), NORMAL);
   // Who stopped another to get its slot is counted by the one that was stopped.
-  scheduling.dispatched(arrive('interactive'), STOPPING, 0);
-  scheduling.dispatched(batch, NORMAL, 0);
-  scheduling.dispatched(arrive('interactive'), NORMAL, 0);
+  scheduling.dispatched(arrive('interactive'), STOPPING);
+  scheduling.dispatched(batch, NORMAL);
+  scheduling.dispatched(arrive('interactive'), NORMAL);
   expect(await values('preemptions_total')).toEqual([
     { mode: 'soft', engine: 'llamacpp', value: 1 },
   ]);
@@ -56,11 +57,11 @@ test('OC-METRICS-7120 soft: an interactive task passes a batch task that came be
 test('OC-METRICS-7120 hard: a running task is stopped, and later resumed', async () => {
   const { scheduling, arrive, values } = setUp();
   const batch = arrive('batch');
-  scheduling.dispatched(batch, NORMAL, 0);
+  scheduling.dispatched(batch, NORMAL);
   batch.note({ kind: 'requeued', atMs: 1, reason: 'preempted' });
   scheduling.requeued(batch, 'preempted');
-  scheduling.dispatched(arrive('interactive'), NORMAL, 1);
-  scheduling.dispatched(batch, NORMAL, 2);
+  scheduling.dispatched(arrive('interactive'), NORMAL);
+  scheduling.dispatched(batch, NORMAL);
   scheduling.requeued(batch, 'drain');
   expect(await values('preemptions_total')).toEqual([
     { mode: 'hard', engine: 'llamacpp', value: 1 },
@@ -73,8 +74,8 @@ test('OC-METRICS-7121 a tenant that is not configured takes its share and has no
   const { scheduling, arrive, values } = setUp(['default', 'acme']);
   scheduling.collect(0);
   expect(await values('admission_share')).toEqual([]);
-  scheduling.dispatched(arrive('interactive', 'acme'), NORMAL, 0);
-  scheduling.dispatched(arrive('batch', 'gone'), NORMAL, 0);
+  scheduling.completed(arrive('interactive', 'acme'), USAGE, 0);
+  scheduling.streamed(arrive('batch', 'gone'), 150, 0);
   scheduling.collect(0);
   expect(await values('admission_share')).toEqual([
     { tenant: 'default', priority: 'interactive', value: 0 },
@@ -84,9 +85,23 @@ test('OC-METRICS-7121 a tenant that is not configured takes its share and has no
   ]);
 });
 
+test('OC-METRICS-7121 the share is of the service: a prompt not cached, and twice the output', async () => {
+  const { scheduling, arrive, values } = setUp(['default', 'acme']);
+  const long = arrive('interactive', 'acme');
+  scheduling.streamed(long, 100, 0);
+  scheduling.completed(long, { ...USAGE, tokensOut: 100 }, 0);
+  for (let n = 0; n < 50; n += 1) scheduling.streamed(arrive('interactive'), 1, 0);
+  scheduling.collect(0);
+  expect(await values('admission_share')).toContainEqual({
+    tenant: 'acme',
+    priority: 'interactive',
+    value: (300 + 200) / (300 + 200 + 100),
+  });
+});
+
 test('OC-METRICS-7111 no family has more than 2,000 series, however many tenants there are', async () => {
   const { scheduling, arrive, values } = setUp(Array.from({ length: 1_001 }, (_, n) => `t${n}`));
-  scheduling.dispatched(arrive('batch', 't0'), NORMAL, 0);
+  scheduling.streamed(arrive('batch', 't0'), 1, 0);
   scheduling.collect(0);
   expect(await values('admission_share')).toHaveLength(2_000);
 });

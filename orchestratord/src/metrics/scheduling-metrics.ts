@@ -1,5 +1,11 @@
 /** What the scheduler's decisions count: shares, deadlines, preemptions (`.specs/71-metrics-contract.md`). */
-import { PRIORITIES, type DispatchDecision, type Priority } from '@llama-orch/orchestrator-core';
+import {
+  DEFAULT_TUNING,
+  PRIORITIES,
+  type DispatchDecision,
+  type Priority,
+  type Usage,
+} from '@llama-orch/orchestrator-core';
 import { isPreempted } from '../tasks/task-history.ts';
 import type { LiveTask } from '../tasks/live-task.ts';
 import { DeadlineWindow } from './deadline-window.ts';
@@ -34,16 +40,26 @@ export class SchedulingMetrics {
   }
 
   /** Call before the dispatch is noted in the task's history. */
-  dispatched(task: LiveTask, decision: DispatchDecision, nowMs: number): void {
+  dispatched(task: LiveTask, decision: DispatchDecision): void {
     const { preemptions, resumptions } = this.#metrics;
-    const { engine, tenantId } = task.record;
-    this.#shares.observe(keyOf(tenantId, task.priority), nowMs);
+    const { engine } = task.record;
     if (isPreempted(task.history)) resumptions.inc({ engine });
     if (task.priority === 'batch') {
       this.#waitingBatch.remove(task);
     } else if (!decision.preempted && this.#waitingBatch.hasOlderThan(task)) {
       preemptions.inc({ mode: 'soft', engine });
     }
+  }
+
+  /** Tokens that its readers were given for the first time. */
+  streamed(task: LiveTask, tokens: number, nowMs: number): void {
+    this.#serve(task, DEFAULT_TUNING.outputCost * tokens, nowMs);
+  }
+
+  /** Only now is it known how much of its prompt was computed for it. */
+  completed(task: LiveTask, { tokensIn, cachedTokens }: Usage, nowMs: number): void {
+    const uncached = Math.max(0, tokensIn - cachedTokens);
+    this.#serve(task, DEFAULT_TUNING.inputCost * uncached, nowMs);
   }
 
   requeued(task: LiveTask, reason: string): void {
@@ -57,6 +73,10 @@ export class SchedulingMetrics {
   ended(task: LiveTask, kept: boolean | undefined, nowMs: number): void {
     if (task.priority === 'batch') this.#waitingBatch.remove(task);
     if (kept !== undefined) this.#deadlines.observe(task.priority, kept, nowMs);
+  }
+
+  #serve({ record, priority }: LiveTask, cost: number, nowMs: number): void {
+    this.#shares.observe(keyOf(record.tenantId, priority), cost, nowMs);
   }
 
   /** Sets the gauges. */
