@@ -486,7 +486,7 @@ export interface components {
             readonly deadline_at_ms?: components["schemas"]["EpochMillis"];
             readonly on_time_probability?: components["schemas"]["Probability"];
         };
-        /** @description A wait that ended with a dispatch. Without `causes` they are not known any more. */
+        /** @description A wait that ended, with a dispatch or with the task. Without `causes` they are not known any more. */
         readonly WaitedEntry: {
             /** @enum {string} */
             readonly kind: "waited";
@@ -560,7 +560,7 @@ export interface components {
              * @description What it waits for: as in `causes`, or its tenant runs as many tasks as it may, or it is held for a busy replica that is quicker after a wait than an open one now.
              * @enum {string}
              */
-            readonly cause: "pool-draining" | "pool-unavailable" | "no-ready-replica" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn" | "tenant-limit" | "held";
+            readonly cause: "pool-draining" | "pool-unavailable" | "no-matching-replica" | "no-ready-replica" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn" | "tenant-limit" | "held";
             readonly causes: components["schemas"]["WaitCauses"];
             readonly queue_position: components["schemas"]["Count"];
             /** @description Waiting tasks before it. */
@@ -587,10 +587,10 @@ export interface components {
             /** @description Only for a task with a deadline that was not canceled. */
             readonly deadline_kept?: boolean;
         };
-        /** @description What kept the pool from dispatching meanwhile, longest first; causes without any time are left out. `turn`: a replica was open, and it was not the task's turn. */
+        /** @description What kept the task from being dispatched meanwhile, longest first; causes without any time are left out. `turn`: a replica was open, and it was not the task's turn. `no-matching-replica`: no replica of the pool had the labels and devices that it names. `before-restart`: the time until the daemon was last started, in which it was down or had reasons that are not known any more. */
         readonly WaitCauses: readonly {
             /** @enum {string} */
-            readonly cause: "pool-draining" | "pool-unavailable" | "no-ready-replica" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn";
+            readonly cause: "before-restart" | "pool-draining" | "pool-unavailable" | "no-matching-replica" | "no-ready-replica" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn";
             readonly ms: components["schemas"]["Millis"];
         }[];
         /** @description Tasks dispatched during the wait, grouped; the largest groups first. */
@@ -599,10 +599,10 @@ export interface components {
             readonly tenant: string;
             readonly priority: components["schemas"]["Priority"];
             /**
-             * @description `arrived-earlier` and `more-urgent` within its class, `class-share` and `tenant-share` where the other had received less than its share.
+             * @description `arrived-earlier` and `more-urgent` by the time at which each should start; `class-share` and `tenant-share` where the other had received less for its weight; `preempted` where this task was stopped for it, `was-late` where this task came after those that could still be in time, and `could-run` where the other could start and this one had to wait, for a replica that fits it, for a better one, or for its tenant's limit.
              * @enum {string}
              */
-            readonly reason: "arrived-earlier" | "more-urgent" | "class-share" | "tenant-share";
+            readonly reason: "arrived-earlier" | "more-urgent" | "class-share" | "tenant-share" | "preempted" | "was-late" | "could-run";
             readonly tasks: components["schemas"]["Count"];
         }[];
         /** @description Present when `went_first` counts only a part of them, because there were more. */

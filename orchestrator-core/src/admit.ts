@@ -73,7 +73,7 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
     state.timers.set(timerKeys.bind(pool.poolId), nowMs, { kind: 'bind', poolId: pool.poolId });
     return undefined;
   }
-  if (place !== undefined) dispatch(step, pool, accepted, place, false);
+  if (place !== undefined) dispatch(step, pool, accepted, place, { isNewcomer: true });
   step.touch(pool);
   return undefined;
 }

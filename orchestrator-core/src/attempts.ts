@@ -1,6 +1,6 @@
 /** How attempts end: well, by a fault and perhaps a re-run, by a watchdog, by cancel. */
 import { costOf } from './estimate.ts';
-import { chargeTo } from './fold.ts';
+import { chargeTo, countInFlight } from './fold.ts';
 import { retryAfterMs } from './forecast.ts';
 import { reusesCache } from './placement.ts';
 import type { PoolState, TaskRecord } from './state.ts';
@@ -33,6 +33,7 @@ export function progress(step: Step, command: CommandOf<'progress'>): void {
   task.outputTokens = command.tokensOut;
   const cost = costOf(state.tuning, task.estimate.uncachedTokens, command.tokensOut);
   if (cost > task.chargedCost) chargeTo(state, task, cost);
+  if (command.tokensOut > task.estimate.outputTokens) countInFlight(state, task);
 }
 
 /** Learns how wrong the forecast of the first token was. */

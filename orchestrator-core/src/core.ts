@@ -33,6 +33,7 @@ import { DEFAULT_TUNING } from './tuning.ts';
 import type { Command, CoreEvent, Priority, SessionLimits, StepResult } from './types.ts';
 import type { PoolView, SessionView, TaskView, WaitView } from './views.ts';
 import { viewPool, viewSession, viewTask, viewWait } from './views.ts';
+import { shedUnmatched } from './waits.ts';
 
 export interface CoreOptions {
   readonly sessionLimits: SessionLimits;
@@ -74,7 +75,11 @@ export interface Core {
   loadState(saved: DurableState): void;
   /** What was learned of the pools' speed; JSON-safe. A hint to start from, not part of the state. */
   learned(): Learned;
-  loadLearned(learned: Learned): void;
+  /**
+   * @param learned as an earlier core told it; whatever else it is does no harm
+   * @returns the parts that are damaged or unknown and left unused, as `pool.part`
+   */
+  loadLearned(learned: unknown): readonly string[];
 }
 
 export function createCore(options: CoreOptions): Core {
@@ -173,6 +178,8 @@ function fire(step: Step, timer: TimerValue): void {
       return checkWatchdog(step, timer.taskId);
     case 'drain':
       return endDrain(step, timer.poolId);
+    case 'unmatched':
+      return shedUnmatched(step, timer.taskId);
     case 'rest':
     case 'bind':
       return step.touch(poolOf(step.state, timer.poolId));

@@ -23,16 +23,25 @@ export interface ReplicaVerdict {
   readonly cachedTokens: number;
 }
 
-/** Why some other task ran before this one. */
+/**
+ * Why some other task ran before this one. The first two are told within a flow, and between flows whose
+ * service differed by no more than the fairness window.
+ */
 export type Precedence =
-  /** It arrived earlier, in the same class of the same tenant. */
+  /** It arrived earlier and had to start no later; neither has a deadline. */
   | 'arrived-earlier'
-  /** It had to start sooner: an earlier deadline, or less work to its first token. */
+  /** It had to start sooner: an earlier deadline, less work to its first token, or the class that waits less. */
   | 'more-urgent'
-  /** Its class had received less than its share. */
+  /** Its class had received less for its weight than that of this one, of the same tenant. */
   | 'class-share'
-  /** Its tenant had received less than its share. */
-  | 'tenant-share';
+  /** Its tenant had received less for its weight, or this one's had too much running at once. */
+  | 'tenant-share'
+  /** This one was stopped for it. */
+  | 'preempted'
+  /** This one was late already, or its deadline out of reach, and came after those that were not. */
+  | 'was-late'
+  /** It could run where this one could not or would not: for its place, its tenant's limit, or a better replica. */
+  | 'could-run';
 
 /** Tasks of one tenant and class that ran first, for one reason. */
 export interface WentFirst {
@@ -42,8 +51,8 @@ export interface WentFirst {
   readonly tasks: number;
 }
 
-/** What kept the pool from dispatching while a task waited. */
-export type WaitCause =
+/** What keeps a pool from dispatching. */
+export type PoolCause =
   | 'pool-draining'
   | 'pool-unavailable'
   | 'no-ready-replica'
@@ -53,16 +62,24 @@ export type WaitCause =
   /** A replica was open, and the task was not its turn, held for a warm replica, or at its tenant's limit. */
   | 'turn';
 
-export type WaitCauses = { readonly [C in WaitCause]: number };
+/** What keeps a task from being dispatched: its pool, or that no replica has the labels and devices it names. */
+export type WaitCause = PoolCause | 'no-matching-replica';
 
-export interface DispatchDecision {
-  /** Since the task was queued for this attempt, ms. */
+/** `before-restart`: the process before this one kept the task waiting, or none ran. More is not known of it. */
+export type WaitCauses = { readonly [C in WaitCause | 'before-restart']: number };
+
+/** A wait in the queue. */
+export interface WaitRecord {
+  /** Since the task was queued, or queued again, ms. */
   readonly waitedMs: number;
   /** The same time by cause, ms; causes without any time are left out. */
   readonly waits: Partial<WaitCauses>;
   readonly wentFirst: readonly WentFirst[];
   /** True when `wentFirst` counts only the latest dispatches, because there were more. */
   readonly wentFirstTruncated: boolean;
+}
+
+export interface DispatchDecision extends WaitRecord {
   /** The chosen one first, then by estimate; at most `MAX_VERDICTS`. */
   readonly replicas: readonly ReplicaVerdict[];
   /** From the dispatch to the first token, ms. */

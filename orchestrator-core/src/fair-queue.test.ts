@@ -228,6 +228,19 @@ test('OC-CORE-1040 what is ahead: all of the own flow, of others what their shar
   expect(queue.ahead('stranger')).toBeUndefined();
 });
 
+test('OC-CORE-1040 of a great many tenants some stand for all', () => {
+  const queue = aQueue();
+  for (let tenant = 0; tenant < 5_000; tenant += 1) {
+    for (let i = 0; i < 3; i += 1) queue.push(aTask(`t${tenant}`));
+    queue.charge(`t${tenant}`, 'interactive', tenant / 10);
+  }
+  queue.charge('own', 'interactive', 300);
+  // A thousand tenants are behind it by three tasks, a thousand by two, and a thousand by one.
+  const ahead = queue.aheadOfArrival('own', 'interactive', Infinity, 100);
+  expect(Math.abs(ahead.tasks - 6_000)).toBeLessThan(60);
+  expect(Math.abs(ahead.workMs - 60_000)).toBeLessThan(600);
+});
+
 test('OC-CORE-1054 tenants that come and go leave nothing behind', () => {
   const queue = aQueue(50);
   for (let i = 0; i < 20_000; i += 1) {

@@ -35,6 +35,8 @@ export interface FairQueueOptions {
   readonly creditCosts?: { readonly [P in Priority]?: number };
   /** Finite and above 0. May change between calls: later charges and corrections go by the new one. */
   readonly weightOf: (tenantId: string, priority: Priority) => number;
+  /** Whether a flow has so much running that others of its class go first, whatever their turn; by default none has. */
+  readonly hasTooMuch?: (tenantId: string, priority: Priority) => boolean;
 }
 
 /** What is dispatched before some task. */
@@ -55,9 +57,16 @@ interface Flow extends Account {
   /** Those with someone waiting. */
   lanes: Lane[];
   size: number;
-  /** Sum of `cost` over those waiting. */
+  /** Sums of `cost` and `workMs` over those waiting. */
   cost: number;
+  workMs: number;
 }
+
+/**
+ * Flows that are asked what they have before a task. Where there are more, so many stand for all: evenly
+ * spread by virtual time, which is most of what decides how many of a flow's tasks go first.
+ */
+const MAX_ASKED = 128;
 
 const byArrival = {
   key: (task: WaitingTask) => task.seq,
@@ -86,6 +95,8 @@ export class FairQueue {
   /** The lanes of all flows by name; none of them is empty. */
   readonly #lanes = new Map<string, Set<Lane>>();
   #nextFlow = 0;
+  #edge = Infinity;
+  #yielding: ReadonlyMap<Flow, Flow> = new Map();
 
   /** @throws RangeError when window or credit is not a finite number from 0 up */
   constructor(options: FairQueueOptions) {
@@ -139,6 +150,7 @@ export class FairQueue {
     lane.tasks.insert(task);
     flow.size += 1;
     flow.cost += task.cost;
+    flow.workMs += task.workMs;
     if (!flow.isWaiting) this.#times.setWaiting(flow, true, this.#creditOf(task.priority));
   }
 
@@ -154,6 +166,7 @@ export class FairQueue {
     if (lane?.tasks.size === 0) this.#dropLane(flow, lane);
     flow.size -= 1;
     flow.cost = flow.size === 0 ? 0 : flow.cost - task.cost;
+    flow.workMs = flow.size === 0 ? 0 : flow.workMs - task.workMs;
     if (flow.size === 0) this.#times.setWaiting(flow, false);
     return task;
   }
@@ -195,8 +208,10 @@ export class FairQueue {
   ): readonly WaitingTask[] {
     const open = new Set([...this.#lanes.keys()].filter(isOpen));
     if (open.size === 0 || limit <= 0) return [];
-    const { flows, least } = this.#eligible(limit, open, mayRun);
+    const { flows, yielding, least } = this.#eligible(limit, open, mayRun);
     const edge = least + this.#options.windowCost;
+    this.#edge = edge;
+    this.#yielding = yielding;
     const within: OrderedList<WaitingTask>[] = [];
     const beyond: Flow[] = [];
     for (const flow of flows) {
@@ -204,14 +219,23 @@ export class FairQueue {
       else addOpenLanes(flow, open, within);
     }
     const tasks = mergeFirst(within, limit);
-    beyond.sort((a, b) => this.#times.timeOf(a) - this.#times.timeOf(b) || a.order - b.order);
-    for (const flow of beyond) {
+    for (const [flow] of this.#inTurn(beyond, yielding)) {
       if (tasks.length >= limit) break;
       const lanes: OrderedList<WaitingTask>[] = [];
       addOpenLanes(flow, open, lanes);
       tasks.push(...mergeFirst(lanes, limit - tasks.length));
     }
     return tasks;
+  }
+
+  /** Virtual time up to which `candidates` last took flows to be within the window. */
+  get edge(): number {
+    return this.#edge;
+  }
+
+  /** Flows that `candidates` last took to have too much running, and put behind others. */
+  yielding(): readonly Pick<Flow, 'tenantId' | 'priority'>[] {
+    return [...this.#yielding.keys()];
   }
 
   /** The first to arrive among those waiting. */
@@ -265,23 +289,54 @@ export class FairQueue {
     return PRIORITIES.flatMap((p) => [...this.#arrivals[p]]).sort((a, b) => a.seq - b.seq);
   }
 
+  /** By virtual time; those that yield come right behind the one that they yield to. */
+  #inTurn(flows: readonly Flow[], yielding: ReadonlyMap<Flow, Flow>): (readonly [Flow, number])[] {
+    const turns = flows.map((flow) => [flow, this.#times.timeOf(flow)] as const);
+    for (const [flow, to] of yielding) {
+      turns.push([flow, Math.max(this.#times.timeOf(flow), this.#times.timeOf(to))]);
+    }
+    const place = (flow: Flow) => (yielding.has(flow) ? 1 : 0);
+    return turns.sort(
+      ([a, timeA], [b, timeB]) => timeA - timeB || place(a) - place(b) || a.order - b.order,
+    );
+  }
+
   /**
    * Eligible flows, with the least of their times: all within the window, and of those beyond it about
-   * `limit`, as each has at least one task to offer.
+   * `limit`, as each has at least one task to offer. Those with too much running are kept apart, each
+   * with the one of its class that it yields to; where there is none they are like all others.
    */
   #eligible(limit: number, open: ReadonlySet<string>, mayRun: (tenantId: string) => boolean) {
     const flows: Flow[] = [];
-    const { windowCost } = this.#options;
+    const { windowCost, hasTooMuch } = this.#options;
     const { floor } = this.#times;
+    const passed: Flow[] = [];
+    const first: { [P in Priority]?: Flow } = {};
     let least = Infinity;
     for (const flow of this.#times.waiting()) {
       // Below the floor the stored order is not yet that of the lifted times.
-      if (flow.time > least + windowCost && flow.time >= floor && flows.length >= limit) break;
+      const isEnough = flows.length >= limit && passed.every(({ priority }) => first[priority]);
+      if (flow.time > least + windowCost && flow.time >= floor && isEnough) break;
       if (!hasOpenLane(flow, open) || !mayRun(flow.tenantId)) continue;
+      if (hasTooMuch?.(flow.tenantId, flow.priority) === true) {
+        passed.push(flow);
+        continue;
+      }
+      flows.push(flow);
+      first[flow.priority] ??= flow;
+      least = Math.min(least, this.#times.timeOf(flow));
+    }
+    const yielding = new Map<Flow, Flow>();
+    for (const flow of passed) {
+      const to = first[flow.priority];
+      if (to !== undefined) {
+        yielding.set(flow, to);
+        continue;
+      }
       flows.push(flow);
       least = Math.min(least, this.#times.timeOf(flow));
     }
-    return { flows, least };
+    return { flows, yielding, least };
   }
 
   /** @param addedCost of the task itself, unless it is in the flow already */
@@ -304,15 +359,25 @@ export class FairQueue {
       const meanCost = (own.cost + addedCost) / (own.size + (addedCost > 0 ? 1 : 0));
       startsAt += (tasks * meanCost) / this.#weightOf(own);
     }
-    for (const flow of this.#times.waiting()) {
-      // They come in ascending order, but for those that the floor has lifted.
-      if (flow.time > startsAt + this.#options.windowCost && flow.time >= this.#times.floor) break;
+    const edge = startsAt + this.#options.windowCost;
+    const count = this.#times.countUpTo(edge);
+    let asked = 0;
+    let first = 0;
+    let firstMs = 0;
+    for (const flow of this.#times.spread(count, MAX_ASKED)) {
       if (flow === own) continue;
-      const first = this.#turnsBefore(flow, startsAt, urgencyMs, seq);
-      tasks += first;
-      workMs += (first / flow.size) * flow.lanes.reduce((sum, lane) => sum + lane.tasks.total, 0);
+      asked += 1;
+      const turns = this.#turnsBefore(flow, startsAt, urgencyMs, seq);
+      first += turns;
+      firstMs += (turns / flow.size) * flow.workMs;
     }
-    return { tasks, workMs };
+    if (asked === 0) return { tasks, workMs };
+    const isOwnAmong = own?.isWaiting === true && own.time <= Math.max(edge, this.#times.floor);
+    const each = (count - (isOwnAmong ? 1 : 0)) / asked;
+    return {
+      tasks: Math.min(this.#tasks.size, tasks + Math.round(each * first)),
+      workMs: workMs + each * firstMs,
+    };
   }
 
   /** How many of another flow's tasks go before one that starts at `startsAt`: in the window, the more urgent. */
@@ -324,7 +389,7 @@ export class FairQueue {
     const [least, most] = [turnsTo(lag - windowCost), turnsTo(lag + windowCost)];
     if (least === most) return least;
     let urgent = 0;
-    for (const lane of flow.lanes) urgent += lane.tasks.before(urgencyMs, seq).count;
+    for (const lane of flow.lanes) urgent += lane.tasks.countBefore(urgencyMs, seq);
     return Math.min(most, Math.max(least, urgent));
   }
 
@@ -337,7 +402,7 @@ export class FairQueue {
     if (flow === undefined) {
       const floor = this.#times.floor;
       const account = { order: this.#nextFlow++, isWaiting: false, time: floor, floor };
-      flow = { ...account, tenantId, priority, lanes: [], size: 0, cost: 0 };
+      flow = { ...account, tenantId, priority, lanes: [], size: 0, cost: 0, workMs: 0 };
       this.#flows[priority].set(tenantId, flow);
     }
     return flow;

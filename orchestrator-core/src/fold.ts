@@ -11,6 +11,7 @@ import { NO_ESTIMATE } from './pool-model.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import { attemptDue, poolOf, slotsChanged, timerKeys } from './state.ts';
 import type { CoreEvent, SessionState, TaskSpec, Usage } from './types.ts';
+import { beginWait, checkFit, endUnmatched } from './waits.ts';
 
 type EventOf<T extends CoreEvent['type']> = Extract<CoreEvent, { type: T }>;
 
@@ -81,7 +82,6 @@ function applyDispatched(state: CoreState, event: EventOf<'task.dispatched'>, at
   const pool = poolOf(state, task.spec.poolId);
   const waited = pool.queue.dispatch(event.taskId);
   if (waited === undefined) throw new Error(`task ${event.taskId} was not waiting`);
-  pool.journal.add({ ...task.spec, seq: task.seq });
   startAttempt(state, task, { ...event, dispatchedAtMs: atMs });
   task.chargedCost += waited.cost;
 
@@ -128,6 +128,7 @@ function applyEnded(state: CoreState, event: EventOf<'task.ended'>, atMs: number
   const task = taskOf(state, event.taskId);
   const pool = poolOf(state, task.spec.poolId);
   if (task.running === undefined) {
+    endUnmatched(state, pool, task, atMs);
     pool.queue.remove(event.taskId);
     pool.constrained.delete(event.taskId);
   } else {
@@ -162,15 +163,12 @@ function taskOf(state: CoreState, taskId: string): TaskRecord {
 export function enqueue(state: CoreState, pool: PoolState, task: TaskRecord, nowMs: number): void {
   const { taskId } = task.spec;
   task.estimate = estimateTask(pool, task);
-  if (task.spec.placement !== undefined) pool.constrained.add(taskId);
-  task.waiting = {
-    sinceMs: nowMs,
-    mark: pool.waitClock.mark(nowMs),
-    turn: pool.journal.count,
-    heldForId: undefined,
-    hits: undefined,
-  };
-  pool.queue.push(waitingOf(state, pool, task));
+  task.waiting = beginWait(pool, nowMs);
+  const waiting = waitingOf(state, pool, task);
+  pool.queue.push(waiting);
+  if (task.spec.placement === undefined) return;
+  pool.constrained.add(taskId);
+  checkFit(state, pool, task, waiting.lane, nowMs);
 }
 
 /** The task as the queue sees it, by its present estimate. */
@@ -195,6 +193,15 @@ export function chargeTo(state: CoreState, task: TaskRecord, cost: number): void
   const { poolId, tenantId, priority } = task.spec;
   poolOf(state, poolId).queue.charge(tenantId, priority, cost - task.chargedCost);
   task.chargedCost = cost;
+}
+
+/** Counts a running task as in flight, with the most that it is known or expected to cost. */
+export function countInFlight(state: CoreState, task: TaskRecord): void {
+  const { taskId, poolId, tenantId, priority } = task.spec;
+  const { uncachedTokens, outputTokens } = task.estimate;
+  const most = Math.max(outputTokens, task.outputTokens);
+  const cost = costOf(state.tuning, uncachedTokens, most);
+  poolOf(state, poolId).inFlight.set(taskId, tenantId, priority, cost);
 }
 
 function settleCost(state: CoreState, task: TaskRecord, usage: Usage): void {
@@ -222,6 +229,7 @@ export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptS
   const pool = poolOf(state, poolId);
   task.attempt = attempt;
   task.running = { replicaId, setId, dispatchedAtMs };
+  endUnmatched(state, pool, task, dispatchedAtMs);
   task.waiting = undefined;
   pool.constrained.delete(taskId);
   task.lastProgressMs = dispatchedAtMs;
@@ -263,6 +271,7 @@ function stopAttempt(state: CoreState, task: TaskRecord, nowMs: number) {
   pool.held.count -= 1;
   pool.held.dispatchedAtSumMs -= running.dispatchedAtMs;
   pool.inDispatchOrder.delete(taskId);
+  pool.inFlight.end(taskId);
   pool.model.observeFreed(nowMs, pool.queue.size > 0);
   state.timers.cancel(timerKeys.attempt(taskId));
   return running;

@@ -34,6 +34,11 @@ export function parseLane(lane: string): LaneSpec {
   return JSON.parse(lane) as LaneSpec;
 }
 
+/** Whether none of the pool's replicas, ready or not, is one that the lane names; false while none is known. */
+export function fitsNone(pool: PoolState, lane: string): boolean {
+  return lane !== '' && pool.replicas.size > 0 && parseLane(lane).replicaIds?.length === 0;
+}
+
 export function hasLabels(
   labels: Readonly<Record<string, string>> | undefined,
   wanted: Readonly<Record<string, string>> | undefined,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Driver, ofType } from './testing/fixtures.ts';
+import { Numbering } from './testing/prefix-fixtures.ts';
 
 /** One replica with four slots, at work on a prompt of several steps. */
 function prefilling(): Driver {
@@ -110,4 +111,26 @@ test('OC-CORE-1077 who starts with the next tick holds no place in the queue', (
   });
   expect(places).toEqual([0, 1, 2]);
   expect(ofType(driver.advance(0), 'dispatch')).toMatchObject([{ taskId: 'a' }]);
+});
+
+test('OC-CORE-1097 a prompt waits for the beginning that it shares with one under way', () => {
+  const numbering = new Numbering();
+  const promptOf = (letter: string) => ({
+    promptTokens: 320,
+    prefix: numbering.prefixOf(letter.repeat(20), 16),
+  });
+  const startedWith = (letter: string) => {
+    const driver = new Driver();
+    driver.pool({ ctx: 32_768 });
+    driver.replica('r', { ctx: 32_768, slots: 8 });
+    driver.admit('leader', promptOf('a'));
+    // Its step is about to end, so that one more may come along for the next.
+    driver.nowMs += 20;
+    driver.admit('follower', promptOf(letter));
+    const atOnce = [...driver.started];
+    driver.progress('leader');
+    return { atOnce, then: driver.started };
+  };
+  expect(startedWith('b').atOnce).toEqual(['leader', 'follower']);
+  expect(startedWith('a')).toEqual({ atOnce: ['leader'], then: ['leader', 'follower'] });
 });

@@ -73,6 +73,25 @@ test('OC-CORE-1003 the list agrees with a plain sorted array', () => {
   );
 });
 
+test('a spread is everything when that is few enough, and else evenly spaced', () => {
+  fc.assert(
+    fc.property(fc.nat(2_000), fc.nat(2_500), fc.nat(300), (size, count, most) => {
+      const list = new OrderedList(ORDERING);
+      const items = Array.from({ length: size }, (_, seq) => ({ key: -seq, seq, weight: 1 }));
+      for (const item of items) list.insert(item);
+      const among = Math.min(size, count);
+      const ranks = list.spread(count, most).map(({ seq }) => size - 1 - seq);
+      expect(ranks.length).toBe(Math.min(among, most));
+      const step = among / ranks.length;
+      ranks.forEach((rank, index) => {
+        expect(rank).toBeGreaterThanOrEqual(Math.floor(index * step));
+        expect(rank).toBeLessThan((index + 1) * step);
+      });
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test('an item that leaves comes back to its place', () => {
   const list = new OrderedList(ORDERING);
   const items = Array.from({ length: 1_000 }, (_, seq) => ({ key: 0, seq, weight: 1 }));

@@ -112,8 +112,11 @@ export class OrderedList<T> implements Iterable<T> {
     this.#total = 0;
   }
 
+  /** How many lie strictly before (key, seq), listed or not. */
   countBefore(key: number, seq: number): number {
-    return this.before(key, seq).count;
+    const { counts } = (this.#trees ??= this.#buildTrees());
+    const index = this.#chunkAt(key, seq);
+    return sumTo(counts, index) + this.#lowerBound(this.#itemsOf(index), key, seq);
   }
 
   weightBefore(key: number, seq: number): number {
@@ -122,18 +125,41 @@ export class OrderedList<T> implements Iterable<T> {
 
   /** What lies strictly before (key, seq), listed or not. */
   before(key: number, seq: number): Before {
-    const trees = (this.#trees ??= this.#buildTrees());
+    const { counts, weights } = (this.#trees ??= this.#buildTrees());
     const index = this.#chunkAt(key, seq);
     const items = this.#itemsOf(index);
     const at = this.#lowerBound(items, key, seq);
-    let count = at;
-    let weight = 0;
-    for (const item of items.slice(0, at)) weight += this.#ordering.weight(item);
-    for (let i = index; i > 0; i -= i & -i) {
-      count += trees.counts[i] ?? 0;
-      weight += trees.weights[i] ?? 0;
+    const count = sumTo(counts, index) + at;
+    // Newcomers mostly ask what lies before the very end.
+    if (count === this.#size) return { count, weight: this.#total };
+    let weight = sumTo(weights, index);
+    for (let i = 0; i < at; i += 1) {
+      const item = items[i];
+      if (item !== undefined) weight += this.#ordering.weight(item);
     }
     return { count, weight };
+  }
+
+  /**
+   * Of the first `count` items all, or where they are more than `most`, the middle ones of so many
+   * stretches of equal length. O(most + chunks).
+   */
+  spread(count: number, most: number): T[] {
+    const among = Math.min(count, this.#size);
+    const picked = Math.min(among, most);
+    const spread: T[] = [];
+    let passed = 0;
+    for (const { items } of this.#chunks) {
+      while (spread.length < picked) {
+        const at = Math.floor(((spread.length + 0.5) * among) / picked) - passed;
+        const item = items[at];
+        if (item === undefined) break;
+        spread.push(item);
+      }
+      if (spread.length === picked) break;
+      passed += items.length;
+    }
+    return spread;
   }
 
   /** Ascending; the list must not change meanwhile. */
@@ -229,6 +255,13 @@ export class OrderedList<T> implements Iterable<T> {
   #weigh(items: readonly T[]): number {
     return items.reduce((sum, item) => sum + this.#ordering.weight(item), 0);
   }
+}
+
+/** Of a Fenwick tree, the chunks before `index`. */
+function sumTo(tree: readonly number[], index: number): number {
+  let sum = 0;
+  for (let i = index; i > 0; i -= i & -i) sum += tree[i] ?? 0;
+  return sum;
 }
 
 /** A list's place in a merge; `rest` begins once its first item was taken. */

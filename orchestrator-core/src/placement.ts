@@ -7,6 +7,7 @@
 import type { PassOver } from './decision.ts';
 import { deadlineNeedMs } from './estimate.ts';
 import { sessionOf } from './fold.ts';
+import type { Tuning } from './tuning.ts';
 import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import type { ReplicaLoad } from './replica-load.ts';
 import type { Candidate } from './seats.ts';
@@ -129,7 +130,10 @@ export function prospectOf(
   const uncachedTokens = promptTokens - cachedTokens;
   const prefillMs = load.prefillMs(uncachedTokens, cachedTokens, nowMs);
   const promisedMs = promised.get(replicaId) ?? 0;
-  const isBehindOthers = promisedMs > 0 || !mayBind(pool, load, uncachedTokens, nowMs);
+  const isBehindOthers =
+    promisedMs > 0 ||
+    !mayBind(pool, load, uncachedTokens, nowMs) ||
+    (cachedTokens > 0 && awaitsCache(task, load));
   const slotMs = untilEndMs(pool, task, replica, blocked, nowMs);
   const firstTokenMs =
     promisedMs +
@@ -143,11 +147,10 @@ export function prospectOf(
     prefillMs,
     cachedTokens,
     uncachedTokens,
-    // Prefill that a warm replica saves is also time that those who come next do not wait.
     score:
       firstTokenMs -
       doubtMs(state, pool, replica, prefillMs, uncachedTokens, cachedTokens) +
-      state.tuning.workWeight * pool.model.prefillMs(uncachedTokens, cachedTokens) +
+      workScore(state.tuning, pool.model.prefillMs(uncachedTokens, cachedTokens)) +
       (missesDeadline(task, firstTokenMs, nowMs) ? MISS_PENALTY_MS : 0),
   };
 }
@@ -193,6 +196,21 @@ function mayBind(
 ): boolean {
   if (load.outlook(nowMs).bindInMs <= 0) return true;
   return load.mayJoin(uncachedTokens, Math.max(1, pool.queue.size), nowMs);
+}
+
+/** Whether what it is to find in the cache is being computed for another. */
+function awaitsCache({ spec }: TaskRecord, load: ReplicaLoad): boolean {
+  return spec.prefix !== undefined && load.prefilling > 0 && load.pending.hasPartOf(spec.prefix);
+}
+
+/**
+ * What prefill counts beyond its part of the time to the first token: the time that those who come next
+ * do not have to wait. Of a very long one only a part, as it would hold even short prompts for a warm
+ * replica for many seconds.
+ */
+function workScore({ workWeight, longPrefillMs }: Tuning, prefillMs: number): number {
+  const shortMs = Math.min(prefillMs, longPrefillMs);
+  return workWeight * shortMs + (prefillMs - shortMs);
 }
 
 /** Expected time until something that runs there ends and lifts the block, ms. */

@@ -66,7 +66,7 @@ export function planOrder(
 }
 
 /** Without a deadline: whether it has waited so long that it counts as late. */
-function isOverdue({ tuning }: CoreState, task: TaskRecord, nowMs: number): boolean {
+export function isOverdue({ tuning }: CoreState, task: TaskRecord, nowMs: number): boolean {
   if (task.spec.deadlineAtMs !== undefined || task.waiting === undefined) return false;
   const waitedMs = nowMs - task.waiting.sinceMs;
   return waitedMs > tuning.overdueAfterMs + SLACK_SHARE * task.estimate.prefillMs;
@@ -123,19 +123,19 @@ function indexOfMostWork(entries: readonly Entry[]): number {
 
 /** Each flow's tasks by key, in the places that the flow has. */
 function takeTurns(entries: Entry[]): void {
-  const flows = new Map<string, Entry[]>();
-  for (const entry of entries) {
+  const flows = { interactive: new Map<string, Entry[]>(), batch: new Map<string, Entry[]>() };
+  const turns = entries.map((entry) => {
     const { tenantId, priority } = entry.waiting;
-    const flow = `${priority} ${tenantId}`;
-    const of = flows.get(flow);
-    if (of === undefined) flows.set(flow, [entry]);
-    else of.push(entry);
+    const flow = flows[priority].get(tenantId) ?? [];
+    if (flow.length === 0) flows[priority].set(tenantId, flow);
+    flow.push(entry);
+    return flow;
+  });
+  for (const flow of new Set(turns)) {
+    flow.sort((a, b) => b.key - a.key || b.waiting.seq - a.waiting.seq);
   }
-  for (const of of flows.values()) {
-    of.sort((a, b) => b.key - a.key || b.waiting.seq - a.waiting.seq);
-  }
-  for (const [i, { waiting }] of entries.entries()) {
-    const next = flows.get(`${waiting.priority} ${waiting.tenantId}`)?.pop();
+  for (const [i, flow] of turns.entries()) {
+    const next = flow.pop();
     if (next !== undefined) entries[i] = next;
   }
 }

@@ -7,6 +7,7 @@ import { WaitIntervals, waitBucket, type SavedIntervals } from './prediction/int
 import { LatencyModel, prefillWork, type SavedLatency } from './prediction/latency-model.ts';
 import { OutputLengths, type SavedLengths } from './prediction/output-lengths.ts';
 import { PromptScale, type SavedScale } from './prediction/prompt-scale.ts';
+import { fieldsOf, isCount, isWithin } from './prediction/saved-values.ts';
 import type { Tuning } from './tuning.ts';
 import type { TaskSpec, Usage } from './types.ts';
 
@@ -58,6 +59,8 @@ export type ForecastKind =
   | 'end';
 
 const MEAN_WEIGHT = 0.05;
+/** No task holds a slot longer. */
+const MOST_MS = 1e12;
 const IDLE = { decoding: 0, decodeContext: 0 } as const;
 
 export class PoolModel {
@@ -208,15 +211,31 @@ export class PoolModel {
     };
   }
 
-  load(saved: SavedPoolModel): void {
-    this.#latency.load(saved.latency);
-    this.#lengths.load(saved.lengths);
-    this.#scale.load(saved.scale);
-    this.#drain.load(saved.drain);
-    this.#intervals.load(saved.intervals);
-    this.#holdMs = saved.holdMs;
-    this.#tokenMs = saved.tokenMs ?? undefined;
-    this.#samples = saved.samples;
+  /**
+   * Goes on from what another one saved; a part that is damaged or unknown keeps its start.
+   * @returns the names of those parts
+   */
+  load(saved: unknown): readonly string[] {
+    const { latency, lengths, scale, drain, intervals, ...holds } = fieldsOf(saved);
+    this.#lastEstimate = undefined;
+    const isLoaded: Readonly<Record<string, boolean>> = {
+      latency: this.#latency.load(latency),
+      lengths: this.#lengths.load(lengths),
+      scale: this.#scale.load(scale),
+      drain: this.#drain.load(drain),
+      intervals: this.#intervals.load(intervals),
+      holds: this.#loadHolds(holds),
+    };
+    return Object.keys(isLoaded).filter((part) => isLoaded[part] === false);
+  }
+
+  #loadHolds({ holdMs, tokenMs, samples }: Readonly<Record<string, unknown>>): boolean {
+    if (!isWithin(holdMs, 0, MOST_MS) || !isCount(samples)) return false;
+    if (tokenMs !== null && !isWithin(tokenMs, 0, MOST_MS)) return false;
+    this.#holdMs = holdMs;
+    this.#tokenMs = tokenMs ?? undefined;
+    this.#samples = samples;
+    return true;
   }
 }
 

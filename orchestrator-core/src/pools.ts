@@ -6,10 +6,13 @@ import { poolOf, slotsChanged, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
 import { ReplicaLoad } from './replica-load.ts';
 import type { PoolSpec, ReplicaView, TenantSpec } from './types.ts';
+import { checkFit } from './waits.ts';
 
 /** Changed timeouts apply to attempts from the next dispatch or watchdog check on. */
 export function setPool(step: Step, spec: PoolSpec): void {
   const pool = poolOf(step.state, spec.poolId);
+  // From here on it is known what keeps tasks waiting.
+  if (pool.spec === undefined) pool.waitClock.set('no-ready-replica', step.nowMs);
   pool.spec = spec;
   step.touch(pool);
 }
@@ -125,12 +128,13 @@ function newReplica(pool: PoolState, view: ReplicaView): ReplicaRecord {
 }
 
 /** The replicas changed: tasks that name labels or devices may fit others now. */
-function relane({ state }: Step, pool: PoolState): void {
+function relane({ state, nowMs }: Step, pool: PoolState): void {
   for (const taskId of [...pool.constrained]) {
     const task = state.tasks.get(taskId);
     const waiting = pool.queue.get(taskId);
     if (task === undefined || waiting === undefined) continue;
     const lane = laneOf(pool, task);
+    checkFit(state, pool, task, lane, nowMs);
     if (lane === waiting.lane) continue;
     pool.queue.remove(taskId);
     pool.queue.push({ ...waiting, lane });

@@ -18,7 +18,10 @@ import { flowWeight } from './tenants.ts';
 const MAX_VICTIMS = 32;
 
 /** Stops one task and tells for which other. Undefined when nobody has to stop, or nobody may. */
-export function makeRoomByPreemption(step: Step, pool: PoolState): TaskRecord | undefined {
+export function makeRoomByPreemption(
+  step: Step,
+  pool: PoolState,
+): { readonly task: TaskRecord; readonly stopped: TaskRecord } | undefined {
   if (pool.spec?.preemption !== 'hard' || pool.held.count === 0) return undefined;
   const task = nextInTurn(step, pool);
   if (task === undefined) return undefined;
@@ -29,7 +32,7 @@ export function makeRoomByPreemption(step: Step, pool: PoolState): TaskRecord | 
   if (victim === undefined) return undefined;
   abort(step, victim, 'preempted');
   requeue(step, victim, 'preempted', victim.hasProgress);
-  return task;
+  return { task, stopped: victim };
 }
 
 /** The next in turn, were every replica open. */

@@ -5,6 +5,7 @@
  */
 import type { LatencyModel } from './prediction/latency-model.ts';
 import { prefillWork } from './prediction/latency-model.ts';
+import { PendingPrefixes } from './pending-prefixes.ts';
 import { PromptTransit } from './prediction/prompt-transit.ts';
 import { ReplicaForecast } from './prediction/replica-forecast.ts';
 
@@ -12,6 +13,9 @@ import { ReplicaForecast } from './prediction/replica-forecast.ts';
 const KV_TIGHT = 0.9;
 /** Part of a step's fixed cost that joining it may cost those who are in it. */
 const JOIN_SHARE = 0.5;
+
+/** Length of prompts at which the speeds of replicas are compared. */
+export const NOMINAL_TOKENS = 1_000;
 
 /** A prompt is bound this long before the step that it is to join: covers the way to the engine, and the error. */
 const BIND_AHEAD_MS = 10;
@@ -71,6 +75,8 @@ function endsOf(sequences: Iterable<Sequence>): Ends {
 export class ReplicaLoad {
   readonly #forecast: ReplicaForecast;
   readonly #transit: PromptTransit;
+  /** Of the prompts without a first token. */
+  readonly pending = new PendingPrefixes();
   readonly #sequences = new Map<string, Sequence>();
   #prefilling = 0;
   #lastRatio = 1;
@@ -81,6 +87,7 @@ export class ReplicaLoad {
   #endsInMs: number | undefined;
   #endsAsOfMs = 0;
   #ends: Ends | undefined;
+  #nominalMs: number | undefined;
 
   constructor(model: LatencyModel) {
     this.#forecast = new ReplicaForecast(model);
@@ -201,6 +208,12 @@ export class ReplicaLoad {
     return this.model.prefillMs(prefillWork(uncachedTokens, cachedTokens), IDLE);
   }
 
+  /** The same for a prompt of a thousand tokens; worked out once for all who ask until something changes. */
+  nominalPrefillMs(): number {
+    this.#nominalMs ??= this.idlePrefillMs(NOMINAL_TOKENS, 0);
+    return this.#nominalMs;
+  }
+
   begin(
     taskId: string,
     prompt: { readonly uncachedTokens: number; readonly cachedTokens: number },
@@ -243,6 +256,7 @@ export class ReplicaLoad {
       const { startedAtMs, expectedMs } = sequence;
       if (expectedMs !== undefined) this.#lastRatio = (nowMs - startedAtMs) / expectedMs;
       this.#prefilling -= 1;
+      this.pending.remove(taskId);
       this.#transit.firstToken(taskId, nowMs);
       this.#forecast.firstToken(taskId, nowMs);
     }
@@ -259,6 +273,7 @@ export class ReplicaLoad {
     if (sequence === undefined) return;
     this.#forget();
     this.#sequences.delete(taskId);
+    this.pending.remove(taskId);
     this.#transit.ended(taskId);
     this.#forecast.ended(taskId, nowMs);
     if (sequence.isPrefilling) this.#prefilling -= 1;
@@ -269,5 +284,6 @@ export class ReplicaLoad {
     this.#outlook = undefined;
     this.#endsInMs = undefined;
     this.#ends = undefined;
+    this.#nominalMs = undefined;
   }
 }

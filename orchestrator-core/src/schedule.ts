@@ -1,9 +1,10 @@
 /** Fills free slots from the queue: one pool, whenever a task or a slot may have become free. */
 import { mayRefuse } from './admission.ts';
 import { learnForecast } from './attempts.ts';
-import type { DispatchDecision, WaitCause } from './decision.ts';
+import type { DispatchDecision, PoolCause } from './decision.ts';
+import { asideOf, type Circumstances, type Unable } from './dispatch-journal.ts';
 import { deadlineNeedMs, onTime, prepaidCost } from './estimate.ts';
-import { chargeTo, sessionOf } from './fold.ts';
+import { chargeTo, countInFlight, sessionOf } from './fold.ts';
 import type { WaitingTask } from './fair-queue.ts';
 import { parseLane } from './lanes.ts';
 import type { Promised, Prospect } from './placement.ts';
@@ -11,12 +12,13 @@ import { NOTHING, placeTask } from './placement.ts';
 import { planOrder } from './plan-order.ts';
 import { promise, workAt } from './plan-arrival.ts';
 import { makeRoomByPreemption, nextPreemptionAtMs } from './preemption.ts';
-import { seatsOf } from './seats.ts';
+import { seatsOf, type Seats } from './seats.ts';
 import { warmReplicaOf } from './sessions.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { runningOn, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
 import { verdictsOf } from './verdicts.ts';
+import { NO_WAIT, turnOf, waitOf } from './waits.ts';
 
 /**
  * Afterwards no open replica could serve a waiting task sooner than the replica that the task is held
@@ -56,10 +58,11 @@ function wakeWhenOpen(step: Step, pool: PoolState): void {
 
 /** Stops a running task and dispatches the one that it was stopped for, before it could return. */
 function dispatchByPreemption(step: Step, pool: PoolState): boolean {
-  const task = makeRoomByPreemption(step, pool);
-  if (task === undefined) return false;
+  const room = makeRoomByPreemption(step, pool);
+  if (room === undefined) return false;
+  const { task, stopped } = room;
   const { choice } = placeTask(step.state, pool, task, new Map(), step.nowMs);
-  if (choice !== undefined) dispatch(step, pool, task, choice, true);
+  if (choice !== undefined) dispatch(step, pool, task, choice, { stoppedSeq: stopped.seq });
   return true;
 }
 
@@ -69,21 +72,30 @@ function dispatchNext(step: Step, pool: PoolState): boolean {
   if (!hasOpenReplica(step, pool, NOTHING)) return false;
   const limit = state.tuning.lookahead;
   const lanes = new Map<string, boolean>();
+  const unable: Unable = { lanes: new Set(), tenantIds: new Set() };
   const isOpen = (lane: string): boolean => {
     let open = lanes.get(lane);
     if (open === undefined) {
       open = isLaneOpen(step, pool, lane);
       lanes.set(lane, open);
+      if (!open) unable.lanes.add(lane);
     }
     return open;
   };
-  const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
+  const mayRun = (tenantId: string): boolean => {
+    const may = state.tenants.mayRun(tenantId);
+    if (!may) unable.tenantIds.add(tenantId);
+    return may;
+  };
   for (;;) {
-    const closed = lookThrough(step, pool, pool.queue.candidates(limit, isOpen, mayRun));
+    const closed = lookThrough(step, pool, pool.queue.candidates(limit, isOpen, mayRun), unable);
     if (closed === undefined) return true;
     // Tasks kept apart from others must not hide those of other lanes behind them.
     if (closed.size === 0) return false;
-    for (const lane of closed) lanes.set(lane, false);
+    for (const lane of closed) {
+      lanes.set(lane, false);
+      unable.lanes.add(lane);
+    }
   }
 }
 
@@ -95,6 +107,7 @@ function lookThrough(
   step: Step,
   pool: PoolState,
   candidates: readonly WaitingTask[],
+  unable: Unable,
 ): ReadonlySet<string> | undefined {
   const { state, nowMs } = step;
   const closed = new Set<string>();
@@ -107,7 +120,7 @@ function lookThrough(
     return undefined;
   }
   const seats = seatsOf(pool, nowMs);
-  for (const task of tasks.slice(0, state.tuning.candidates)) {
+  for (const [at, task] of tasks.slice(0, state.tuning.candidates).entries()) {
     const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs, seats);
     const prospect = choice ?? heldFor;
     // Behind others it may yet be planned otherwise: what counts is whether it could be in time alone.
@@ -117,7 +130,8 @@ function lookThrough(
       return undefined;
     }
     if (choice !== undefined) {
-      dispatch(step, pool, task, choice, false);
+      const aside = asideOf(unable, tasks.slice(0, at), givenUp, pool.queue.yielding());
+      dispatch(step, pool, task, choice, { aside }, seats);
       return undefined;
     }
     if (heldFor?.block === 'anti-affinity')
@@ -169,11 +183,14 @@ export function dispatch(
   pool: PoolState,
   task: TaskRecord,
   choice: Prospect,
-  preempted: boolean,
+  circumstances: Circumstances,
+  seats?: Seats,
 ): void {
   const { state, nowMs } = step;
   const { taskId } = task.spec;
-  const decision = decisionOn(step, pool, task, choice, preempted);
+  const preempted = circumstances.stoppedSeq !== undefined;
+  const decision = decisionOn(step, pool, task, choice, preempted, seats);
+  const turn = turnOf(pool, task, circumstances, nowMs);
   const session = sessionOf(state, task);
   const isHome = choice.replicaId === warmReplicaOf(session, task);
   step.record(
@@ -187,14 +204,19 @@ export function dispatch(
     },
     decision,
   );
+  pool.journal.add(turn);
   const { uncachedTokens } = choice;
   const { outputTokens } = task.estimate;
   const { load, view } = choice.replica;
   choice.replica.lastTurn = pool.journal.count;
   load.begin(taskId, choice, outputTokens, view.kvTokens, nowMs);
   const { prefix } = task.spec;
-  task.expectedReuse = prefix && pool.prefixes.insert(choice.replicaId, prefix);
+  if (prefix !== undefined) {
+    task.expectedReuse = pool.prefixes.insert(choice.replicaId, prefix);
+    load.pending.add(taskId, prefix, task.expectedReuse?.tokens ?? 0);
+  }
   chargeTo(state, task, prepaidCost(state.tuning, uncachedTokens, outputTokens));
+  countInFlight(state, task);
 }
 
 function decisionOn(
@@ -203,20 +225,12 @@ function decisionOn(
   task: TaskRecord,
   choice: Prospect,
   preempted: boolean,
+  seats?: Seats,
 ): DispatchDecision {
   const { state, nowMs } = step;
-  const { sinceMs = nowMs, mark, turn = 0 } = task.waiting ?? {};
-  const waitedMs = nowMs - sinceMs;
-  const first =
-    waitedMs === 0
-      ? { wentFirst: [], truncated: false }
-      : pool.journal.before({ ...task.spec, seq: task.seq }, turn);
   return {
-    waitedMs,
-    waits: waitedMs === 0 || mark === undefined ? {} : pool.waitClock.since(mark, nowMs),
-    wentFirst: first.wentFirst,
-    wentFirstTruncated: first.truncated,
-    replicas: verdictsOf(state, pool, task, choice.replicaId, nowMs),
+    ...(waitOf(state, pool, task, nowMs) ?? NO_WAIT),
+    replicas: verdictsOf(state, pool, task, choice.replicaId, nowMs, seats),
     firstTokenMs: choice.firstTokenMs,
     preempted,
   };
@@ -253,8 +267,8 @@ function endLate(step: Step, pool: PoolState, task: TaskRecord, firstTokenMs: nu
 }
 
 /** What keeps those who wait from being dispatched. */
-function causeOf(step: Step, pool: PoolState): WaitCause {
-  let cause: WaitCause = 'no-ready-replica';
+function causeOf(step: Step, pool: PoolState): PoolCause {
+  let cause: PoolCause = 'no-ready-replica';
   for (const [replicaId, replica] of pool.replicas) {
     const { view, restsUntilMs, load } = replica;
     if (!view.ready || restsUntilMs > step.nowMs) continue;

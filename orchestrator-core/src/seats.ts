@@ -1,6 +1,7 @@
 /** The replicas of a pool as they are at one moment, and what keeps a task from them. */
 import type { PassOver } from './decision.ts';
 import { hasLabels } from './lanes.ts';
+import { NOMINAL_TOKENS } from './replica-load.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { runningOn } from './state.ts';
 
@@ -21,26 +22,22 @@ export interface Seat {
 export interface Seats {
   /** By `drainMs`, the least first. */
   readonly all: readonly Seat[];
-  readonly byId: ReadonlyMap<string, Seat>;
   /** Least `msPerToken` of any. */
   readonly leastMsPerToken: number;
 }
 
-/** Length at which the speeds of replicas are compared. */
-const NOMINAL_TOKENS = 1_000;
-
 export function seatsOf(pool: PoolState, nowMs: number): Seats {
   const usualMs = pool.model.prefillMs(NOMINAL_TOKENS, 0);
-  const byId = new Map<string, Seat>();
+  const all: Seat[] = [];
   let leastMsPerToken = Infinity;
   for (const [replicaId, replica] of pool.replicas) {
     const { view, load, restsUntilMs } = replica;
     const running = runningOn(pool, replicaId);
-    const prefillMs = load.idlePrefillMs(NOMINAL_TOKENS, 0);
+    const prefillMs = load.nominalPrefillMs();
     // An idle one that is thought slow is looked at all the same.
     const msPerToken = (load.isIdle ? Math.min(prefillMs, usualMs) : prefillMs) / NOMINAL_TOKENS;
     leastMsPerToken = Math.min(leastMsPerToken, msPerToken);
-    byId.set(replicaId, {
+    all.push({
       replicaId,
       replica,
       isResting: restsUntilMs > nowMs,
@@ -50,8 +47,8 @@ export function seatsOf(pool: PoolState, nowMs: number): Seats {
       msPerToken,
     });
   }
-  const all = [...byId.values()].sort((a, b) => a.drainMs - b.drainMs);
-  return { all, byId, leastMsPerToken };
+  all.sort((a, b) => a.drainMs - b.drainMs);
+  return { all, leastMsPerToken };
 }
 
 /** The first reason why the replica cannot take the task now. */

@@ -1,6 +1,7 @@
 /** The durable state as plain JSON, for the ledger's snapshot: equal to the fold of all events so far. */
 import { enqueue, newRecord, putSession, startAttempt } from './fold.ts';
 import type { SavedPoolModel } from './pool-model.ts';
+import { fieldsOf } from './prediction/saved-values.ts';
 import type { CoreState, RunningAttempt, TaskRecord } from './state.ts';
 import { poolOf, timerKeys } from './state.ts';
 import type { SessionState, TaskSpec } from './types.ts';
@@ -35,6 +36,8 @@ export interface DurableTask {
   readonly pinnedSetId?: string | undefined;
   readonly avoidReplicaId?: string | undefined;
   readonly preemptions?: number | undefined;
+  /** When it went back to the queue after its last attempt, while it waits. */
+  readonly requeuedAtMs?: number | undefined;
 }
 
 export interface DurablePool {
@@ -65,6 +68,13 @@ export function loadState(state: CoreState, saved: DurableState): void {
   }
   state.nextSeq = saved.nextSeq;
   for (const task of saved.tasks) loadTask(state, task);
+  // In the order in which they were queued: a pool's clock of waits does not go back.
+  const queued = saved.tasks.filter(({ running }) => running === undefined);
+  for (const task of [...queued].sort((a, b) => queuedAtMs(a) - queuedAtMs(b))) {
+    const record = state.tasks.get(task.spec.taskId);
+    if (record !== undefined)
+      enqueue(state, poolOf(state, task.spec.poolId), record, queuedAtMs(task));
+  }
   for (const session of saved.sessions) putSession(state, session);
   for (const { poolId, drainDeadlineAtMs } of saved.pools) {
     const pool = poolOf(state, poolId);
@@ -86,6 +96,7 @@ function toDurableTask(task: TaskRecord): DurableTask {
     pinnedSetId: task.pinnedSetId,
     avoidReplicaId: task.avoidReplicaId,
     preemptions: task.preemptions === 0 ? undefined : task.preemptions,
+    requeuedAtMs: task.attempt === 0 ? undefined : task.waiting?.sinceMs,
   };
 }
 
@@ -100,9 +111,11 @@ function loadTask(state: CoreState, saved: DurableTask): void {
   state.tasks.set(saved.spec.taskId, task);
   if (saved.running !== undefined) {
     startAttempt(state, task, { ...saved.running, attempt: saved.attempt });
-  } else {
-    enqueue(state, poolOf(state, saved.spec.poolId), task, saved.acceptedAtMs);
   }
+}
+
+function queuedAtMs({ requeuedAtMs, acceptedAtMs }: DurableTask): number {
+  return requeuedAtMs ?? acceptedAtMs;
 }
 
 export function saveLearned(state: CoreState): Learned {
@@ -111,6 +124,11 @@ export function saveLearned(state: CoreState): Learned {
   );
 }
 
-export function loadLearned(state: CoreState, learned: Learned): void {
-  for (const [poolId, saved] of Object.entries(learned)) poolOf(state, poolId).model.load(saved);
+/** @returns the parts that were damaged or unknown and are left unused, as `pool.part` */
+export function loadLearned(state: CoreState, learned: unknown): readonly string[] {
+  return Object.entries(fieldsOf(learned)).flatMap(([poolId, saved]) =>
+    poolOf(state, poolId)
+      .model.load(saved)
+      .map((part) => `${poolId}.${part}`),
+  );
 }

@@ -8,6 +8,7 @@
  */
 import { DispatchJournal } from './dispatch-journal.ts';
 import { FairQueue } from './fair-queue.ts';
+import { InFlight } from './in-flight.ts';
 import { PoolModel, type TaskEstimate } from './pool-model.ts';
 import { PrefixIndex, type PrefixHits } from './prefix-index.ts';
 import type { ExpectedReuse } from './replica-prefixes.ts';
@@ -15,8 +16,8 @@ import type { ReplicaLoad } from './replica-load.ts';
 import { flowWeight, Tenants } from './tenants.ts';
 import { TimerHeap } from './timer-heap.ts';
 import type { Tuning } from './tuning.ts';
-import type { Forecast, PoolSpec, ReplicaView, SessionState, TaskSpec } from './types.ts';
-import { WaitClock } from './wait-causes.ts';
+import type { Forecast, PoolSpec, Priority, ReplicaView, SessionState, TaskSpec } from './types.ts';
+import { WaitClock, type Mark } from './wait-causes.ts';
 
 /** One attempt's hold on a slot. */
 export interface RunningAttempt {
@@ -28,9 +29,11 @@ export interface RunningAttempt {
 /** What is known of a task while it waits; told anew when it comes back. */
 export interface Waiting {
   readonly sinceMs: number;
-  /** Of the pool's `WaitClock`. */
-  readonly mark: Float64Array;
-  /** Dispatches of the pool before it came. */
+  /** Of the pool's `WaitClock`, less the time in `unmatchedMs`. */
+  mark: Mark;
+  /** Time during which no replica of the pool fitted it, up to the last that did. */
+  unmatchedMs: number;
+  /** Dispatches of the pool before it came; negative for a task of an earlier process. */
   readonly turn: number;
   /** The replica it was last held for though another was open. */
   heldForId: string | undefined;
@@ -93,10 +96,13 @@ export interface PoolState {
   drainDeadlineAtMs: number | undefined;
   readonly replicas: Map<string, ReplicaRecord>;
   readonly queue: FairQueue;
+  readonly inFlight: InFlight;
   readonly model: PoolModel;
   readonly prefixes: PrefixIndex;
   /** Waiting tasks that name labels or devices: their lane depends on the replicas there are. */
   readonly constrained: Set<string>;
+  /** Those of them that no replica there is fits, with the moment since when. */
+  readonly unmatched: Map<string, { readonly sinceMs: number; readonly mark: Mark }>;
   readonly journal: DispatchJournal;
   readonly waitClock: WaitClock;
   /** Tasks that run, the last dispatched last: what preemption chooses from. */
@@ -117,6 +123,7 @@ export type TimerValue =
   | { readonly kind: 'drain'; readonly poolId: string }
   | { readonly kind: 'rest'; readonly poolId: string }
   | { readonly kind: 'bind'; readonly poolId: string }
+  | { readonly kind: 'unmatched'; readonly taskId: string }
   | { readonly kind: 'session'; readonly sessionId: string };
 
 export interface CoreState {
@@ -147,6 +154,9 @@ export function createState(tuning: Tuning): CoreState {
 export function poolOf(state: CoreState, poolId: string): PoolState {
   let pool = state.pools.get(poolId);
   if (pool === undefined) {
+    const weightOf = (tenantId: string, priority: Priority): number =>
+      flowWeight(state.tenants, created.spec?.classWeights, tenantId, priority);
+    const inFlight = new InFlight(weightOf);
     const created: PoolState = {
       poolId,
       spec: undefined,
@@ -157,12 +167,14 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       queue: new FairQueue({
         windowCost: state.tuning.fairnessWindow,
         creditCosts: { interactive: state.tuning.returnCredit },
-        weightOf: (tenantId, priority) =>
-          flowWeight(state.tenants, created.spec?.classWeights, tenantId, priority),
+        weightOf,
+        hasTooMuch: (tenantId, priority) => inFlight.hasTooMuch(tenantId, priority),
       }),
+      inFlight,
       model: new PoolModel(state.tuning),
       prefixes: new PrefixIndex(),
       constrained: new Set(),
+      unmatched: new Map(),
       journal: new DispatchJournal(),
       waitClock: new WaitClock(),
       inDispatchOrder: new Set(),
@@ -196,6 +208,7 @@ export function slotsChanged(pool: PoolState, replicaId: string, change: () => v
 
 export const timerKeys = {
   attempt: (taskId: string) => `attempt:${taskId}`,
+  unmatched: (taskId: string) => `unmatched:${taskId}`,
   drain: (poolId: string) => `drain:${poolId}`,
   bind: (poolId: string) => `bind:${poolId}`,
   rest: (poolId: string, replicaId: string) => `rest:${poolId}:${replicaId}`,

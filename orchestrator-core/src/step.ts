@@ -3,8 +3,9 @@
  * state they read next already includes them; effects come out beside, in the same order.
  */
 import { applyEvent } from './fold.ts';
-import type { CoreState, PoolState } from './state.ts';
+import { poolOf, type CoreState, type PoolState } from './state.ts';
 import type { CoreEvent, DispatchDecision, Effect, SessionLimits, StepResult } from './types.ts';
+import { waitOf } from './waits.ts';
 
 export interface Step extends StepResult {
   readonly state: CoreState;
@@ -30,7 +31,7 @@ export function beginStep(state: CoreState, sessionLimits: SessionLimits, nowMs:
     effects,
     touched,
     record(event, decision) {
-      const effect = effectOf(event, state, decision);
+      const effect = effectOf(event, state, nowMs, decision);
       applyEvent(state, event, nowMs);
       events.push(event);
       if (effect !== undefined) effects.push(effect);
@@ -47,10 +48,21 @@ export function beginStep(state: CoreState, sessionLimits: SessionLimits, nowMs:
   };
 }
 
+function endOf(
+  { taskId, outcome }: Extract<CoreEvent, { type: 'task.ended' }>,
+  state: CoreState,
+  nowMs: number,
+) {
+  const task = state.tasks.get(taskId);
+  const wait = task && waitOf(state, poolOf(state, task.spec.poolId), task, nowMs);
+  return { taskId, outcome, wait };
+}
+
 /** What the daemon must do about an event; read against the state before the event. */
 function effectOf(
   event: CoreEvent,
   state: CoreState,
+  nowMs: number,
   decision: DispatchDecision | undefined,
 ): Effect | undefined {
   switch (event.type) {
@@ -65,7 +77,7 @@ function effectOf(
     case 'task.requeued':
       return { type: 'requeued', taskId: event.taskId, reason: event.reason };
     case 'task.ended':
-      return { type: 'ended', taskId: event.taskId, outcome: event.outcome };
+      return { type: 'ended', ...endOf(event, state, nowMs) };
     case 'session.ended': {
       const replicaId = state.sessions.get(event.sessionId)?.replicaId;
       if (replicaId === undefined) return undefined;

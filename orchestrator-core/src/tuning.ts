@@ -27,8 +27,9 @@ export interface Tuning {
   readonly overduePenaltyMs: number;
   /** Waiting tasks planned before a slot stays free. */
   readonly candidates: number;
-  /** Weight of prefill in placement beyond its part of the time to the first token. */
+  /** Weight of prefill in placement beyond its part of the time to the first token, up to a length, ms. */
   readonly workWeight: number;
+  readonly longPrefillMs: number;
   /** Prompts after which what a replica showed is believed in full. */
   readonly trustSamples: number;
   /** Dispatches of the pool that went elsewhere after which nothing is left of that belief. */
@@ -77,12 +78,13 @@ export const DEFAULT_TUNING: Tuning = {
   overdueAfterMs: 80,
   overduePenaltyMs: 2_000,
   candidates: 16,
-  workWeight: 4,
+  workWeight: 6,
+  longPrefillMs: 2_000,
   trustSamples: 8,
   trustTurns: 48,
   preemptAfterMs: 20,
   preemptTenantAfterMs: 300,
-  preemptTenantGap: 1_000,
+  preemptTenantGap: 1_200,
   shedBelow: 0.2,
   latency: DEFAULT_CONSTANTS,
   initialHoldMs: 1_000,

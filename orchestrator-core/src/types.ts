@@ -4,7 +4,7 @@
  * never reads one itself.
  */
 import type { ErrorKind, PolicyLabel } from '@llama-orch/contracts';
-import type { DispatchDecision } from './decision.ts';
+import type { DispatchDecision, WaitRecord } from './decision.ts';
 import type { Forecast } from './forecast.ts';
 import type { PromptPrefix } from './prompt-prefix.ts';
 
@@ -307,7 +307,13 @@ export type Effect =
         CancelReason | 'wall-timeout' | 'idle-timeout' | 'replica-gone' | 'drain' | 'preempted';
     }
   | { readonly type: 'requeued'; readonly taskId: string; readonly reason: RequeueReason }
-  | { readonly type: 'ended'; readonly taskId: string; readonly outcome: Outcome }
+  | {
+      readonly type: 'ended';
+      readonly taskId: string;
+      readonly outcome: Outcome;
+      /** The wait that this ended; undefined for a task that ran. */
+      readonly wait: WaitRecord | undefined;
+    }
   | { readonly type: 'evict-session'; readonly sessionId: string; readonly replicaId: string };
 
 export interface StepResult {

@@ -5,17 +5,21 @@ import { hitsOf, NOTHING, prospectOf, untilEndMs } from './placement.ts';
 import { blockAt, isHard, keepBest, seatsOf, type Candidate, type Seat } from './seats.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
 
-/** The chosen one first, then by estimate; of many replicas only those that come into question. */
+/**
+ * The chosen one first, then by estimate; of many replicas only those that come into question.
+ * @param seats the replicas at this moment
+ */
 export function verdictsOf(
   state: CoreState,
   pool: PoolState,
   task: TaskRecord,
   chosenId: string,
   nowMs: number,
+  seats = seatsOf(pool, nowMs),
 ): readonly ReplicaVerdict[] {
   const hits = hitsOf(pool, task);
   const nearest: Candidate[] = [];
-  for (const seat of seatsOf(pool, nowMs).all) {
+  for (const seat of seats.all) {
     const block = blockAt(seat, task);
     const cachedTokens = hits?.get(seat.replicaId) ?? 0;
     const roughMs = firstTokenRoughly(pool, task, seat, block, cachedTokens, nowMs);

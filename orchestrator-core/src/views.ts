@@ -1,6 +1,6 @@
 /** What the daemon may read, cheaply and without changing anything. */
 import type { PoolLearning } from './pool-model.ts';
-import type { WaitCause, WaitCauses, WentFirst, ReplicaVerdict } from './decision.ts';
+import type { WaitCause, WaitRecord, ReplicaVerdict } from './decision.ts';
 import { onTime } from './estimate.ts';
 import type { Forecast } from './forecast.ts';
 import { waitBehind } from './forecast.ts';
@@ -10,6 +10,7 @@ import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import { poolOf } from './state.ts';
 import type { Priority, TaskSpec, TaskState } from './types.ts';
 import { verdictsOf } from './verdicts.ts';
+import { waitOf } from './waits.ts';
 
 export interface TaskView {
   readonly spec: TaskSpec;
@@ -33,13 +34,8 @@ export interface TaskView {
 }
 
 /** Why a waiting task waits. */
-export interface WaitView {
-  readonly waitedMs: number;
+export interface WaitView extends WaitRecord {
   readonly cause: WaitCause | 'tenant-limit' | 'held';
-  /** The time so far by cause, ms. */
-  readonly waits: Partial<WaitCauses>;
-  readonly wentFirst: readonly WentFirst[];
-  readonly wentFirstTruncated: boolean;
   readonly ahead: number;
   /** While slots are free: the replica that it waits for all the same. */
   readonly heldForId: string | undefined;
@@ -49,6 +45,8 @@ export interface WaitView {
 export interface PoolView {
   readonly poolId: string;
   readonly waiting: { readonly [P in Priority]: number };
+  /** Of those who wait, the ones that no replica of the pool fits, ready or not. */
+  readonly unmatched: number;
   readonly running: number;
   /** Slots of ready replicas. */
   readonly slotsTotal: number;
@@ -99,24 +97,29 @@ export function viewTask(state: CoreState, task: TaskRecord, nowMs: number): Tas
 
 /** Undefined for a task that does not wait. */
 export function viewWait(state: CoreState, task: TaskRecord, nowMs: number): WaitView | undefined {
-  const { waiting, spec } = task;
-  if (waiting === undefined) return undefined;
-  const pool = poolOf(state, spec.poolId);
-  const { wentFirst, truncated } = pool.journal.before({ ...spec, seq: task.seq }, waiting.turn);
-  const { current } = pool.waitClock;
-  const mayRun = state.tenants.mayRun(spec.tenantId);
+  const pool = poolOf(state, task.spec.poolId);
+  const wait = waitOf(state, pool, task, nowMs);
+  if (wait === undefined) return undefined;
+  const { spec } = task;
   const heldForId = pool.freeSlots === 0 ? undefined : heldForIdOf(state, pool, task, nowMs);
-  const ofTurn = waiting.heldForId === undefined ? 'turn' : 'held';
   return {
-    waitedMs: nowMs - waiting.sinceMs,
-    cause: mayRun ? (current === 'turn' ? ofTurn : current) : 'tenant-limit',
-    waits: pool.waitClock.since(waiting.mark, nowMs),
-    wentFirst,
-    wentFirstTruncated: truncated,
+    ...wait,
+    cause: causeOf(state, pool, task),
     ahead: pool.queue.ahead(spec.taskId)?.tasks ?? 0,
     heldForId,
     replicas: verdictsOf(state, pool, task, '', nowMs),
   };
+}
+
+function causeOf(
+  { tenants }: CoreState,
+  { unmatched, waitClock }: PoolState,
+  { spec, waiting }: TaskRecord,
+): WaitView['cause'] {
+  if (unmatched.has(spec.taskId)) return 'no-matching-replica';
+  if (!tenants.mayRun(spec.tenantId)) return 'tenant-limit';
+  const isHeld = waitClock.current === 'turn' && waiting?.heldForId !== undefined;
+  return isHeld ? 'held' : waitClock.current;
 }
 
 /** As it was when its turn was last thought of; those who are far from it were not looked at. */
@@ -168,6 +171,7 @@ export function viewPool(pool: PoolState): PoolView | undefined {
       interactive: pool.queue.sizeOf('interactive'),
       batch: pool.queue.sizeOf('batch'),
     },
+    unmatched: pool.unmatched.size,
     running: pool.held.count,
     slotsTotal: sum(ready.map(({ view }) => view.slots)),
     slotsFree: pool.freeSlots,

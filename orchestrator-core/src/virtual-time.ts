@@ -88,6 +88,16 @@ export class VirtualTimes<A extends Account> {
     return this.#waiting;
   }
 
+  /** Those that wait whose time is `time` at most, and perhaps some at the floor. O(log n). */
+  countUpTo(time: number): number {
+    return this.#waiting.countBefore(Math.max(time, this.#floor), Infinity);
+  }
+
+  /** Of the first `count` that wait all, or `most` that are evenly spread over them. */
+  spread(count: number, most: number): readonly A[] {
+    return this.#waiting.spread(count, most);
+  }
+
   timeOf(account: A): number {
     const isLifted = account.floor < this.#floor || !account.isWaiting;
     return isLifted ? Math.max(account.time, this.#floor) : account.time;

@@ -159,6 +159,9 @@ describe('one tenant', () => {
     await daemon.client.cancel(blocker);
     const explanation = await explained(daemon.client, id);
     expect(kindsOf(explanation)).toEqual(['accepted', 'waited', 'ended']);
+    const waited = entryOf(explanation, 'waited');
+    expect(waited.causes?.map(({ cause }) => cause)).toEqual(['no-free-slot']);
+    expect(waited.summary).toMatch(/^waited .*: all slots were busy for/);
     expect(entryOf(explanation, 'ended')).toMatchObject({ state: 'canceled' });
     expect(entryOf(explanation, 'ended')).not.toHaveProperty('deadline_kept');
   });
@@ -246,6 +249,9 @@ describe('one tenant', () => {
     expect(kindsOf(second!)).toEqual([
       ...['accepted', 'restarted', 'waited', 'dispatched', 'first-token', 'ended'],
     ]);
+    const waited = entryOf(second!, 'waited');
+    expect(waited.causes?.map(({ cause }) => cause)).toContain('before-restart');
+    expect(waited.summary).toContain('before the daemon was last started for');
     expect(entryOf(second!, 'accepted')).toMatchObject({
       predicted_first_token_ms: waiting.predicted_first_token_ms,
       predicted_interval_ms: waiting.predicted_interval_ms,
@@ -384,7 +390,7 @@ test('ORCH-3086 a preempted batch task goes on later, on the same stream, byte f
   ]);
   expect(entryOf(explanation, 'requeued')).toMatchObject({ reason: 'preempted' });
   expect(entryOf(explanation, 'waited').went_first).toEqual([
-    { tenant: 'default', priority: 'interactive', reason: 'class-share', tasks: 1 },
+    { tenant: 'default', priority: 'interactive', reason: 'preempted', tasks: 1 },
   ]);
   const other = await explained(client, taskIdOf(interactive));
   expect(entryOf(other, 'dispatched')).toMatchObject({ stopped_another: true });

@@ -3,8 +3,12 @@
  * caller's choice, from 0 to `size`. Adding is O(1); reading is O(size), some hundred nanoseconds.
  */
 
+import { areWithin, fieldsOf, isWithin } from './saved-values.ts';
+
 /** New samples weigh ever more instead of old ones less; beyond this all weights are scaled back. */
 const LARGEST_UNIT = 1e9;
+/** How far a sum kept along may be from the sum of its parts, in samples, or as a share. */
+const ROUNDING = 1e-3;
 
 export interface SavedHistogram {
   readonly weights: readonly number[];
@@ -67,12 +71,22 @@ export class DecayingHistogram {
     return { weights: Array.from(this.#weights), unit: this.#unit, sum: this.#sum };
   }
 
-  /** Goes on exactly where another one of the same size was saved; else keeps its state. */
-  load(saved: SavedHistogram): void {
-    if (saved.weights.length !== this.size) return;
-    this.#weights.set(saved.weights);
-    this.#unit = saved.unit;
-    this.#sum = saved.sum;
+  /**
+   * Goes on exactly where another one of the same size was saved.
+   * @returns false, keeping its state, when `saved` is nothing that one could have saved
+   */
+  load(saved: unknown): boolean {
+    const { weights, unit, sum } = fieldsOf(saved);
+    if (!isWithin(unit, 1, LARGEST_UNIT)) return false;
+    const memory = this.#growth / (this.#growth - 1);
+    const most = memory * unit * (1 + ROUNDING);
+    if (!isWithin(sum, 0, most) || !areWithin(weights, this.size, 0, most)) return false;
+    const total = weights.reduce((all, weight) => all + weight, 0);
+    if (Math.abs(total - sum) > ROUNDING * unit) return false;
+    this.#weights.set(weights);
+    this.#unit = unit;
+    this.#sum = sum;
+    return true;
   }
 }
 

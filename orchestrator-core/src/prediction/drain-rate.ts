@@ -2,6 +2,8 @@
  * How fast a pool frees places, measured: the mean time between two of them while more work waits.
  * What a pool does while it has room tells nothing of that, so gaps with idle time in them are left out.
  */
+import { fieldsOf, isCount, isWithin } from './saved-values.ts';
+
 /** Weight of the model at first, in samples; it fades as fast as samples come. */
 const MODEL_WEIGHT = 4;
 const MEMORY_SAMPLES = 32;
@@ -15,16 +17,16 @@ export interface HoldModel {
   readonly slots: number;
 }
 
+/** Without the gap that was open: who loads this may have been down for most of it. */
 export interface SavedDrain {
   readonly gapMs: number;
   readonly samples: number;
-  /** The last time a place was freed with more work waiting for the next one. */
-  readonly sinceMs: number | null;
 }
 
 export class DrainRate {
   #gapMs = 0;
   #samples = 0;
+  /** The last time a place was freed with more work waiting for the next one. */
   #sinceMs: number | undefined;
 
   /** A place became free. `waiting`: other work took it at once and the pool stays full. */
@@ -47,13 +49,17 @@ export class DrainRate {
   }
 
   save(): SavedDrain {
-    return { gapMs: this.#gapMs, samples: this.#samples, sinceMs: this.#sinceMs ?? null };
+    return { gapMs: this.#gapMs, samples: this.#samples };
   }
 
-  load({ gapMs, samples, sinceMs }: SavedDrain): void {
+  /** @returns false, keeping its state, when `saved` is nothing that one could have saved */
+  load(saved: unknown): boolean {
+    const { gapMs, samples } = fieldsOf(saved);
+    if (!isWithin(gapMs, 0, Number.MAX_SAFE_INTEGER) || !isCount(samples)) return false;
     this.#gapMs = gapMs;
     this.#samples = samples;
-    this.#sinceMs = sinceMs ?? undefined;
+    this.#sinceMs = undefined;
+    return true;
   }
 
   #observe(gapMs: number): void {

@@ -15,6 +15,7 @@
  */
 import type { SavedHistogram } from './decaying-histogram.ts';
 import { DecayingHistogram, positionOf, rankOf } from './decaying-histogram.ts';
+import { fieldsOf, isWithin } from './saved-values.ts';
 
 const FLOOR_MS = 2;
 /** Bins on either side of no error. Their width grows from 0.15 % there to 15 % of the error. */
@@ -40,6 +41,8 @@ const USUAL_SIDE = 0.5;
 const SHIFT_SAMPLES = 5;
 const SHIFT_MEMORY = 1_000;
 const MAX_BUCKETS = 64;
+/** Times that are wrong by more than this, as a factor's logarithm, were not predicted at all. */
+const MOST_SHIFT = 20;
 
 interface Bucket {
   readonly errors: DecayingHistogram;
@@ -129,17 +132,17 @@ export class WaitIntervals {
     return { shift: this.#shift, side: this.#side, all: this.#all.save(), buckets };
   }
 
-  load(saved: SavedIntervals): void {
-    this.#shift = saved.shift;
-    this.#side = saved.side;
-    this.#all.load(saved.all);
+  /** @returns false, keeping its state, when `saved` is nothing that one could have saved */
+  load(saved: unknown): boolean {
+    const { shift, side, all, buckets } = fieldsOf(saved);
+    if (!isWithin(shift, -MOST_SHIFT, MOST_SHIFT) || !isWithin(side, -1, 1)) return false;
+    const loaded = bucketsOf(buckets);
+    if (loaded === undefined || !this.#all.load(all)) return false;
+    this.#shift = shift;
+    this.#side = side;
     this.#buckets.clear();
-    for (const { key, errors, low, high } of saved.buckets) {
-      const bucket = this.#bucket(key);
-      bucket.errors.load(errors);
-      bucket.low = low;
-      bucket.high = high;
-    }
+    for (const [key, bucket] of loaded) this.#buckets.set(key, bucket);
+    return true;
   }
 
   #bounds(predictedMs: number, bucket: Bucket | undefined): [low: number, high: number] {
@@ -190,14 +193,33 @@ export class WaitIntervals {
     const known = this.#buckets.get(key);
     if (known !== undefined) return known;
     if (this.#buckets.size >= MAX_BUCKETS && key !== OVERFLOW) return this.#bucket(OVERFLOW);
-    const errors = new DecayingHistogram(2 * HALF_BINS, MEMORY_SAMPLES);
-    const bucket = { errors, low: MISS_RATE, high: MISS_RATE };
+    const bucket = newBucket();
     this.#buckets.set(key, bucket);
     return bucket;
   }
 }
 
 const OVERFLOW = '';
+
+function newBucket(): Bucket {
+  const errors = new DecayingHistogram(2 * HALF_BINS, MEMORY_SAMPLES);
+  return { errors, low: MISS_RATE, high: MISS_RATE };
+}
+
+/** Undefined when these are no saved buckets. */
+function bucketsOf(saved: unknown): ReadonlyMap<string, Bucket> | undefined {
+  if (!Array.isArray(saved) || saved.length > MAX_BUCKETS + 1) return undefined;
+  const buckets = new Map<string, Bucket>();
+  for (const each of saved as readonly unknown[]) {
+    const { key, errors, low, high } = fieldsOf(each);
+    const bucket = newBucket();
+    if (typeof key !== 'string' || !bucket.errors.load(errors)) return undefined;
+    if (!isWithin(low, LEAST_LEVEL, MOST_LEVEL)) return undefined;
+    if (!isWithin(high, LEAST_LEVEL, MOST_LEVEL)) return undefined;
+    buckets.set(key, { ...bucket, low, high });
+  }
+  return buckets;
+}
 
 /** Share of the prior in each bin. */
 const PRIOR = Float64Array.from({ length: 2 * HALF_BINS }, (_, bin) => {

@@ -9,6 +9,7 @@
  */
 import type { SavedRegression } from './robust-regression.ts';
 import { RobustRegression } from './robust-regression.ts';
+import { fieldsOf } from './saved-values.ts';
 
 const KNEE_TOKENS = 256;
 const MEMORY_SAMPLES = 500;
@@ -176,9 +177,11 @@ export class LatencyModel {
     return { prefill: this.#prefill.save(), decode: this.#decode.save() };
   }
 
-  load(saved: SavedLatency): void {
-    this.#prefill.load(saved.prefill);
-    this.#decode.load(saved.decode);
+  /** @returns false when `saved` was no use, in whole or in part */
+  load(saved: unknown): boolean {
+    const { prefill, decode } = fieldsOf(saved);
+    const isPrefillLoaded = this.#prefill.load(prefill);
+    return this.#decode.load(decode) && isPrefillLoaded;
   }
 
   #describePrefill(work: PrefillWork, load: DecodeLoad): Float64Array {

@@ -9,6 +9,7 @@
 import type { Priority } from '../types.ts';
 import type { SavedHistogram } from './decaying-histogram.ts';
 import { DecayingHistogram, positionOf } from './decaying-histogram.ts';
+import { fieldsOf, isCount, isWithin } from './saved-values.ts';
 
 /** Three bins to the octave, up to two million tokens. */
 const BINS_PER_OCTAVE = 3;
@@ -26,6 +27,8 @@ const HINT_MEMORY = 20;
 /** Mean error of a hint before any was checked, as a factor's logarithm, and the least believed. */
 const FIRST_HINT_ERROR = 0.7;
 const LEAST_ERROR = 0.05;
+/** A hint that is wrong by more than this, as a factor's logarithm, counts as if it were just so wrong. */
+const MOST_MISS = 30;
 const MAX_KEYS = 1_000;
 
 /** What the router knows of a task. */
@@ -119,14 +122,14 @@ export class OutputLengths {
     return { all: this.#all.save(), entries };
   }
 
-  load(saved: SavedLengths): void {
-    this.#all.load(saved.all);
+  /** @returns false, keeping its state, when `saved` is nothing that one could have saved */
+  load(saved: unknown): boolean {
+    const { all, entries } = fieldsOf(saved);
+    const loaded = entriesOf(entries);
+    if (loaded === undefined || !this.#all.load(all)) return false;
     this.#entries.clear();
-    for (const { key, lengths, hints } of saved.entries) {
-      const entry = this.#touch(key);
-      entry.lengths.load(lengths);
-      Object.assign(entry.hints, hints);
-    }
+    for (const [key, entry] of loaded) this.#entries.set(key, entry);
+    return true;
   }
 
   #add(lengths: DecayingHistogram, position: number, cutOff: boolean): void {
@@ -168,12 +171,12 @@ export class OutputLengths {
   #checkHint(hints: HintRecord, hint: number | undefined, tokens: number): void {
     if (hint === undefined || !(hint >= 1 && hint < Infinity)) return;
     const median = 2 ** octavesAt(positionOf(this.#blend, 0.5));
-    const miss = Math.log(tokens / hint);
+    const miss = missOf(tokens, hint);
     hints.samples += 1;
     const weight = 1 / Math.min(HINT_MEMORY, hints.samples + 3);
     const follow = (from: number, to: number) => from + weight * (Math.max(LEAST_ERROR, to) - from);
     hints.error = follow(hints.error, Math.abs(miss - hints.bias));
-    hints.medianError = follow(hints.medianError, Math.abs(Math.log(tokens / median)));
+    hints.medianError = follow(hints.medianError, Math.abs(missOf(tokens, median)));
     hints.bias += weight * (miss - hints.bias);
   }
 
@@ -181,7 +184,7 @@ export class OutputLengths {
   #touch(key: string): Entry {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = { lengths: new DecayingHistogram(BINS, MEMORY_SAMPLES), hints: { ...NO_HINTS } };
+      entry = newEntry();
       const [oldest] = this.#entries.keys();
       if (this.#entries.size >= MAX_KEYS && oldest !== undefined) this.#entries.delete(oldest);
     } else {
@@ -198,6 +201,32 @@ const NO_HINTS: Readonly<HintRecord> = {
   medianError: FIRST_HINT_ERROR,
   samples: 0,
 };
+
+function missOf(tokens: number, expected: number): number {
+  return Math.min(MOST_MISS, Math.max(-MOST_MISS, Math.log(tokens / expected)));
+}
+
+function newEntry(): Entry {
+  return { lengths: new DecayingHistogram(BINS, MEMORY_SAMPLES), hints: { ...NO_HINTS } };
+}
+
+/** Undefined when these are no saved entries. */
+function entriesOf(saved: unknown): ReadonlyMap<string, Entry> | undefined {
+  if (!Array.isArray(saved) || saved.length > MAX_KEYS) return undefined;
+  const entries = new Map<string, Entry>();
+  for (const each of saved as readonly unknown[]) {
+    const { key, lengths, hints } = fieldsOf(each);
+    const entry = newEntry();
+    if (typeof key !== 'string' || !entry.lengths.load(lengths)) return undefined;
+    const { bias, error, medianError, samples } = fieldsOf(hints);
+    if (!isWithin(bias, -MOST_MISS, MOST_MISS) || !isCount(samples)) return undefined;
+    if (!isWithin(error, LEAST_ERROR / 2, 2 * MOST_MISS)) return undefined;
+    if (!isWithin(medianError, LEAST_ERROR / 2, 2 * MOST_MISS)) return undefined;
+    Object.assign(entry.hints, { bias, error, medianError, samples });
+    entries.set(key, entry);
+  }
+  return entries;
+}
 
 /** Tokens at the middle of each bin. */
 const LENGTHS = Float64Array.from({ length: BINS }, (_, bin) =>

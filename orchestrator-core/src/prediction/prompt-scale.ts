@@ -2,6 +2,8 @@
  * Tokens of a prompt that was only measured in bytes, which are the upper bound used when the engine
  * was not asked. One ratio per pool, from the prompts that its engine has counted since.
  */
+import { fieldsOf, isWithin } from './saved-values.ts';
+
 const FIRST_TOKENS_PER_BYTE = 0.25;
 /** How much the first guess weighs, and how much of the past is remembered, bytes. */
 const FIRST_BYTES = 4_096;
@@ -38,8 +40,13 @@ export class PromptScale {
     return { tokens: this.#tokens, bytes: this.#bytes };
   }
 
-  load({ tokens, bytes }: SavedScale): void {
+  /** @returns false, keeping its state, when `saved` is nothing that one could have saved */
+  load(saved: unknown): boolean {
+    const { tokens, bytes } = fieldsOf(saved);
+    if (!isWithin(bytes, 1, Number.MAX_SAFE_INTEGER)) return false;
+    if (!isWithin(tokens, 0, bytes) || tokens / bytes === 0) return false;
     this.#tokens = tokens;
     this.#bytes = bytes;
+    return true;
   }
 }

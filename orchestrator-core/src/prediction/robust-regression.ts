@@ -7,6 +7,8 @@
  * few samples sets it, and only then is each coefficient learned for itself.
  */
 
+import { areWithin, fieldsOf, isCount, isWithin } from './saved-values.ts';
+
 /** A sample further off than this many standard deviations counts as if it were just so far off. */
 const CLIP_DEVIATIONS = 2.5;
 /** Samples that set the common factor. */
@@ -27,6 +29,11 @@ const LEAST_PREDICTION = 1e-6;
 const MOST_PREDICTION = 1e12;
 const MOST_THETA = 1e6;
 const LEAST_VARIANCE = 1e-8;
+const LEAST_RATIO = 1e-4;
+const MOST_RATIO = 1e4;
+const MOST_NOISE = 1e12;
+/** How far rounding may take a covariance beyond what its two variances allow. */
+const ROUNDING = 0.01;
 
 export interface RegressionOptions {
   /** Coefficients to start from, each above 0. Being wrong by a factor of a few costs a few samples. */
@@ -104,7 +111,7 @@ export class RobustRegression {
 
   /** The median ratio of the first samples, from which a stalled one or two cannot lead away. */
   #setLevel(ratio: number): void {
-    this.#ratios.push(clamp(ratio * this.#level, 1e-4, 1e4));
+    this.#ratios.push(clamp(ratio * this.#level, LEAST_RATIO, MOST_RATIO));
     this.#ratios.sort((a, b) => a - b);
     const level = this.#ratios[Math.floor(this.#ratios.length / 2)] ?? 1;
     const change = level / this.#level;
@@ -132,7 +139,7 @@ export class RobustRegression {
     this.#shrinkCovariance(variance);
     const weight = 1 / Math.min(NOISE_MEMORY, this.#samples);
     this.#noise += weight * (parts * (error * error - uncertainty) - this.#noise);
-    this.#noise = Math.max(LEAST_NOISE, this.#noise);
+    this.#noise = clamp(this.#noise, LEAST_NOISE, MOST_NOISE);
     this.#watchForShift(error / Math.sqrt(variance));
   }
 
@@ -149,9 +156,17 @@ export class RobustRegression {
     };
   }
 
-  /** Goes on from what another instance with as many features saved; else keeps its start. */
-  load(saved: SavedRegression): void {
-    if (saved.theta.length !== this.#theta.length) return;
+  /**
+   * Goes on from what another instance with as many features saved.
+   * @returns false, keeping its start, when `saved` is nothing that one could have saved
+   */
+  load(saved: unknown): boolean {
+    if (!isSaved(saved, this.#theta.length)) return false;
+    this.#take(saved);
+    return true;
+  }
+
+  #take(saved: SavedRegression): void {
     this.#theta.set(saved.theta);
     this.#covariance.set(saved.covariance);
     this.#noise = saved.noise;
@@ -162,9 +177,9 @@ export class RobustRegression {
     this.#ratios = [...saved.ratios];
   }
 
-  /** Takes over what a relative has learned, as a start with doubts: the device may be another. */
+  /** Takes over what a relative with as many features has learned, as a start with doubts: the device may be another. */
   inherit(saved: SavedRegression): void {
-    this.load(saved);
+    this.#take(saved);
     this.#slower = 0;
     this.#faster = 0;
     this.#samples = 0;
@@ -210,8 +225,7 @@ export class RobustRegression {
     const size = this.#theta.length;
     for (let i = 0; i < size; i++) {
       const variance = at(this.#covariance, i * size + i);
-      const unit = Math.max(this.#level, at(this.#theta, i));
-      const most = (SHIFT_VARIANCE + OWN_VARIANCE) * unit ** 2;
+      const most = mostVariance(at(this.#theta, i), this.#level);
       // Rounding can take a variance below 0; then nothing is known of what goes with it.
       if (variance < LEAST_VARIANCE) this.#scaleCovariance(i, 0, LEAST_VARIANCE);
       else if (variance > most) this.#scaleCovariance(i, Math.sqrt(most / variance), most);
@@ -249,6 +263,42 @@ export class RobustRegression {
     }
     this.#boundCovariance();
   }
+}
+
+function isSaved(saved: unknown, size: number): saved is SavedRegression {
+  const { theta, covariance, noise, slower, faster, samples, level, ratios } = fieldsOf(saved);
+  return (
+    areWithin(theta, size, 0, MOST_THETA) &&
+    isWithin(level, LEAST_RATIO, MOST_RATIO) &&
+    isCovariance(covariance, theta, level) &&
+    isWithin(noise, LEAST_NOISE, MOST_NOISE) &&
+    isWithin(slower, 0, SHIFT_ALARM) &&
+    isWithin(faster, 0, SHIFT_ALARM) &&
+    isCount(samples) &&
+    areWithin(ratios, Math.min(samples, LEVEL_SAMPLES), LEAST_RATIO, MOST_RATIO)
+  );
+}
+
+/** Symmetric, every variance within its bounds, and no covariance beyond what two variances allow. */
+function isCovariance(values: unknown, theta: readonly number[], level: number): boolean {
+  const size = theta.length;
+  if (!areWithin(values, size * size, -Infinity, Infinity)) return false;
+  const variances = theta.map((_, i) => values[i * size + i] ?? 0);
+  return values.every((value, at) => {
+    const [i, j] = [Math.floor(at / size), at % size];
+    const [own, other] = [variances[i] ?? 0, variances[j] ?? 0];
+    if (value !== values[j * size + i]) return false;
+    if (i !== j) return Math.abs(value) <= (1 + ROUNDING) * Math.sqrt(own * other) + ROUNDING;
+    return isWithin(
+      value,
+      0,
+      Math.max(LEAST_VARIANCE, mostVariance(theta[i] ?? 0, level)) * (1 + ROUNDING),
+    );
+  });
+}
+
+function mostVariance(theta: number, level: number): number {
+  return (SHIFT_VARIANCE + OWN_VARIANCE) * Math.max(level, theta) ** 2;
 }
 
 function isAmount(value: number): boolean {

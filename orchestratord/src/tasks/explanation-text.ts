@@ -57,6 +57,7 @@ export function waitingText(facts: Waiting): string {
 const STATES: Readonly<Record<Waiting['cause'], string>> = {
   'pool-draining': 'the pool drains',
   'pool-unavailable': 'the pool cannot come back by itself',
+  'no-matching-replica': 'no replica of the pool has the labels and devices it names',
   'no-ready-replica': 'no replica is ready',
   'no-free-slot': 'all slots are busy',
   'no-kv-room': 'no replica has enough KV memory free',
@@ -69,8 +70,10 @@ const STATES: Readonly<Record<Waiting['cause'], string>> = {
 type Cause = NonNullable<Facts<'waited'>['causes']>[number]['cause'];
 
 const CAUSES: Readonly<Record<Cause, string>> = {
+  'before-restart': 'before the daemon was last started',
   'pool-draining': 'the pool was draining',
   'pool-unavailable': 'the pool was unavailable',
+  'no-matching-replica': 'no replica of the pool had the labels and devices it names',
   'no-ready-replica': 'no replica was ready',
   'no-free-slot': 'all slots were busy',
   'no-kv-room': 'no replica had enough KV memory free',
@@ -96,6 +99,12 @@ function wentFirstText({ tenant, priority, reason, tasks: count }: ExplainedWent
       return `${tasks(count, 'earlier task')} ran first`;
     case 'more-urgent':
       return `${tasks(count, 'more urgent task')} ran first`;
+    case 'preempted':
+      return `${tasks(count, 'task')} ran first, for which this one was stopped`;
+    case 'was-late':
+      return `${tasks(count, 'task')} ran first because this one was late already`;
+    case 'could-run':
+      return `${tasks(count, 'task')} ran first that could start when this one could not`;
     case 'class-share':
       return `${tasks(count, `${priority} task`)} ran first because that class had less than its share`;
     case 'tenant-share': {

@@ -161,7 +161,34 @@ test('each replica that was passed over is told with its reason', () => {
   );
 });
 
+test('OC-CTRL-2080 each reason for which others went first is told in words', () => {
+  const reasons = [
+    ['arrived-earlier', '1 earlier task ran first'],
+    ['more-urgent', '1 more urgent task ran first'],
+    ['class-share', '1 batch task ran first because that class had less than its share'],
+    ['preempted', '1 task ran first, for which this one was stopped'],
+    ['was-late', '1 task ran first because this one was late already'],
+    ['could-run', '1 task ran first that could start when this one could not'],
+  ] as const;
+  for (const [reason, sentence] of reasons) {
+    const wentFirst = [{ tenantId: 'acme', priority: 'batch', reason, tasks: 1 } as const];
+    const [, waited] = explained([dispatchedWith({ wentFirst })]);
+    expect(waited?.summary.split('; ')[1]).toBe(sentence);
+  }
+});
+
 describe('OC-CTRL-2082 what is not known', () => {
+  test('OC-CORE-1091 what came before a restart is told as that', () => {
+    const causes = [
+      { cause: 'before-restart', ms: 1_000 },
+      { cause: 'no-free-slot', ms: 200 },
+    ] as const;
+    const [, waited] = explained([dispatchedWith({ causes, wentFirstTruncated: true })]);
+    expect(waited?.summary).toBe(
+      'waited 1.2 s: before the daemon was last started for 1 s, all slots were busy for 200 ms; and there were more',
+    );
+  });
+
   test('a dispatch of which only the event survived has a wait without causes', () => {
     const entries = explained([
       { kind: 'dispatched', atMs: 1_700, attempt: 1, replicaId: 'default-0' },
@@ -219,6 +246,20 @@ describe('the end', () => {
       view,
     });
     expect(sentences(entries).at(-1)).toBe(sentence);
+  });
+
+  test('OC-CTRL-2080 of a task that waited until then, the wait is told with its causes', () => {
+    const wait = {
+      ...DECISION,
+      waitedMs: 3_000,
+      causes: [{ cause: 'no-matching-replica', ms: 3_000 }],
+    };
+    const kept = { ...wait, causes: wait.causes as KeptDecision['causes'] };
+    const entries = explained([{ kind: 'ended', atMs: 4_000, wait: kept }]);
+    expect(entries[1]).toMatchObject({ kind: 'waited', at_ms: 1_000, waited_ms: 3_000 });
+    expect(sentences(entries)[1]).toBe(
+      'waited 3 s: no replica of the pool had the labels and devices it names for 3 s',
+    );
   });
 
   test('a failure is told with its code and message', () => {

@@ -23,7 +23,13 @@ import {
   waitingText,
 } from './explanation-text.ts';
 import { predictionFields, type AdmissionPromise } from './admission-promise.ts';
-import { causesOf, toExplained, type Dispatched, type TaskHistory } from './task-history.ts';
+import {
+  causesOf,
+  toExplained,
+  type Dispatched,
+  type KeptWait,
+  type TaskHistory,
+} from './task-history.ts';
 
 /** Who asks: the names of other tenants are for administrators only. */
 export interface Viewer {
@@ -61,7 +67,8 @@ export function explain(
     const at_ms = entry.atMs;
     switch (entry.kind) {
       case 'dispatched':
-        entries.push(...waitedEntry(entry, queuedAtMs, viewer), dispatchedEntry(entry));
+        entries.push(...waitedEntry(entry.decision, queuedAtMs, at_ms, viewer));
+        entries.push(dispatchedEntry(entry));
         queuedAtMs = undefined;
         break;
       case 'first-token':
@@ -85,11 +92,11 @@ export function explain(
       }
       case 'ended':
         deadlineKept = entry.deadlineKept;
+        entries.push(...waitedEntry(entry.wait, queuedAtMs, at_ms, viewer));
     }
   }
   if (present !== undefined) entries.push(waitingEntry(present, viewer));
   if (view.ended_at_ms !== undefined) {
-    if (history !== undefined) entries.push(...unknownWait(queuedAtMs, view.ended_at_ms));
     entries.push(endedEntry(view, view.ended_at_ms, deadlineKept));
   }
   return { task_id: view.task_id, state: view.state, entries };
@@ -111,12 +118,13 @@ function acceptedEntry({ view, admission }: ExplainedTask): ExplanationEntry {
 }
 
 function waitedEntry(
-  { atMs, decision }: Dispatched,
+  wait: KeptWait | undefined,
   queuedAtMs: number | undefined,
+  untilMs: number,
   viewer: Viewer,
 ): readonly ExplanationEntry[] {
-  if (decision === undefined) return unknownWait(queuedAtMs, atMs);
-  const { waitedMs, causes, wentFirst, wentFirstTruncated } = decision;
+  if (wait === undefined) return unknownWait(queuedAtMs, untilMs);
+  const { waitedMs, causes, wentFirst, wentFirstTruncated } = wait;
   if (waitedMs === 0) return [];
   const facts = {
     waited_ms: waitedMs,
@@ -125,7 +133,7 @@ function waitedEntry(
     ...(wentFirstTruncated ? { went_first_truncated: true } : {}),
   };
   const summary = waitedText(facts);
-  return [{ kind: 'waited', at_ms: Math.max(0, atMs - waitedMs), summary, ...facts }];
+  return [{ kind: 'waited', at_ms: Math.max(0, untilMs - waitedMs), summary, ...facts }];
 }
 
 /** A wait of which only its ends are known. */

@@ -191,7 +191,9 @@ test('OC-CTRL-2084 what was learned goes on after a restart', async () => {
 test.each([
   ['of another version', { v: 99, pools: {} }],
   ['damaged', { v: 1, pools: { p: { latency: null } } }],
-  ['no object', { v: 1, pools: null }],
+  ['without pools', { v: 1, pools: null }],
+  ['no object', 'samples'],
+  ['null', null],
 ])('OC-CTRL-2084 learned state that is %s is logged and left unused', async (_what, learned) => {
   const { disk, ledger, snapshot } = await lifeThatLearned();
   await ledger.snapshot(JSON.stringify({ ...snapshot, learned }));
@@ -199,6 +201,17 @@ test.each([
   expect(warn).toHaveBeenCalledTimes(1);
   for (const command of commands) core.step(command, 600);
   expect(core.poolView('p')?.learned.samples).toBe(0);
+});
+
+test('OC-CTRL-2084 a damaged part of what was learned is named in the log, and the others are used', async () => {
+  const { disk, ledger, core, snapshot } = await lifeThatLearned();
+  const pools = snapshot.learned?.pools as { p: object };
+  const learned = { v: 1, pools: { p: { ...pools.p, drain: { gapMs: null } } } };
+  await ledger.snapshot(JSON.stringify({ ...snapshot, learned }));
+  const later = await restart(disk, 500);
+  expect(later.warn).toHaveBeenCalledWith({ parts: ['p.drain'] }, expect.any(String));
+  for (const command of commands) later.core.step(command, 600);
+  expect(later.core.poolView('p')?.learned).toEqual(core.poolView('p')?.learned);
 });
 
 test('a snapshot from before anything was learned loads as before', async () => {

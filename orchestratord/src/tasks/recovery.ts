@@ -16,13 +16,20 @@ import { parseLogEntry, type LogEntry } from './task-log.ts';
 const SNAPSHOT_VERSION = 1;
 /** Version of what was learned; another one than this is left unused. */
 const LEARNED_VERSION = 1;
+/** Parts of it named in the log when they are damaged. */
+const MAX_PARTS = 32;
 
 interface Snapshot {
   readonly v: number;
   /** Hints, not facts: recovery goes on without them. */
-  readonly learned?: { readonly v: number; readonly pools: Learned };
+  readonly learned?: unknown;
   readonly core: ReturnType<Core['durableState']>;
   readonly tasks: readonly SnapshotTask[];
+}
+
+interface SavedLearned {
+  readonly v: number;
+  readonly pools: Learned;
 }
 
 interface SnapshotTask {
@@ -51,7 +58,7 @@ export function takeSnapshot(core: Core, book: Pick<TaskBook, 'all'>): string {
   const snapshot: Snapshot = {
     v: SNAPSHOT_VERSION,
     core: core.durableState(),
-    learned: { v: LEARNED_VERSION, pools: core.learned() },
+    learned: { v: LEARNED_VERSION, pools: core.learned() } satisfies SavedLearned,
     tasks,
   };
   return JSON.stringify(snapshot);
@@ -115,15 +122,20 @@ export async function recover(
   return { events, outputSeen };
 }
 
-/** A damaged or unknown part is left out, and the pools start with guesses. */
-function loadLearned(core: Core, learned: Snapshot['learned'], log: Logger): void {
+/** A damaged or unknown part is left out, and the pools start with guesses there. */
+function loadLearned(core: Core, learned: unknown, log: Logger): void {
   if (learned === undefined) return;
-  try {
-    if (learned.v !== LEARNED_VERSION) throw new Error(`version ${learned.v} is unknown`);
-    core.loadLearned(learned.pools);
-  } catch (error) {
-    log.warn({ err: error }, 'what was learned of the pools is not used');
+  const { v, pools } = (learned ?? {}) as { readonly [K in keyof SavedLearned]?: unknown };
+  if (v !== LEARNED_VERSION || typeof pools !== 'object' || pools === null) {
+    log.warn('what was learned of the pools is damaged or of another version, and is not used');
+    return;
   }
+  const parts = core.loadLearned(pools);
+  if (parts.length === 0) return;
+  log.warn(
+    { parts: parts.slice(0, MAX_PARTS) },
+    'part of what was learned of the pools is not used',
+  );
 }
 
 /** What events say of a task beyond the core's own state; why it was dispatched they do not. */

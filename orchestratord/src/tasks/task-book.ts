@@ -27,9 +27,11 @@ import {
   requestFields,
   taskLabels,
 } from './task-fields.ts';
-import { keptDecision } from './task-history.ts';
+import { keptDecision, keptWait } from './task-history.ts';
 import { terminalEntry } from './terminal-entry.ts';
 import { lastIdOf, type TranscriptWriter } from './transcript-writer.ts';
+
+type EndedEffect = Extract<Effect, { type: 'ended' }>;
 
 export interface TaskBookOptions {
   readonly transcripts: TranscriptWriter;
@@ -129,7 +131,7 @@ export class TaskBook implements EffectHandler {
         this.#requeued(effect.taskId, effect.reason, nowMs);
         return undefined;
       case 'ended':
-        return this.#ended(effect.taskId, effect.outcome, nowMs);
+        return this.#ended(effect, nowMs);
       case 'evict-session':
         this.#options.evictSession(effect.sessionId, effect.replicaId);
         return undefined;
@@ -184,7 +186,7 @@ export class TaskBook implements EffectHandler {
     task.startedAtMs = nowMs;
     this.#options.dispatch(task, effect);
     const { attempt, replicaId, decision } = effect;
-    this.#options.scheduling.dispatched(task, decision, nowMs);
+    this.#options.scheduling.dispatched(task, decision);
     task.note({
       kind: 'dispatched',
       atMs: nowMs,
@@ -215,7 +217,7 @@ export class TaskBook implements EffectHandler {
    * The last entries are shown only once they are durable, so a reader that saw an `end` can rely on it
    * after any crash. A cancel silences readers at once (ORCH-3026).
    */
-  #ended(taskId: string, outcome: Outcome, nowMs: number): EffectWrites | undefined {
+  #ended({ taskId, outcome, wait }: EndedEffect, nowMs: number): EffectWrites | undefined {
     const task = this.#tasks.get(taskId);
     if (task === undefined) return undefined;
     const { transcripts, signals, scheduling } = this.#options;
@@ -227,7 +229,9 @@ export class TaskBook implements EffectHandler {
     }
     const kept = deadlineKept(task, outcome, nowMs);
     scheduling.ended(task, kept, nowMs);
-    task.note({ kind: 'ended', atMs: nowMs, deadlineKept: kept });
+    if (outcome.kind === 'completed') scheduling.completed(task, outcome.usage, nowMs);
+    const waited = wait && keptWait(wait);
+    task.note({ kind: 'ended', atMs: nowMs, deadlineKept: kept, wait: waited });
     if (outcome.kind === 'canceled') log.suppressTokens();
     const show = log.hold();
     if (log.tokens > 0 && outcome.kind !== 'canceled') {

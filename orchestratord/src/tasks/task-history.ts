@@ -9,6 +9,7 @@ import type {
   ReplicaVerdict,
   RequeueReason,
   WaitCauses,
+  WaitRecord,
   WentFirst,
 } from '@llama-orch/orchestrator-core';
 
@@ -23,7 +24,13 @@ export type HistoryEntry =
   | { readonly kind: 'restarted'; readonly atMs: number }
   /** Entries that made room for later ones. */
   | { readonly kind: 'omitted'; readonly atMs: number; readonly entries: number }
-  | { readonly kind: 'ended'; readonly atMs: number; readonly deadlineKept?: boolean | undefined };
+  | {
+      readonly kind: 'ended';
+      readonly atMs: number;
+      readonly deadlineKept?: boolean | undefined;
+      /** The wait that this ended; undefined for a task that ran. */
+      readonly wait?: KeptWait | undefined;
+    };
 
 export interface Dispatched {
   readonly kind: 'dispatched';
@@ -34,12 +41,16 @@ export interface Dispatched {
   readonly decision?: KeptDecision;
 }
 
-/** A `DispatchDecision` in whole milliseconds and bounded size. */
-export interface KeptDecision {
+/** A `WaitRecord` in whole milliseconds and bounded size. */
+export interface KeptWait {
   readonly waitedMs: number;
   readonly causes: readonly CauseOfWait[];
   readonly wentFirst: readonly WentFirst[];
   readonly wentFirstTruncated: boolean;
+}
+
+/** A `DispatchDecision` likewise. */
+export interface KeptDecision extends KeptWait {
   readonly replicas: readonly ExplainedReplica[];
   readonly firstTokenMs: number;
   readonly stoppedAnother: boolean;
@@ -78,13 +89,18 @@ export function isPreempted(history: TaskHistory): boolean {
   return last?.kind === 'requeued' && last.reason === 'preempted';
 }
 
-export function keptDecision(decision: DispatchDecision): KeptDecision {
-  const { wentFirst } = decision;
+export function keptWait({ waitedMs, waits, wentFirst, wentFirstTruncated }: WaitRecord): KeptWait {
   return {
-    waitedMs: Math.round(decision.waitedMs),
-    causes: causesOf(decision.waits),
+    waitedMs: Math.round(waitedMs),
+    causes: causesOf(waits),
     wentFirst: wentFirst.slice(0, MAX_GROUPS),
-    wentFirstTruncated: decision.wentFirstTruncated || wentFirst.length > MAX_GROUPS,
+    wentFirstTruncated: wentFirstTruncated || wentFirst.length > MAX_GROUPS,
+  };
+}
+
+export function keptDecision(decision: DispatchDecision): KeptDecision {
+  return {
+    ...keptWait(decision),
     replicas: decision.replicas.map(toExplained),
     firstTokenMs: Math.round(decision.firstTokenMs),
     stoppedAnother: decision.preempted,

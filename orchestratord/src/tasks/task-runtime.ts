@@ -36,6 +36,8 @@ export interface TaskRuntimeOptions {
   readonly config: Config;
   readonly core: Core;
   readonly ledger: Ledger;
+  /** Of the installation, for the hashes of prompts. */
+  readonly prefixSecret: Uint8Array;
   readonly pools: PoolManager;
   readonly metrics: Metrics;
   readonly slo: SloWindow;
@@ -60,6 +62,7 @@ export type TaskRuntime = ReturnType<typeof createTaskRuntime>;
 
 export function createTaskRuntime(options: TaskRuntimeOptions) {
   const { config, core, ledger, pools, metrics, slo, clock, random, log, onFatal } = options;
+  const { prefixSecret } = options;
   const writer = new DurableWriter({ ledger, clock, random, onFatal });
   const transcripts = new TranscriptWriter({ writer, clock, intervalMs: TRANSCRIPT_BEAT_MS });
   const sessionSlots = new SessionSlots();
@@ -111,6 +114,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       const pool = config.pools.find(({ id }) => id === poolId);
       return pool?.replica_labels[ordinal] ?? {};
     },
+    unmatchedIn: (poolId) => core.poolView(poolId)?.unmatched ?? 0,
     isInterruptible: () => LLAMACPP_CAPABILITIES.interruptibleDecode,
     clock,
     metrics,
@@ -125,7 +129,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     leaseOf: (replicaId) => bridge.leaseOf(replicaId),
     onUnexpected: (task, error) =>
       log.error({ job_id: task.taskId, err: error }, 'an attempt failed unexpectedly'),
-    ...attemptMetrics(metrics),
+    ...attemptMetrics(metrics, scheduling, clock),
     prefixAfter: (task) => prefixes.withReply(task.record, task.log.text()),
     onResult: (task: LiveTask, replicaId: string, result: EngineResult) => {
       if (result.slotId !== undefined) {
@@ -154,7 +158,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       return view === undefined ? 0 : view.waiting.interactive + view.waiting.batch + view.running;
     },
   });
-  const prefixes = new PromptPrefixes((poolId) => core.tokensPerByte(poolId));
+  const prefixes = new PromptPrefixes(prefixSecret, (poolId) => core.tokensPerByte(poolId));
   const queries = new TaskQueries({ core, book, ledger, clock });
   const service = new TaskService({
     core,
