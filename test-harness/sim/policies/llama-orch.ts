@@ -60,6 +60,8 @@ class LlamaOrch implements Policy {
   readonly #aborting = new Map<number, number | undefined>();
   /** Finished before the engine heard that it should stop: done as soon as the core sends it again. */
   readonly #finishedAnyway = new Map<number, FinishedUsage>();
+  /** Those of them that the core has just sent again. */
+  readonly #doneOnArrival: number[] = [];
   #progressAtMs = 0;
 
   constructor(fleet: Fleet, options: LlamaOrchOptions) {
@@ -163,6 +165,12 @@ class LlamaOrch implements Policy {
 
   #step(command: Command): void {
     for (const effect of this.#core.step(command, this.#fleet.nowMs).effects) this.#act(effect);
+    // Only when all of this step is carried out, as what is done may be stopped once more by it.
+    for (const requestId of this.#doneOnArrival.splice(0)) {
+      const usage = this.#finishedAnyway.get(requestId);
+      const running = this.#running.get(requestId);
+      if (usage !== undefined && running) this.finished(requestId, running.replica, usage);
+    }
   }
 
   #act(effect: Effect): void {
@@ -176,8 +184,11 @@ class LlamaOrch implements Policy {
       case 'abort': {
         const requestId = Number(effect.taskId);
         this.#running.delete(requestId);
+        if (this.#finishedAnyway.has(requestId)) return;
+        // Stopped again before the engine gave it back: then it was not sent again yet either.
+        const isAborting = this.#aborting.has(requestId);
         this.#aborting.set(requestId, undefined);
-        return this.#fleet.abort(requestId);
+        return isAborting ? undefined : this.#fleet.abort(requestId);
       }
       case 'ended': {
         const requestId = Number(effect.taskId);
@@ -194,9 +205,8 @@ class LlamaOrch implements Policy {
   #dispatch(requestId: number, attempt: number, replica: number): void {
     if (this.#running.size === 0) this.#progressAtMs = this.#fleet.nowMs + PROGRESS_EVERY_MS;
     this.#running.set(requestId, { attempt, replica, firstTokenMs: undefined, told: 0 });
-    const finished = this.#finishedAnyway.get(requestId);
-    if (finished !== undefined) return this.finished(requestId, replica, finished);
-    if (this.#aborting.has(requestId)) this.#aborting.set(requestId, replica);
+    if (this.#finishedAnyway.has(requestId)) this.#doneOnArrival.push(requestId);
+    else if (this.#aborting.has(requestId)) this.#aborting.set(requestId, replica);
     else this.#fleet.dispatch(requestId, replica);
   }
 }

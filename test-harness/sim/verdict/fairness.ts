@@ -25,6 +25,18 @@ const BASELINES: readonly NamedPolicy[] = [
   centralFcfs,
 ];
 
+/** What an operator sets whose tenants must not feel each other (`docs/scheduling.md`). */
+const STOPPING = llamaOrchWith({ name: 'llama-orch, hard', pool: { preemption: 'hard' } });
+/**
+ * Whatever the others want goes before the flood, most urgent first and whatever their shares: about the
+ * best that can be done without stopping what runs or keeping slots free for who may come.
+ */
+const FLOOD_LAST = llamaOrchWith({
+  name: 'flood last of all',
+  tenants: [{ tenantId: FLOODING_TENANT, weight: 1e-4, maxConcurrent: undefined }],
+  tuning: { fairnessWindow: 1e5, returnCredit: 1e5 },
+});
+
 export function* findFairness(
   folder: TraceFolder,
   condition: Condition,
@@ -35,38 +47,67 @@ export function* findFairness(
   if (condition === ONE_SLOW) return;
   const scenario = condition.of(ARENA_FLEET);
   const arena = folder.load('arena', 1, slice);
-  yield isolation(speedUp(arena, 2), scenario, condition.name, seeds);
+  yield* isolation(speedUp(arena, 2), scenario, condition.name, seeds);
   yield* gaps(speedUp(arena, 4), scenario, condition.name);
   yield weights(arena, scenario, condition.name, seeds);
 }
 
 /**
  * 99th percentile of the other tenants' times to first token beside a flood, over what it is without
- * the flood under first come, first served: the same denominator for every policy.
+ * the flood under first come, first served: the same denominator for every policy. The target is for a
+ * pool that may stop what runs; beside it what is reached without, and what the stopping costs.
  */
-function isolation(
+function* isolation(
   trace: Trace,
   scenario: Scenario,
   condition: string,
   seeds: readonly number[],
-): Finding {
+): Generator<Finding> {
   const aloneMs = othersP99Ms(trace, simulate(trace, scenario, centralFcfs));
   const floods = seeds.map((seed) => withFlood(trace, FLOOD_PER_S, seed));
-  const ratio = (policy: NamedPolicy): Beside => ({
-    policy: policy.name,
-    value: mean(
-      floods.map((flood) => othersP99Ms(flood, simulate(flood, scenario, policy)) / aloneMs),
-    ),
-  });
-  return {
-    metric: "others' p99 TTFT beside a flood ÷ alone",
-    setting: `Arena ×2 + ${FLOOD_PER_S}/s, N=1`,
-    condition,
-    reached: ratio(llamaOrch).value,
+  const flooded = (policy: NamedPolicy) => {
+    const runs = floods.map((flood) => {
+      const result = simulate(flood, scenario, policy);
+      return {
+        ratio: othersP99Ms(flood, result) / aloneMs,
+        perMs: totalServed(flood, result, Infinity, FAIR_WEIGHTS) / result.endMs,
+      };
+    });
+    const ratio = { policy: policy.name, value: mean(runs.map((run) => run.ratio)) };
+    return { ratio, perMs: mean(runs.map((run) => run.perMs)) };
+  };
+  const [stopping, asIs] = [flooded(STOPPING), flooded(llamaOrch)];
+  const baselines = BASELINES.map(flooded);
+  const beside: Beside[] = baselines.map(({ ratio }) => ratio);
+  const about = { setting: `Arena ×2 + ${FLOOD_PER_S}/s, N=1`, condition };
+  const metric = "others' p99 TTFT beside a flood ÷ alone";
+  yield {
+    metric: `${metric}, preemption hard`,
+    ...about,
+    reached: stopping.ratio.value,
     target: { atMost: 15 },
     limit: 1,
-    beside: BASELINES.map(ratio),
+    beside,
     digits: 1,
+  };
+  yield {
+    metric: `${metric}, preemption soft`,
+    ...about,
+    reached: asIs.ratio.value,
+    target: undefined,
+    limit: 1,
+    beside: [flooded(FLOOD_LAST).ratio, ...beside],
+    digits: 1,
+  };
+  const fcfsPerMs = baselines.at(-1)?.perMs ?? NaN;
+  yield {
+    metric: 'throughput ÷ FCFS, preemption hard',
+    ...about,
+    reached: stopping.perMs / fcfsPerMs,
+    target: { atLeast: 0.99 },
+    limit: undefined,
+    beside: [{ policy: llamaOrch.name, value: asIs.perMs / fcfsPerMs }],
+    digits: 3,
   };
 }
 
@@ -82,7 +123,7 @@ function* gaps(trace: Trace, scenario: Scenario, condition: string): Generator<F
   // VTC's unit of service: the longest prompt, or a full batch of output.
   const longest = trace.reduce((most, { promptTokens }) => Math.max(most, promptTokens), 0);
   const unit = Math.max(INPUT_WEIGHT * longest, OUTPUT_WEIGHT * scenario.kvTokens);
-  const runs = [llamaOrch, ...BASELINES].map((policy) => {
+  const runs = [llamaOrch, STOPPING, ...BASELINES].map((policy) => {
     const result = simulate(trace, scenario, policy);
     const served = totalServed(trace, result, Infinity, FAIR_WEIGHTS);
     return {
@@ -97,8 +138,8 @@ function* gaps(trace: Trace, scenario: Scenario, condition: string): Generator<F
   const fcfs = runs.at(-1)?.perMs ?? NaN;
   const about = { setting: 'Arena ×4, N=1', condition };
   const row = (figure: (run: (typeof runs)[number]) => number) => {
-    const [reached = NaN, ...others] = runs.map(figure);
-    const beside = others.map((value, at) => ({ policy: BASELINES[at]?.name ?? '', value }));
+    const [reached = NaN] = runs.map(figure);
+    const beside = runs.slice(1).map((run) => ({ policy: run.policy, value: figure(run) }));
     return { ...about, reached, beside };
   };
   // Tenants that never wait at once for long enough show nothing of how service was shared.
