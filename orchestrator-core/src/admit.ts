@@ -1,12 +1,13 @@
 /** Takes a newcomer in, or says why not. */
 import type { Refusal } from './admission.ts';
 import { refusalByDeadline, refusalByPool, refusalByTask } from './admission.ts';
+import { dispatch } from './dispatch.ts';
 import { estimateTask } from './estimate.ts';
 import { newRecord } from './fold.ts';
 import { retryAfterMs } from './forecast.ts';
 import { forecastOf, forecastStart } from './forecast-arrival.ts';
 import { hasRoom, makeRoom } from './full-queue.ts';
-import { dispatch, schedule } from './schedule.ts';
+import { schedule } from './schedule.ts';
 import { takeTurn } from './sessions.ts';
 import type { PoolState } from './state.ts';
 import { runningOn, timerKeys } from './state.ts';

@@ -1,10 +1,8 @@
 /** Fills free slots from the queue: one pool, whenever a task or a slot may have become free. */
-import { mayRefuse } from './admission.ts';
-import { learnForecast } from './attempts.ts';
-import type { DispatchDecision, PoolCause } from './decision.ts';
-import { asideOf, type Circumstances, type Unable } from './dispatch-journal.ts';
-import { deadlineNeedMs, onTime, prepaidCost } from './estimate.ts';
-import { chargeTo, countInFlight, sessionOf } from './fold.ts';
+import type { PoolCause } from './decision.ts';
+import { dispatch } from './dispatch.ts';
+import { asideOf, type Unable } from './dispatch-journal.ts';
+import { endLate, failAll, failStranded, isLate } from './end-waiting.ts';
 import type { WaitingTask } from './fair-queue.ts';
 import { parseLane } from './lanes.ts';
 import type { Promised, Prospect } from './placement.ts';
@@ -12,13 +10,10 @@ import { NOTHING, placeTask } from './placement.ts';
 import { planOrder } from './plan-order.ts';
 import { promise, workAt } from './plan-arrival.ts';
 import { makeRoomByPreemption, nextPreemptionAtMs } from './preemption.ts';
-import { seatsOf, type Seats } from './seats.ts';
-import { warmReplicaOf } from './sessions.ts';
+import { seatsOf } from './seats.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { runningOn, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
-import { verdictsOf } from './verdicts.ts';
-import { NO_WAIT, turnOf, waitOf } from './waits.ts';
 
 /**
  * Afterwards no open replica could serve a waiting task sooner than the replica that the task is held
@@ -31,7 +26,8 @@ export function schedule(step: Step, pool: PoolState): void {
   if (pool.drainDeadlineAtMs !== undefined) {
     return pool.waitClock.set('pool-draining', step.nowMs);
   }
-  while (dispatchNext(step, pool) || dispatchByPreemption(step, pool)) {
+  const held: Held[] = [];
+  while (dispatchNext(step, pool, held) || dispatchByPreemption(step, pool, held)) {
     if (pool.queue.size === 0) return;
   }
   failStranded(step, pool);
@@ -56,18 +52,28 @@ function wakeWhenOpen(step: Step, pool: PoolState): void {
   state.timers.set(timerKeys.bind(poolId), nowMs + Math.max(1, inMs), { kind: 'bind', poolId });
 }
 
+/** A task at the head of the order, and the replica that it waits for; undefined when none will do. */
+interface Held {
+  readonly task: TaskRecord;
+  readonly heldFor: Prospect | undefined;
+}
+
 /** Stops a running task and dispatches the one that it was stopped for, before it could return. */
-function dispatchByPreemption(step: Step, pool: PoolState): boolean {
+function dispatchByPreemption(step: Step, pool: PoolState, held: Held[]): boolean {
   const room = makeRoomByPreemption(step, pool);
   if (room === undefined) return false;
+  held.length = 0;
   const { task, stopped } = room;
   const { choice } = placeTask(step.state, pool, task, new Map(), step.nowMs);
   if (choice !== undefined) dispatch(step, pool, task, choice, { stoppedSeq: stopped.seq });
   return true;
 }
 
-/** Dispatches, or ends, one waiting task. False when there is nothing to do now. */
-function dispatchNext(step: Step, pool: PoolState): boolean {
+/**
+ * Dispatches, or ends, one waiting task. False when there is nothing to do now.
+ * @param held who was held in the pass before, in order; brought up to date
+ */
+function dispatchNext(step: Step, pool: PoolState, held: Held[]): boolean {
   const { state } = step;
   if (!hasOpenReplica(step, pool, NOTHING)) return false;
   const limit = state.tuning.lookahead;
@@ -88,7 +94,8 @@ function dispatchNext(step: Step, pool: PoolState): boolean {
     return may;
   };
   for (;;) {
-    const closed = lookThrough(step, pool, pool.queue.candidates(limit, isOpen, mayRun), unable);
+    const candidates = pool.queue.candidates(limit, isOpen, mayRun);
+    const closed = lookThrough(step, pool, candidates, held, unable);
     if (closed === undefined) return true;
     // Tasks kept apart from others must not hide those of other lanes behind them.
     if (closed.size === 0) return false;
@@ -100,13 +107,15 @@ function dispatchNext(step: Step, pool: PoolState): boolean {
 }
 
 /**
- * Acts on the first candidate that something can be done about.
+ * Acts on the first candidate that something can be done about. Those before it stay held when the next
+ * pass finds them in the same places: a dispatch makes its replica no better for them.
  * @returns undefined when it did; else the lanes of tasks that are blocked by anti-affinity
  */
 function lookThrough(
   step: Step,
   pool: PoolState,
   candidates: readonly WaitingTask[],
+  held: Held[],
   unable: Unable,
 ): ReadonlySet<string> | undefined {
   const { state, nowMs } = step;
@@ -121,19 +130,24 @@ function lookThrough(
   }
   const seats = seatsOf(pool, nowMs);
   for (const [at, task] of tasks.slice(0, state.tuning.candidates).entries()) {
-    const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs, seats);
-    const prospect = choice ?? heldFor;
-    // Behind others it may yet be planned otherwise: what counts is whether it could be in time alone.
-    const aloneMs = prospect && prospect.firstTokenMs - prospect.promisedMs;
-    if (aloneMs !== undefined && isLate(step, pool, task, aloneMs)) {
-      endLate(step, pool, task, aloneMs);
-      return undefined;
+    if (held[at]?.task !== task) {
+      held.length = at;
+      const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs, seats);
+      const prospect = choice ?? heldFor;
+      // Behind others it may yet be planned otherwise: what counts is whether it could be in time alone.
+      const aloneMs = prospect && prospect.firstTokenMs - prospect.promisedMs;
+      if (aloneMs !== undefined && isLate(step, pool, task, aloneMs)) {
+        endLate(step, pool, task, aloneMs);
+        return undefined;
+      }
+      if (choice !== undefined) {
+        const aside = asideOf(unable, tasks.slice(0, at), givenUp, pool.queue.yielding());
+        dispatch(step, pool, task, choice, { aside }, seats);
+        return undefined;
+      }
+      held.push({ task, heldFor });
     }
-    if (choice !== undefined) {
-      const aside = asideOf(unable, tasks.slice(0, at), givenUp, pool.queue.yielding());
-      dispatch(step, pool, task, choice, { aside }, seats);
-      return undefined;
-    }
+    const heldFor = held[at]?.heldFor;
     if (heldFor?.block === 'anti-affinity')
       closed.add(pool.queue.get(task.spec.taskId)?.lane ?? '');
     if (task.waiting !== undefined) task.waiting.heldForId = heldFor?.replicaId;
@@ -178,94 +192,6 @@ function isLaneOpen(step: Step, pool: PoolState, lane: string): boolean {
   return false;
 }
 
-export function dispatch(
-  step: Step,
-  pool: PoolState,
-  task: TaskRecord,
-  choice: Prospect,
-  circumstances: Circumstances,
-  seats?: Seats,
-): void {
-  const { state, nowMs } = step;
-  const { taskId } = task.spec;
-  const preempted = circumstances.stoppedSeq !== undefined;
-  const decision = decisionOn(step, pool, task, choice, preempted, seats);
-  const turn = turnOf(pool, task, circumstances, nowMs);
-  const session = sessionOf(state, task);
-  const isHome = choice.replicaId === warmReplicaOf(session, task);
-  step.record(
-    {
-      type: 'task.dispatched',
-      taskId,
-      attempt: task.attempt + 1,
-      replicaId: choice.replicaId,
-      setId: choice.replica.view.setId,
-      kvWarmth: isHome && (session?.kvTokens ?? 0) > 0,
-    },
-    decision,
-  );
-  pool.journal.add(turn);
-  const { uncachedTokens } = choice;
-  const { outputTokens } = task.estimate;
-  const { load, view } = choice.replica;
-  choice.replica.lastTurn = pool.journal.count;
-  load.begin(taskId, choice, outputTokens, view.kvTokens, nowMs);
-  const { prefix } = task.spec;
-  if (prefix !== undefined) {
-    task.expectedReuse = pool.prefixes.insert(choice.replicaId, prefix);
-    load.pending.add(taskId, prefix, task.expectedReuse?.tokens ?? 0);
-  }
-  chargeTo(state, task, prepaidCost(state.tuning, uncachedTokens, outputTokens));
-  countInFlight(state, task);
-}
-
-function decisionOn(
-  step: Step,
-  pool: PoolState,
-  task: TaskRecord,
-  choice: Prospect,
-  preempted: boolean,
-  seats?: Seats,
-): DispatchDecision {
-  const { state, nowMs } = step;
-  return {
-    ...(waitOf(state, pool, task, nowMs) ?? NO_WAIT),
-    replicas: verdictsOf(state, pool, task, choice.replicaId, nowMs, seats),
-    firstTokenMs: choice.firstTokenMs,
-    preempted,
-  };
-}
-
-/** Whether the deadline can no longer be kept, as far as the predictions are founded (ORCH-3079). */
-function isLate(step: Step, pool: PoolState, task: TaskRecord, firstTokenMs: number): boolean {
-  const { deadlineAtMs } = task.spec;
-  // What has run before is finished even when late: its reader has part of it, or its work is done.
-  if (deadlineAtMs === undefined || task.attempt > 0) return false;
-  const leftMs = deadlineAtMs - step.nowMs;
-  if (leftMs <= 0) return true;
-  if (!mayRefuse(step.state.tuning, pool)) return false;
-  const chance = onTime(pool, task, firstTokenMs, true, leftMs);
-  return chance < step.state.tuning.shedBelow;
-}
-
-function endLate(step: Step, pool: PoolState, task: TaskRecord, firstTokenMs: number): void {
-  // It would have come no sooner: else only those who are in time would teach what to expect.
-  learnForecast(pool, task, step.nowMs + firstTokenMs);
-  const needMs = Math.ceil(deadlineNeedMs(task, firstTokenMs));
-  const leftMs = Math.max(0, Math.round((task.spec.deadlineAtMs ?? 0) - step.nowMs));
-  step.record({
-    type: 'task.ended',
-    taskId: task.spec.taskId,
-    outcome: {
-      kind: 'failed',
-      code: 'DEADLINE_UNMET',
-      message: `its turn came with ${leftMs} ms left of the ${needMs} ms that it would need`,
-      retriable: true,
-      retryAfterMs: undefined,
-    },
-  });
-}
-
 /** What keeps those who wait from being dispatched. */
 function causeOf(step: Step, pool: PoolState): PoolCause {
   let cause: PoolCause = 'no-ready-replica';
@@ -283,53 +209,4 @@ function causeOf(step: Step, pool: PoolState): PoolCause {
     }
   }
   return cause;
-}
-
-function failAll(step: Step, pool: PoolState, reason: string): void {
-  for (const { taskId } of pool.queue.inArrivalOrder()) {
-    step.record({
-      type: 'task.ended',
-      taskId,
-      outcome: {
-        kind: 'failed',
-        code: 'POOL_UNAVAILABLE',
-        message: `pool ${pool.poolId} cannot come back by itself: ${reason}`,
-        retriable: true,
-        retryAfterMs: step.state.tuning.unavailableRetryMs,
-      },
-    });
-  }
-}
-
-/**
- * Ends tasks whose set cannot return: some replica is ready, none of their set is, and no replica
- * is still loading that could turn out to be of it.
- */
-function failStranded(step: Step, pool: PoolState): void {
-  const lanes = pool.queue.lanes();
-  if (lanes.length === 0 || (lanes.length === 1 && lanes[0] === '')) return;
-  const views = [...pool.replicas.values()].map(({ view }) => view);
-  if (views.length === 0 || views.some((view) => !view.ready)) return;
-  for (const lane of lanes) {
-    const setId = lane === '' ? null : parseLane(lane).setId;
-    if (setId === null || views.some((view) => view.setId === setId)) continue;
-    endLane(step, pool, lane);
-  }
-}
-
-function endLane(step: Step, pool: PoolState, lane: string): void {
-  for (const waiting of pool.queue.inArrivalOrder()) {
-    if (waiting.lane !== lane) continue;
-    step.record({
-      type: 'task.ended',
-      taskId: waiting.taskId,
-      outcome: {
-        kind: 'failed',
-        code: 'WORKER_RESET',
-        message: 'the replica set that began this output is gone',
-        retriable: true,
-        retryAfterMs: undefined,
-      },
-    });
-  }
 }
