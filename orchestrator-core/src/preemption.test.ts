@@ -70,12 +70,29 @@ test('OC-CORE-1060 nobody is stopped while another slot is free', () => {
   expect(driver.stateOf('i')).toBe('running');
 });
 
+test('OC-CORE-1060 soon is measured by the prompt: a short one does not wait for what a long one would', () => {
+  const stoppedFor = (promptTokens: number) => {
+    const driver = new Driver();
+    driver.pool({ preemption: 'hard' });
+    driver.replica('r', { interruptible: true });
+    practise(driver, 20, {}, { prefillMs: 2, decodeMs: 12, tokensOut: 4 });
+    driver.admit('b', batch);
+    driver.nowMs += 8;
+    driver.progress('b');
+    return preempted(driver.admit('i', { promptTokens }));
+  };
+  expect(stoppedFor(8)).toEqual(['b']);
+  expect(stoppedFor(900)).toEqual([]);
+});
+
 test('OC-CORE-1060 nobody is stopped for a task that would start soon anyway', () => {
   const driver = new Driver();
   driver.pool({ preemption: 'hard' });
   driver.replica('r', { interruptible: true });
-  practise(driver, 20, {}, { prefillMs: 1, decodeMs: 1, tokensOut: 2 });
-  begin(driver, 'b');
+  practise(driver, 20, {}, { prefillMs: 5, decodeMs: 2, tokensOut: 2 });
+  driver.admit('b', batch);
+  driver.nowMs += 5;
+  driver.progress('b');
   expect(preempted(driver.admit('i'))).toEqual([]);
 });
 

@@ -27,7 +27,9 @@ export function makeRoomByPreemption(
   if (task === undefined) return undefined;
   const { choice, heldFor } = placeTask(step.state, pool, task, NOTHING, step.nowMs);
   const waitMs = heldFor === undefined ? Infinity : heldFor.firstTokenMs - heldFor.prefillMs;
-  if (choice !== undefined || waitMs <= step.state.tuning.preemptAfterMs) return undefined;
+  // What only doubles the time to a short prompt's first token is much to whoever waits for it.
+  const mostMs = Math.min(step.state.tuning.preemptAfterMs, task.estimate.prefillMs);
+  if (choice !== undefined || waitMs <= mostMs) return undefined;
   const victim = chooseVictim(step, pool, task, heldFor);
   if (victim === undefined) return undefined;
   abort(step, victim, 'preempted');

@@ -34,7 +34,7 @@ export interface Tuning {
   readonly trustSamples: number;
   /** Dispatches of the pool that went elsewhere after which nothing is left of that belief. */
   readonly trustTurns: number;
-  /** Running batch work is stopped for an interactive task that would wait longer than this, ms. */
+  /** Running batch work is stopped for an interactive task that would wait longer than this or its own prefill, ms. */
   readonly preemptAfterMs: number;
   /** Running work of a tenant ahead of its share is stopped for one that has waited this long, ms. */
   readonly preemptTenantAfterMs: number;
