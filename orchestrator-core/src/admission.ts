@@ -78,7 +78,7 @@ export function refusalByDeadline(
   if (deadlineAtMs === undefined || forecast.onTimeProbability === undefined) return undefined;
   const { refuseBelow, shedBelow } = state.tuning;
   // What would be ended by its own dispatch is not taken in first.
-  const least = forecast.isImmediate ? Math.max(refuseBelow, shedBelow) : refuseBelow;
+  const least = forecast.kind === 'now' ? Math.max(refuseBelow, shedBelow) : refuseBelow;
   const isPast = deadlineAtMs <= task.acceptedAtMs;
   const isHopeless = forecast.onTimeProbability < least && mayRefuse(state.tuning, pool);
   if (!isPast && !isHopeless) return undefined;

@@ -4,7 +4,7 @@ import { refusalByDeadline, refusalByPool, refusalByTask } from './admission.ts'
 import { dispatch } from './dispatch.ts';
 import { estimateTask } from './estimate.ts';
 import { newRecord } from './fold.ts';
-import { retryAfterMs } from './forecast.ts';
+import { noteArrival, retryAfterMs } from './forecast.ts';
 import { forecastOf, forecastStart } from './forecast-arrival.ts';
 import { hasRoom, makeRoom } from './full-queue.ts';
 import { schedule } from './schedule.ts';
@@ -48,7 +48,8 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
   const infeasible = refusalByDeadline(state, pool, task, forecast);
   if (infeasible !== undefined) return infeasible;
 
-  if (!start.isImmediate) {
+  const isImmediate = start.kind === 'now';
+  if (!isImmediate) {
     const room = makeRoom(pool.queue, pool.spec, spec.priority);
     if (room.kind === 'refuse') {
       const { code, policyLabel } = room;
@@ -61,16 +62,17 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
   const { taskId } = spec;
   const seq = state.nextSeq;
   // Those who will start with the next tick hold no place, though they are in the queue until then.
-  const queuePosition = start.isImmediate ? 0 : Math.max(1, ahead.tasks + 1 - pool.gathered);
+  const queuePosition = isImmediate ? 0 : Math.max(1, ahead.tasks + 1 - pool.gathered);
   const predictedStartMs = forecast.startMs;
   step.record({ type: 'task.accepted', taskId, seq, task: spec, queuePosition, predictedStartMs });
   step.effect({ type: 'accepted', taskId, queuePosition, predictedStartMs, forecast });
+  noteArrival(state, pool, task, nowMs);
   const accepted = state.tasks.get(taskId);
   takeTurn(step, spec, seq);
   if (accepted === undefined) return undefined;
   accepted.forecast = forecast;
   if (gathers) {
-    if (start.isImmediate) pool.gathered += 1;
+    if (isImmediate) pool.gathered += 1;
     state.timers.set(timerKeys.bind(pool.poolId), nowMs, { kind: 'bind', poolId: pool.poolId });
     return undefined;
   }

@@ -40,9 +40,8 @@ export function progress(step: Step, command: CommandOf<'progress'>): void {
 export function learnForecast(pool: PoolState, task: TaskRecord, firstTokenAtMs: number): void {
   const { forecast, acceptedAtMs } = task;
   if (forecast === undefined) return;
-  const kind = forecast.isImmediate ? 'now' : 'queued';
-  const { firstTokenMs, lowMs, highMs } = forecast;
-  pool.model.observeForecast(kind, firstTokenMs, firstTokenAtMs - acceptedAtMs, [lowMs, highMs]);
+  const { kind, modelMs, lowMs, highMs } = forecast;
+  pool.model.observeForecast(kind, modelMs, firstTokenAtMs - acceptedAtMs, [lowMs, highMs]);
 }
 
 export function finish(step: Step, command: CommandOf<'finish'>): void {

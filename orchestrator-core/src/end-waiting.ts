@@ -19,7 +19,7 @@ export function isLate(
   const leftMs = deadlineAtMs - step.nowMs;
   if (leftMs <= 0) return true;
   if (!mayRefuse(step.state.tuning, pool)) return false;
-  const chance = onTime(pool, task, firstTokenMs, true, leftMs);
+  const chance = onTime(pool, task, firstTokenMs, 'now', leftMs);
   return chance < step.state.tuning.shedBelow;
 }
 

@@ -1,5 +1,5 @@
 /** What a task is expected to need, and how soon it should start: all that the order of the queue uses. */
-import type { TaskEstimate } from './pool-model.ts';
+import type { FirstTokenKind, TaskEstimate } from './pool-model.ts';
 import type { PoolState, TaskRecord } from './state.ts';
 import type { Tuning } from './tuning.ts';
 
@@ -53,10 +53,10 @@ export function onTime(
   pool: PoolState,
   task: TaskRecord,
   firstTokenMs: number,
-  isImmediate: boolean,
+  firstToken: FirstTokenKind,
   leftMs: number,
 ): number {
   const isForFirst = task.spec.deadlineFor === 'first-token';
-  const kind = isForFirst ? (isImmediate ? 'now' : 'queued') : 'end';
+  const kind = isForFirst ? firstToken : 'end';
   return pool.model.onTimeProbability(kind, deadlineNeedMs(task, firstTokenMs), leftMs);
 }

@@ -1,17 +1,18 @@
 /** What a newcomer is told: when it will start, when its first token comes, whether its deadline holds. */
 import { onTime } from './estimate.ts';
 import type { Ahead } from './fair-queue.ts';
-import type { Forecast } from './forecast.ts';
 import { waitingOf } from './fold.ts';
-import { waitBehind } from './forecast.ts';
+import type { Forecast } from './forecast.ts';
+import { waitBehind, withPassersBy } from './forecast.ts';
 import type { Prospect } from './placement.ts';
 import { planArrival } from './plan-arrival.ts';
+import type { FirstTokenKind } from './pool-model.ts';
 import type { PoolState, TaskRecord } from './state.ts';
 import type { Step } from './step.ts';
 
 /** Start and first token as point estimates, ms from now. */
 export interface Start {
-  readonly isImmediate: boolean;
+  readonly kind: FirstTokenKind;
   readonly startMs: number;
   readonly firstTokenMs: number;
 }
@@ -31,34 +32,43 @@ export function forecastStart(
   const { prefillMs } = task.estimate;
   const ahead = pool.queue.aheadOfArrival(tenantId, priority, urgencyMs, cost);
   const place = planArrival(step, pool, { task, waiting }, ahead.tasks);
-  if (place === undefined) {
-    const startMs = waitBehind(pool, ahead, tuning.coldStartMs, step.nowMs);
-    return {
-      start: { isImmediate: false, startMs, firstTokenMs: startMs + prefillMs },
-      ahead,
-      place,
-    };
+  if (place !== undefined && place.block === undefined) {
+    const { firstTokenMs } = place;
+    return { start: { kind: 'now', startMs: 0, firstTokenMs }, ahead: NOBODY, place };
   }
-  const { firstTokenMs } = place;
-  if (place.block === undefined) {
-    return { start: { isImmediate: true, startMs: 0, firstTokenMs }, ahead: NOBODY, place };
-  }
-  const startMs = Math.max(1, firstTokenMs - place.prefillMs);
-  return { start: { isImmediate: false, startMs, firstTokenMs }, ahead, place: undefined };
+  const aloneMs =
+    place === undefined
+      ? waitBehind(pool, ahead, tuning.coldStartMs, step.nowMs)
+      : Math.max(1, place.firstTokenMs - place.prefillMs);
+  const ownMs = place === undefined ? prefillMs : place.firstTokenMs - aloneMs;
+  const { startMs, isPassed } = withPassersBy(step.state, pool, task, aloneMs, step.nowMs);
+  const kind = isPassed ? 'passed' : 'queued';
+  return {
+    start: { kind, startMs, firstTokenMs: startMs + ownMs },
+    ahead,
+    place: undefined,
+  };
 }
 
 const NOBODY: Ahead = { tasks: 0, workMs: 0 };
 
 export function forecastOf(pool: PoolState, task: TaskRecord, start: Start): Forecast {
-  const { isImmediate, startMs, firstTokenMs } = start;
-  const [low, high] = pool.model.interval(isImmediate ? 'now' : 'queued', firstTokenMs);
-  // Where forecasts were off to one side of late, the interval is too; it is told around the forecast.
-  const lowMs = Math.min(low, firstTokenMs);
-  const highMs = Math.max(high, firstTokenMs);
+  const { kind, startMs, firstTokenMs: modelMs } = start;
+  const [low, high] = pool.model.interval(kind, modelMs);
+  // Forecasts of prompts that start at once are off to one side by what the models lack, and are told
+  // without it. Waits are so for the length of a burst, and to the other side after it.
+  const firstTokenMs = kind === 'now' ? Math.min(high, Math.max(low, modelMs)) : modelMs;
   const { deadlineAtMs } = task.spec;
-  const onTimeProbability =
-    deadlineAtMs === undefined
-      ? undefined
-      : onTime(pool, task, firstTokenMs, isImmediate, deadlineAtMs - task.acceptedAtMs);
-  return { isImmediate, startMs, firstTokenMs, lowMs, highMs, onTimeProbability };
+  return {
+    kind,
+    startMs,
+    firstTokenMs,
+    lowMs: Math.min(low, firstTokenMs),
+    highMs: Math.max(high, firstTokenMs),
+    modelMs,
+    onTimeProbability:
+      deadlineAtMs === undefined
+        ? undefined
+        : onTime(pool, task, modelMs, kind, deadlineAtMs - task.acceptedAtMs),
+  };
 }

@@ -23,7 +23,7 @@ test('ORCH-3029 OC-CORE-1018 what starts at once is told so', () => {
   const driver = founded();
   const effects = driver.admit('a', task);
   expect(effects).toMatchObject([
-    { type: 'accepted', queuePosition: 0, predictedStartMs: 0, forecast: { isImmediate: true } },
+    { type: 'accepted', queuePosition: 0, predictedStartMs: 0, forecast: { kind: 'now' } },
     { type: 'dispatch' },
   ]);
 });
@@ -34,8 +34,8 @@ test('ORCH-3029 OC-CORE-1018 the predicted start grows with what is ahead', () =
   forecastOf(driver, 'runs2');
   let before = 0;
   for (let n = 0; n < 30; n += 1) {
-    const { isImmediate, startMs, firstTokenMs } = forecastOf(driver, `t${n}`);
-    expect(isImmediate).toBe(false);
+    const { kind, startMs, firstTokenMs } = forecastOf(driver, `t${n}`);
+    expect(kind).toBe('queued');
     expect(startMs).toBeGreaterThan(before);
     expect(firstTokenMs).toBeGreaterThan(startMs);
     before = startMs;
@@ -120,4 +120,37 @@ test('ORCH-2007 OC-CORE-1009 retry hints follow how fast slots are freed', () =>
   expect(hint(quick)).toBeGreaterThanOrEqual(1);
   expect(hint(slow)).toBeGreaterThan(5 * hint(quick));
   expect(slow.core.backoffMs('p', 'interactive', slow.nowMs)).toBeGreaterThan(0);
+});
+
+test('OC-CORE-1105 who has time left is told of those who will pass it', () => {
+  const driver = founded();
+  const within = (ms: number) =>
+    ({ deadlineAtMs: driver.nowMs + ms, deadlineFor: 'first-token' }) as const;
+  const cancel = (taskId: string) => driver.step({ type: 'cancel', taskId, reason: 'client' });
+  const forecastBehindFour = (name: string) => {
+    for (let n = 0; n < 4; n += 1) forecastOf(driver, `${name}${n}`);
+    const forecast = forecastOf(driver, name, within(60_000));
+    for (let n = 0; n < 4; n += 1) cancel(`${name}${n}`);
+    cancel(name);
+    return forecast;
+  };
+  const quiet = forecastBehindFour('quiet');
+  expect(quiet.kind).toBe('queued');
+  for (let n = 0; n < 600; n += 1) {
+    driver.nowMs += 300;
+    driver.admit(`urgent${n}`, { ...task, ...within(1_000) });
+    cancel(`urgent${n}`);
+  }
+  const busy = forecastBehindFour('busy');
+  expect(busy.kind).toBe('passed');
+  expect(busy.startMs).toBeGreaterThan(1.3 * quiet.startMs);
+});
+
+test('OC-CORE-1018 the first token is told to come within its interval', () => {
+  const driver = founded();
+  for (let n = 0; n < 30; n += 1) {
+    const { lowMs, firstTokenMs, highMs } = forecastOf(driver, `t${n}`);
+    expect(lowMs).toBeLessThanOrEqual(firstTokenMs);
+    expect(highMs).toBeGreaterThanOrEqual(firstTokenMs);
+  }
 });

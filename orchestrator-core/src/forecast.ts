@@ -3,19 +3,26 @@
  * counted in replica time: the time for which a task keeps one replica from taking another, which is its
  * prefill where slots are plenty, and its share of the slots where they are not.
  */
+import { urgencyOf } from './estimate.ts';
 import type { Ahead } from './fair-queue.ts';
-import type { PoolState } from './state.ts';
+import type { FirstTokenKind } from './pool-model.ts';
+import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import { freeSlotsOn } from './state.ts';
+
+/** A wait that is so much longer for those who will pass is of a kind of its own. */
+const PASSED = 1.02;
 
 /** What a client may be told at admission. */
 export interface Forecast {
-  readonly isImmediate: boolean;
+  readonly kind: FirstTokenKind;
   /** Wait until the dispatch, ms; 0 when it starts at once. */
   readonly startMs: number;
   /** Wait until the first token, ms, and the interval that holds it 8 times in 10. */
   readonly firstTokenMs: number;
   readonly lowMs: number;
   readonly highMs: number;
+  /** The time to the first token as the models alone have it: what is learned from, ms. */
+  readonly modelMs: number;
   /** Chance to keep the deadline; undefined without one. */
   readonly onTimeProbability: number | undefined;
 }
@@ -43,6 +50,42 @@ export function waitBehind(
   const loadingMs = ready === 0 ? coldStartMs : 0;
   const replicas = Math.max(1, ready === 0 ? pool.replicas.size : ready);
   return Math.max(1, loadingMs + (busyMs + ahead.workMs) / replicas);
+}
+
+/** A task has come that may pass those of its flow that have more time than it. */
+export function noteArrival(
+  { tuning }: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  nowMs: number,
+): void {
+  if (task.spec.deadlineAtMs === undefined) return;
+  const { prefillMs, holdMs } = task.estimate;
+  const workMs = replicaWorkMs(pool, prefillMs, holdMs);
+  const urgentInMs = urgencyOf(tuning, task) - nowMs;
+  pool.model.overtaking.arrived(flowOf(task), urgentInMs, workMs, nowMs);
+}
+
+/** The wait of a task with a deadline, with those who will come after it and go before it. */
+export function withPassersBy(
+  { tuning }: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  aloneMs: number,
+  nowMs: number,
+): { readonly startMs: number; readonly isPassed: boolean } {
+  if (task.spec.deadlineAtMs === undefined) return { startMs: aloneMs, isPassed: false };
+  let replicas = 0;
+  for (const { view } of pool.replicas.values()) if (view.ready) replicas += 1;
+  const urgentInMs = urgencyOf(tuning, task) - nowMs;
+  const { overtaking } = pool.model;
+  const startMs = overtaking.waitMs(flowOf(task), aloneMs, urgentInMs, replicas, nowMs);
+  return { startMs, isPassed: startMs > PASSED * aloneMs };
+}
+
+/** Deadlines are compared within a flow; between flows the shares of the tenants decide. */
+function flowOf({ spec: { tenantId, priority } }: TaskRecord): string {
+  return `${priority} ${tenantId}`;
 }
 
 /** When a refused or failed client should try again, ms. */

@@ -5,6 +5,7 @@
 import { DrainRate, type SavedDrain } from './prediction/drain-rate.ts';
 import { WaitIntervals, waitBucket, type SavedIntervals } from './prediction/interval.ts';
 import { LatencyModel, prefillWork, type SavedLatency } from './prediction/latency-model.ts';
+import { Overtaking } from './prediction/overtaking.ts';
 import { OutputLengths, type SavedLengths } from './prediction/output-lengths.ts';
 import { PromptScale, type SavedScale } from './prediction/prompt-scale.ts';
 import { fieldsOf, isCount, isWithin } from './prediction/saved-values.ts';
@@ -43,20 +44,22 @@ export interface SavedPoolModel {
   readonly lengths: SavedLengths;
   readonly scale: SavedScale;
   readonly drain: SavedDrain;
-  readonly intervals: SavedIntervals;
+  readonly intervals: Readonly<Record<ForecastKind, SavedIntervals>>;
   readonly holdMs: number;
   readonly tokenMs: number | null;
   readonly samples: number;
 }
 
 /** Forecasts that are wrong in ways of their own. */
-export type ForecastKind =
-  /** First token of a task that starts at once. */
+export type FirstTokenKind =
+  /** Of a task that starts at once. */
   | 'now'
-  /** First token of a task that waits. */
+  /** Of one that waits. */
   | 'queued'
-  /** Last token. */
-  | 'end';
+  /** Of one that waits, and that others who come later will pass. */
+  | 'passed';
+export type ForecastKind = FirstTokenKind | 'end';
+const FORECAST_KINDS: readonly ForecastKind[] = ['now', 'queued', 'passed', 'end'];
 
 const MEAN_WEIGHT = 0.05;
 /** No task holds a slot longer. */
@@ -71,7 +74,15 @@ export class PoolModel {
   readonly #lengths = new OutputLengths();
   readonly #scale = new PromptScale();
   readonly #drain = new DrainRate();
-  readonly #intervals = new WaitIntervals();
+  /** Each kind for itself: a burst that makes waits longer says nothing of how fast the replicas are. */
+  readonly #intervals: Readonly<Record<ForecastKind, WaitIntervals>> = {
+    now: new WaitIntervals(),
+    queued: new WaitIntervals(),
+    passed: new WaitIntervals(),
+    end: new WaitIntervals(),
+  };
+  /** Of the moment only: after a restart it is learned within a minute or so. */
+  readonly overtaking = new Overtaking();
   #holdMs: number;
   /** From first to last token, per token; undefined until a task with two of them has ended. */
   #tokenMs: number | undefined;
@@ -156,7 +167,7 @@ export class PoolModel {
     actualMs: number,
     given?: [lowMs: number, highMs: number],
   ): void {
-    this.#intervals.observe(forecastMs, actualMs, keyOf(kind, forecastMs), given);
+    this.#intervals[kind].observe(forecastMs, actualMs, keyOf(kind, forecastMs), given);
   }
 
   observeEnd(spec: TaskSpec, usage: Usage, isCutOff: boolean, holdMs: number): void {
@@ -180,12 +191,12 @@ export class PoolModel {
 
   /** The range that holds the actual wait eight times in ten, ms. */
   interval(kind: ForecastKind, forecastMs: number): readonly [lowMs: number, highMs: number] {
-    return this.#intervals.interval(forecastMs, keyOf(kind, forecastMs));
+    return this.#intervals[kind].interval(forecastMs, keyOf(kind, forecastMs));
   }
 
   /** Chance that what is forecast happens within `leftMs`. */
   onTimeProbability(kind: ForecastKind, forecastMs: number, leftMs: number): number {
-    return this.#intervals.probabilityWithin(forecastMs, leftMs, keyOf(kind, forecastMs));
+    return this.#intervals[kind].probabilityWithin(forecastMs, leftMs, keyOf(kind, forecastMs));
   }
 
   /** When one more task will fit, whole ms, at least 1. */
@@ -204,7 +215,12 @@ export class PoolModel {
       lengths: this.#lengths.save(),
       scale: this.#scale.save(),
       drain: this.#drain.save(),
-      intervals: this.#intervals.save(),
+      intervals: {
+        now: this.#intervals.now.save(),
+        queued: this.#intervals.queued.save(),
+        passed: this.#intervals.passed.save(),
+        end: this.#intervals.end.save(),
+      },
       holdMs: this.#holdMs,
       tokenMs: this.#tokenMs ?? null,
       samples: this.#samples,
@@ -223,10 +239,16 @@ export class PoolModel {
       lengths: this.#lengths.load(lengths),
       scale: this.#scale.load(scale),
       drain: this.#drain.load(drain),
-      intervals: this.#intervals.load(intervals),
+      intervals: this.#loadIntervals(intervals),
       holds: this.#loadHolds(holds),
     };
     return Object.keys(isLoaded).filter((part) => isLoaded[part] === false);
+  }
+
+  #loadIntervals(saved: unknown): boolean {
+    const fields = fieldsOf(saved);
+    const areLoaded = FORECAST_KINDS.map((kind) => this.#intervals[kind].load(fields[kind]));
+    return areLoaded.every(Boolean);
   }
 
   #loadHolds({ holdMs, tokenMs, samples }: Readonly<Record<string, unknown>>): boolean {
@@ -239,6 +261,8 @@ export class PoolModel {
   }
 }
 
+/** Errors of waits come from what comes after them, which has little to do with their length. */
 function keyOf(kind: ForecastKind, forecastMs: number): string {
-  return `${kind}${waitBucket(forecastMs)}`;
+  const isWait = kind === 'queued' || kind === 'passed';
+  return isWait ? '' : waitBucket(forecastMs);
 }

@@ -1,9 +1,9 @@
 /** What the daemon may read, cheaply and without changing anything. */
-import type { PoolLearning } from './pool-model.ts';
+import type { FirstTokenKind, PoolLearning } from './pool-model.ts';
 import type { WaitCause, WaitRecord, ReplicaVerdict } from './decision.ts';
 import { onTime } from './estimate.ts';
 import type { Forecast } from './forecast.ts';
-import { waitBehind } from './forecast.ts';
+import { waitBehind, withPassersBy } from './forecast.ts';
 import { NOTHING, placeTask } from './placement.ts';
 import { blockOf, isHard } from './seats.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
@@ -78,8 +78,10 @@ export function viewTask(state: CoreState, task: TaskRecord, nowMs: number): Tas
   const { spec, seq, acceptedAtMs, attempt, running, preemptions, forecast } = task;
   const pool = poolOf(state, spec.poolId);
   const ahead = pool.queue.ahead(spec.taskId);
-  const startMs =
+  const aloneMs =
     ahead === undefined ? 0 : waitBehind(pool, ahead, state.tuning.coldStartMs, nowMs);
+  const { startMs, isPassed } = withPassersBy(state, pool, task, aloneMs, nowMs);
+  const kind = ahead === undefined ? 'now' : isPassed ? 'passed' : 'queued';
   return {
     spec,
     seq,
@@ -91,7 +93,7 @@ export function viewTask(state: CoreState, task: TaskRecord, nowMs: number): Tas
     preemptions,
     replicaId: running?.replicaId,
     forecast,
-    onTimeProbability: onTimeOf(pool, task, startMs, nowMs),
+    onTimeProbability: onTimeOf(pool, task, kind, startMs, nowMs),
   };
 }
 
@@ -142,6 +144,7 @@ function heldForIdOf(
 function onTimeOf(
   pool: PoolState,
   task: TaskRecord,
+  kind: FirstTokenKind,
   startMs: number,
   nowMs: number,
 ): number | undefined {
@@ -154,7 +157,7 @@ function onTimeOf(
   const { prefillMs, decodeMs, outputTokens } = estimate;
   const leftMs = deadlineAtMs - nowMs;
   if (task.running === undefined || task.outputTokens === 0) {
-    return onTime(pool, task, startMs + prefillMs, task.running !== undefined, leftMs);
+    return onTime(pool, task, startMs + prefillMs, kind, leftMs);
   }
   const remaining = Math.max(0, 1 - task.outputTokens / Math.max(1, outputTokens));
   return pool.model.onTimeProbability('end', remaining * decodeMs, leftMs);

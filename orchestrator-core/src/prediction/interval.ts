@@ -29,7 +29,7 @@ const PRIOR_WEIGHT = 2;
 /** Scale of the prior's Laplace distribution: half of all waits within a factor of 1.4. */
 const PRIOR_SCALE = 0.5;
 const MISS_RATE = 0.1;
-const ADAPTATION = 0.02;
+const ADAPTATION = 0.01;
 const LEAST_LEVEL = 0.005;
 const MOST_LEVEL = 0.35;
 /**
