@@ -77,8 +77,8 @@ export class PoolModel {
   /** Each kind for itself: a burst that makes waits longer says nothing of how fast the replicas are. */
   readonly #intervals: Readonly<Record<ForecastKind, WaitIntervals>> = {
     now: new WaitIntervals(),
-    queued: new WaitIntervals(),
-    passed: new WaitIntervals(),
+    queued: new WaitIntervals({ areBursty: true }),
+    passed: new WaitIntervals({ areBursty: true }),
     end: new WaitIntervals(),
   };
   /** Of the moment only: after a restart it is learned within a minute or so. */

@@ -102,6 +102,34 @@ test('a bucket without samples leans on the others', () => {
   expect(intervals.medianMs(1_000, 'unseen') / 2_000).toBeCloseTo(1, 1);
 });
 
+test('errors that change sides from burst to burst are held by intervals that have seen both', () => {
+  const chance = seededChance(4);
+  const intervals = new WaitIntervals({ areBursty: true });
+  const following = new WaitIntervals();
+  const bursts = { all: 400, first: 50, size: 40 };
+  const held = { bursty: 0, following: 0 };
+  const isWithin = (actualMs: number, [low, high]: [number, number]) =>
+    actualMs >= low && actualMs <= high ? 1 : 0;
+  for (let burst = 0; burst < bursts.all; burst++) {
+    const bias = 0.4 * chance.normal();
+    // Nobody knows the outcome of any before all of the burst have been told.
+    const told = { bursty: intervals.interval(1_000), following: following.interval(1_000) };
+    for (let i = 0; i < bursts.size; i++) {
+      const actualMs = 1_000 * Math.exp(bias + 0.1 * chance.normal());
+      if (burst >= bursts.first) {
+        held.bursty += isWithin(actualMs, told.bursty);
+        held.following += isWithin(actualMs, told.following);
+      }
+      intervals.observe(1_000, actualMs, undefined, told.bursty);
+      following.observe(1_000, actualMs, undefined, told.following);
+    }
+  }
+  const samples = (bursts.all - bursts.first) * bursts.size;
+  expect(held.bursty / samples).toBeGreaterThan(0.74);
+  expect(held.bursty / samples).toBeLessThan(0.83);
+  expect(held.following / samples).toBeLessThan(0.7);
+});
+
 test('misses of the intervals that were given widen those to come, whatever is known by then', () => {
   const given = new WaitIntervals();
   const recomputed = new WaitIntervals();

@@ -30,6 +30,9 @@ const PRIOR_WEIGHT = 2;
 const PRIOR_SCALE = 0.5;
 const MISS_RATE = 0.1;
 const ADAPTATION = 0.01;
+/** Of errors that are alike within a burst: there many say little more than one. */
+const BURSTY_ADAPTATION = 0.005;
+const BURSTY_MEMORY_SAMPLES = 1_000;
 const LEAST_LEVEL = 0.005;
 const MOST_LEVEL = 0.35;
 /**
@@ -70,15 +73,29 @@ export function waitBucket(predictedMs: number): string {
   return `${Math.round(5 * Math.log10(Math.min(1e5, Math.max(10, predictedMs))))}`;
 }
 
+export interface IntervalOptions {
+  /**
+   * True for errors that are all alike for a while, to one side in one burst and to the other in the next:
+   * then what they have in common passes with the burst, and is not followed.
+   */
+  readonly areBursty: boolean;
+}
+
 export class WaitIntervals {
+  readonly #areBursty: boolean;
   /** Added to every error, as a factor's logarithm. */
   #shift = 0;
   /** Mean side of the median that errors fall on, from -1 to 1. */
   #side = 0;
-  readonly #all = new DecayingHistogram(2 * HALF_BINS, MEMORY_SAMPLES);
+  readonly #all: DecayingHistogram;
   readonly #buckets = new Map<string, Bucket>();
   /** Scratch: the weights of a bucket with what it leans on. */
   readonly #blend = new Float64Array(2 * HALF_BINS);
+
+  constructor({ areBursty }: IntervalOptions = { areBursty: false }) {
+    this.#areBursty = areBursty;
+    this.#all = newBucket(areBursty).errors;
+  }
 
   /** The range that the actual wait falls below in a tenth of cases, and above in a tenth, ms. */
   interval(predictedMs: number, key = waitBucket(predictedMs)): [low: number, high: number] {
@@ -114,10 +131,11 @@ export class WaitIntervals {
     const bucket = this.#bucket(key);
     this.#blendFor(bucket);
     const [lowMs, highMs] = given ?? this.#bounds(predictedMs, bucket);
-    bucket.low = adapt(bucket.low, actualMs < lowMs);
-    bucket.high = adapt(bucket.high, actualMs > highMs);
+    const step = this.#areBursty ? BURSTY_ADAPTATION : ADAPTATION;
+    bucket.low = adapt(bucket.low, actualMs < lowMs, step);
+    bucket.high = adapt(bucket.high, actualMs > highMs, step);
     const position = this.#positionOf(predictedMs, actualMs);
-    this.#moveShift(bucket, position);
+    if (!this.#areBursty) this.#moveShift(bucket, position);
     bucket.errors.add(position);
     this.#all.add(position);
   }
@@ -136,7 +154,7 @@ export class WaitIntervals {
   load(saved: unknown): boolean {
     const { shift, side, all, buckets } = fieldsOf(saved);
     if (!isWithin(shift, -MOST_SHIFT, MOST_SHIFT) || !isWithin(side, -1, 1)) return false;
-    const loaded = bucketsOf(buckets);
+    const loaded = bucketsOf(buckets, this.#areBursty);
     if (loaded === undefined || !this.#all.load(all)) return false;
     this.#shift = shift;
     this.#side = side;
@@ -193,7 +211,7 @@ export class WaitIntervals {
     const known = this.#buckets.get(key);
     if (known !== undefined) return known;
     if (this.#buckets.size >= MAX_BUCKETS && key !== OVERFLOW) return this.#bucket(OVERFLOW);
-    const bucket = newBucket();
+    const bucket = newBucket(this.#areBursty);
     this.#buckets.set(key, bucket);
     return bucket;
   }
@@ -201,18 +219,19 @@ export class WaitIntervals {
 
 const OVERFLOW = '';
 
-function newBucket(): Bucket {
-  const errors = new DecayingHistogram(2 * HALF_BINS, MEMORY_SAMPLES);
+function newBucket(areBursty: boolean): Bucket {
+  const memory = areBursty ? BURSTY_MEMORY_SAMPLES : MEMORY_SAMPLES;
+  const errors = new DecayingHistogram(2 * HALF_BINS, memory);
   return { errors, low: MISS_RATE, high: MISS_RATE };
 }
 
 /** Undefined when these are no saved buckets. */
-function bucketsOf(saved: unknown): ReadonlyMap<string, Bucket> | undefined {
+function bucketsOf(saved: unknown, areBursty: boolean): ReadonlyMap<string, Bucket> | undefined {
   if (!Array.isArray(saved) || saved.length > MAX_BUCKETS + 1) return undefined;
   const buckets = new Map<string, Bucket>();
   for (const each of saved as readonly unknown[]) {
     const { key, errors, low, high } = fieldsOf(each);
-    const bucket = newBucket();
+    const bucket = newBucket(areBursty);
     if (typeof key !== 'string' || !bucket.errors.load(errors)) return undefined;
     if (!isWithin(low, LEAST_LEVEL, MOST_LEVEL)) return undefined;
     if (!isWithin(high, LEAST_LEVEL, MOST_LEVEL)) return undefined;
@@ -241,8 +260,8 @@ function spreadOf(weights: Float64Array): number {
   return errorAt(positionOf(weights, 0.75)) - errorAt(positionOf(weights, 0.25));
 }
 
-function adapt(level: number, missed: boolean): number {
-  const moved = level + ADAPTATION * (MISS_RATE - (missed ? 1 : 0));
+function adapt(level: number, missed: boolean, step: number): number {
+  const moved = level + step * (MISS_RATE - (missed ? 1 : 0));
   return Math.min(MOST_LEVEL, Math.max(LEAST_LEVEL, moved));
 }
 

@@ -46,6 +46,16 @@ describe('OC-CORE-1105 those who will pass a waiting task', () => {
   });
 });
 
+test('a rate is known after half a minute, and not from one arrival', () => {
+  const overtaking = new Overtaking();
+  overtaking.arrived(FLOW, 1_000, 500, 0);
+  expect(overtaking.waitMs(FLOW, 4_000, 60_000, 1, 0)).toBeLessThan(4_500);
+  for (let nowMs = 1_000; nowMs < 30_000; nowMs += 1_000) {
+    overtaking.arrived(FLOW, 1_000, 500, nowMs);
+  }
+  expect(overtaking.waitMs(FLOW, 4_000, 60_000, 1, 30_000)).toBeGreaterThan(6_000);
+});
+
 test('made-up flows take no more memory: the one that was silent longest is forgotten', () => {
   const { overtaking, nowMs } = seen(1_000, 500);
   for (let i = 0; i < 63; i++) overtaking.arrived(`flow ${i}`, 1_000, 1, nowMs);

@@ -12,6 +12,8 @@
  * are far too late to say so: waits are longest when a burst is over.
  */
 const MEMORY_MS = 60_000;
+/** Quiet before the first arrival that is counted with it, ms: one arrival is no rate. */
+const LEAST_SEEN_MS = 10_000;
 /** Bins of urgency, ten to the decade from 10 ms to about three hours. */
 const PER_DECADE = 10;
 const LEAST_MS = 10;
@@ -71,9 +73,11 @@ export class Overtaking {
 class UrgencyRates {
   /** Work by urgency, ms, each as old as `lastMs`. */
   readonly #workMs = new Float64Array(BINS);
+  readonly #sinceMs: number;
   lastMs: number;
 
   constructor(nowMs: number) {
+    this.#sinceMs = nowMs;
     this.lastMs = nowMs;
   }
 
@@ -86,7 +90,9 @@ class UrgencyRates {
   }
 
   waitMs(aloneMs: number, urgentInMs: number, replicas: number, nowMs: number): number {
-    const perMs = this.#keptAt(nowMs) / (MEMORY_MS * replicas);
+    const seenMs = LEAST_SEEN_MS + Math.max(0, nowMs - this.#sinceMs);
+    const overMs = MEMORY_MS * (1 - Math.exp(-seenMs / MEMORY_MS));
+    const perMs = this.#keptAt(nowMs) / (overMs * replicas);
     const top = binOf(urgentInMs);
     let rate = 0;
     for (let i = 0; i < top; i++) rate += perMs * (this.#workMs[i] ?? 0);
