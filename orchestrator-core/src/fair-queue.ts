@@ -3,27 +3,16 @@
  * the pool by weight, within the bound that virtual-time.ts derives, and inside the window in which
  * that bound leaves a choice, and within each flow, the most urgent task goes first.
  */
-import { mergeFirst, OrderedList } from './ordered-list.ts';
+import { findCandidates } from './candidates.ts';
+import { FlowLanes, type Flow, type WaitingTask } from './flow.ts';
+import { OrderedList } from './ordered-list.ts';
+import { tasksAhead, type Ahead, type Asking } from './tasks-ahead.ts';
 import type { Priority } from './types.ts';
 import { PRIORITIES } from './types.ts';
-import type { Account } from './virtual-time.ts';
 import { VirtualTimes } from './virtual-time.ts';
 
-export interface WaitingTask {
-  readonly taskId: string;
-  /** Arrival number: unique, and kept when the task comes back after an attempt. */
-  readonly seq: number;
-  readonly tenantId: string;
-  readonly priority: Priority;
-  /** Tasks of one lane fit the same replicas; '' fits any. */
-  readonly lane: string;
-  /** Absolute time, ms. A finite one keeps later arrivals from overtaking the task for ever. */
-  readonly urgencyMs: number;
-  /** Predicted service in cost units (prompt + 2 x output tokens), above 0. */
-  readonly cost: number;
-  /** Predicted work, ms; only ever summed. */
-  readonly workMs: number;
-}
+export type { WaitingTask } from './flow.ts';
+export type { Ahead } from './tasks-ahead.ts';
 
 export interface FairQueueOptions {
   /** Cost per unit weight by which urgency may bend fairness. 0 means strict fair queueing. */
@@ -39,46 +28,11 @@ export interface FairQueueOptions {
   readonly hasTooMuch?: (tenantId: string, priority: Priority) => boolean;
 }
 
-/** What is dispatched before some task. */
-export interface Ahead {
-  readonly tasks: number;
-  readonly workMs: number;
-}
-
-/** The tasks of one flow that fit the same replicas, by urgency and then arrival. */
-interface Lane {
-  readonly name: string;
-  readonly tasks: OrderedList<WaitingTask>;
-}
-
-interface Flow extends Account {
-  readonly tenantId: string;
-  readonly priority: Priority;
-  /** Those with someone waiting. */
-  lanes: Lane[];
-  size: number;
-  /** Sums of `cost` and `workMs` over those waiting. */
-  cost: number;
-  workMs: number;
-}
-
-/**
- * Flows that are asked what they have before a task. Where there are more, so many stand for all: evenly
- * spread by virtual time, which is most of what decides how many of a flow's tasks go first.
- */
-const MAX_ASKED = 128;
-
 const byArrival = {
   key: (task: WaitingTask) => task.seq,
   seq: () => 0,
   weight: () => 0,
 };
-const byUrgency = {
-  key: (task: WaitingTask) => task.urgencyMs,
-  seq: (task: WaitingTask) => task.seq,
-  weight: (task: WaitingTask) => task.workMs,
-};
-
 /** Push, remove, dispatch and charge are O(log n); nothing is kept of flows that owe nothing. */
 export class FairQueue {
   readonly #options: FairQueueOptions;
@@ -92,8 +46,7 @@ export class FairQueue {
     batch: new Map(),
   };
   readonly #times: VirtualTimes<Flow>;
-  /** The lanes of all flows by name; none of them is empty. */
-  readonly #lanes = new Map<string, Set<Lane>>();
+  readonly #lanes = new FlowLanes();
   #nextFlow = 0;
   #edge = Infinity;
   #yielding: ReadonlyMap<Flow, Flow> = new Map();
@@ -145,9 +98,7 @@ export class FairQueue {
     this.#arrivals[task.priority].insert(task);
     this.#tasks.set(task.taskId, task);
     const flow = this.#flowOf(task.tenantId, task.priority);
-    const lane =
-      flow.lanes.find(({ name }) => name === task.lane) ?? this.#addLane(flow, task.lane);
-    lane.tasks.insert(task);
+    this.#lanes.insert(flow, task);
     flow.size += 1;
     flow.cost += task.cost;
     flow.workMs += task.workMs;
@@ -161,9 +112,7 @@ export class FairQueue {
     this.#tasks.delete(taskId);
     this.#arrivals[task.priority].remove(task);
     const flow = this.#flowOf(task.tenantId, task.priority);
-    const lane = flow.lanes.find(({ name }) => name === task.lane);
-    lane?.tasks.remove(task);
-    if (lane?.tasks.size === 0) this.#dropLane(flow, lane);
+    this.#lanes.remove(flow, task);
     flow.size -= 1;
     flow.cost = flow.size === 0 ? 0 : flow.cost - task.cost;
     flow.workMs = flow.size === 0 ? 0 : flow.workMs - task.workMs;
@@ -206,25 +155,21 @@ export class FairQueue {
     isOpen: (lane: string) => boolean,
     mayRun: (tenantId: string) => boolean,
   ): readonly WaitingTask[] {
-    const open = new Set([...this.#lanes.keys()].filter(isOpen));
+    const open = new Set([...this.#lanes.names()].filter(isOpen));
     if (open.size === 0 || limit <= 0) return [];
-    const { flows, yielding, least } = this.#eligible(limit, open, mayRun);
-    const edge = least + this.#options.windowCost;
+    const { windowCost, hasTooMuch } = this.#options;
+    const { tasks, edge, yielding } = findCandidates({
+      times: this.#times,
+      lanes: this.#lanes,
+      windowCost,
+      limit,
+      open,
+      mayRun,
+      hasTooMuch: ({ tenantId, priority, size }) =>
+        size < this.sizeOf(priority) && hasTooMuch?.(tenantId, priority) === true,
+    });
     this.#edge = edge;
     this.#yielding = yielding;
-    const within: OrderedList<WaitingTask>[] = [];
-    const beyond: Flow[] = [];
-    for (const flow of flows) {
-      if (this.#times.timeOf(flow) > edge) beyond.push(flow);
-      else addOpenLanes(flow, open, within);
-    }
-    const tasks = mergeFirst(within, limit);
-    for (const [flow] of this.#inTurn(beyond, yielding)) {
-      if (tasks.length >= limit) break;
-      const lanes: OrderedList<WaitingTask>[] = [];
-      addOpenLanes(flow, open, lanes);
-      tasks.push(...mergeFirst(lanes, limit - tasks.length));
-    }
     return tasks;
   }
 
@@ -247,22 +192,20 @@ export class FairQueue {
     return this.#arrivals[priority].last();
   }
 
-  /**
-   * An estimate: exact for the task's own flow; of every other flow, as many tasks of its mean cost
-   * as it takes to bring it to the virtual time at which this task would start, and of those within
-   * the window of that time the ones that are more urgent. O(flows log n).
-   */
+  /** What goes before a task that waits, as `tasks-ahead.ts` estimates it. */
   ahead(taskId: string): Ahead | undefined {
     const task = this.#tasks.get(taskId);
     if (task === undefined) return undefined;
-    const flow = this.#flowOf(task.tenantId, task.priority);
-    return this.#aheadOf(flow, task.priority, task.urgencyMs, task.seq, 0);
+    const { tenantId, priority, urgencyMs, seq } = task;
+    const own = this.#flowOf(tenantId, priority);
+    return this.#ahead({ own, urgencyMs, seq, addedCost: 0, creditCost: this.#creditOf(priority) });
   }
 
   /** The same for a task that would arrive at this moment. */
   aheadOfArrival(tenantId: string, priority: Priority, urgencyMs: number, cost: number): Ahead {
-    const flow = this.#flows[priority].get(tenantId);
-    return this.#aheadOf(flow, priority, urgencyMs, Infinity, cost);
+    const own = this.#flows[priority].get(tenantId);
+    const creditCost = this.#creditOf(priority);
+    return this.#ahead({ own, urgencyMs, seq: Infinity, addedCost: cost, creditCost });
   }
 
   /**
@@ -276,121 +219,25 @@ export class FairQueue {
 
   /** Lanes that someone waits in, sorted. */
   lanes(): readonly string[] {
-    return [...this.#lanes.keys()].sort();
+    return [...this.#lanes.names()].sort();
   }
 
   /** One of those who wait in a lane: what the lane demands can be read from any of them. O(1). */
   headOf(lane: string): WaitingTask | undefined {
-    const [first] = this.#lanes.get(lane) ?? [];
-    return first?.tasks.first();
+    return this.#lanes.headOf(lane);
   }
 
   inArrivalOrder(): readonly WaitingTask[] {
     return PRIORITIES.flatMap((p) => [...this.#arrivals[p]]).sort((a, b) => a.seq - b.seq);
   }
 
-  /** By virtual time; those that yield come right behind the one that they yield to. */
-  #inTurn(flows: readonly Flow[], yielding: ReadonlyMap<Flow, Flow>): (readonly [Flow, number])[] {
-    const turns = flows.map((flow) => [flow, this.#times.timeOf(flow)] as const);
-    for (const [flow, to] of yielding) {
-      turns.push([flow, Math.max(this.#times.timeOf(flow), this.#times.timeOf(to))]);
-    }
-    const place = (flow: Flow) => (yielding.has(flow) ? 1 : 0);
-    return turns.sort(
-      ([a, timeA], [b, timeB]) => timeA - timeB || place(a) - place(b) || a.order - b.order,
-    );
-  }
-
-  /**
-   * Eligible flows, with the least of their times: all within the window, and of those beyond it about
-   * `limit`, as each has at least one task to offer. Those with too much running are kept apart, each
-   * with the one of its class that it yields to; where there is none they are like all others.
-   */
-  #eligible(limit: number, open: ReadonlySet<string>, mayRun: (tenantId: string) => boolean) {
-    const flows: Flow[] = [];
-    const { windowCost, hasTooMuch } = this.#options;
-    const { floor } = this.#times;
-    const passed: Flow[] = [];
-    const first: { [P in Priority]?: Flow } = {};
-    let least = Infinity;
-    for (const flow of this.#times.waiting()) {
-      // Below the floor the stored order is not yet that of the lifted times.
-      const isEnough = flows.length >= limit && passed.every(({ priority }) => first[priority]);
-      if (flow.time > least + windowCost && flow.time >= floor && isEnough) break;
-      if (!hasOpenLane(flow, open) || !mayRun(flow.tenantId)) continue;
-      if (hasTooMuch?.(flow.tenantId, flow.priority) === true) {
-        passed.push(flow);
-        continue;
-      }
-      flows.push(flow);
-      first[flow.priority] ??= flow;
-      least = Math.min(least, this.#times.timeOf(flow));
-    }
-    const yielding = new Map<Flow, Flow>();
-    for (const flow of passed) {
-      const to = first[flow.priority];
-      if (to !== undefined) {
-        yielding.set(flow, to);
-        continue;
-      }
-      flows.push(flow);
-      least = Math.min(least, this.#times.timeOf(flow));
-    }
-    return { flows, yielding, least };
-  }
-
-  /** @param addedCost of the task itself, unless it is in the flow already */
-  #aheadOf(
-    own: Flow | undefined,
-    priority: Priority,
-    urgencyMs: number,
-    seq: number,
-    addedCost: number,
-  ): Ahead {
-    let tasks = 0;
-    let workMs = 0;
-    for (const lane of own?.lanes ?? []) {
-      const before = lane.tasks.before(urgencyMs, seq);
-      tasks += before.count;
-      workMs += before.weight;
-    }
-    let startsAt = this.#times.timeOnArrival(own, this.#creditOf(priority));
-    if (own !== undefined && tasks > 0) {
-      const meanCost = (own.cost + addedCost) / (own.size + (addedCost > 0 ? 1 : 0));
-      startsAt += (tasks * meanCost) / this.#weightOf(own);
-    }
-    const edge = startsAt + this.#options.windowCost;
-    const count = this.#times.countUpTo(edge);
-    let asked = 0;
-    let first = 0;
-    let firstMs = 0;
-    for (const flow of this.#times.spread(count, MAX_ASKED)) {
-      if (flow === own) continue;
-      asked += 1;
-      const turns = this.#turnsBefore(flow, startsAt, urgencyMs, seq);
-      first += turns;
-      firstMs += (turns / flow.size) * flow.workMs;
-    }
-    if (asked === 0) return { tasks, workMs };
-    const isOwnAmong = own?.isWaiting === true && own.time <= Math.max(edge, this.#times.floor);
-    const each = (count - (isOwnAmong ? 1 : 0)) / asked;
-    return {
-      tasks: Math.min(this.#tasks.size, tasks + Math.round(each * first)),
-      workMs: workMs + each * firstMs,
-    };
-  }
-
-  /** How many of another flow's tasks go before one that starts at `startsAt`: in the window, the more urgent. */
-  #turnsBefore(flow: Flow, startsAt: number, urgencyMs: number, seq: number): number {
-    const lag = startsAt - this.#times.timeOf(flow);
-    const perCost = (this.#weightOf(flow) * flow.size) / flow.cost;
-    const turnsTo = (time: number) => Math.min(flow.size, Math.max(0, Math.ceil(time * perCost)));
-    const { windowCost } = this.#options;
-    const [least, most] = [turnsTo(lag - windowCost), turnsTo(lag + windowCost)];
-    if (least === most) return least;
-    let urgent = 0;
-    for (const lane of flow.lanes) urgent += lane.tasks.countBefore(urgencyMs, seq);
-    return Math.min(most, Math.max(least, urgent));
+  #ahead(asking: Asking): Ahead {
+    return tasksAhead(asking, {
+      times: this.#times,
+      size: this.#tasks.size,
+      windowCost: this.#options.windowCost,
+      weightOf: (flow) => this.#weightOf(flow),
+    });
   }
 
   #creditOf(priority: Priority): number {
@@ -408,34 +255,9 @@ export class FairQueue {
     return flow;
   }
 
-  #addLane(flow: Flow, name: string): Lane {
-    const lane: Lane = { name, tasks: new OrderedList(byUrgency) };
-    flow.lanes.push(lane);
-    const sameName = this.#lanes.get(name);
-    if (sameName === undefined) this.#lanes.set(name, new Set([lane]));
-    else sameName.add(lane);
-    return lane;
-  }
-
-  #dropLane(flow: Flow, lane: Lane): void {
-    flow.lanes = flow.lanes.filter((other) => other !== lane);
-    const sameName = this.#lanes.get(lane.name);
-    sameName?.delete(lane);
-    if (sameName?.size === 0) this.#lanes.delete(lane.name);
-  }
-
   #weightOf({ tenantId, priority }: Flow): number {
     const weight = this.#options.weightOf(tenantId, priority);
     if (weight > 0 && weight < Infinity) return weight;
     throw new RangeError(`weight ${weight} of tenant ${tenantId}`);
   }
-}
-
-function hasOpenLane(flow: Flow, open: ReadonlySet<string>): boolean {
-  for (const { name } of flow.lanes) if (open.has(name)) return true;
-  return false;
-}
-
-function addOpenLanes(flow: Flow, open: ReadonlySet<string>, to: OrderedList<WaitingTask>[]): void {
-  for (const lane of flow.lanes) if (open.has(lane.name)) to.push(lane.tasks);
 }
