@@ -84,8 +84,9 @@ export function placeTask(
   for (const seat of seats.all) {
     const worst = cold.length < MAX_COLD ? Infinity : (cold.at(-1)?.score ?? Infinity);
     if (seat.drainMs + tokens * seats.leastMsPerToken > worst + ABOUT_MS) break;
-    const promisedMs = promised.get(seat.replicaId) ?? 0;
     const ownMs = tokens * seat.msPerToken;
+    if (seat.drainMs + ownMs > worst + ABOUT_MS) continue;
+    const promisedMs = promised.get(seat.replicaId) ?? 0;
     if (promisedMs + seat.drainMs + ownMs > worst + ABOUT_MS) continue;
     if (isWarm(seat.replicaId)) continue;
     const block = blockAt(seat, task);

@@ -91,6 +91,8 @@ export class WaitIntervals {
   readonly #buckets = new Map<string, Bucket>();
   /** Scratch: the weights of a bucket with what it leans on. */
   readonly #blend = new Float64Array(2 * HALF_BINS);
+  /** Whose they are; undefined when out of date. */
+  #blended: { readonly bucket: Bucket | undefined } | undefined;
 
   constructor({ areBursty }: IntervalOptions = { areBursty: false }) {
     this.#areBursty = areBursty;
@@ -138,6 +140,7 @@ export class WaitIntervals {
     if (!this.#areBursty) this.#moveShift(bucket, position);
     bucket.errors.add(position);
     this.#all.add(position);
+    this.#blended = undefined;
   }
 
   save(): SavedIntervals {
@@ -156,6 +159,7 @@ export class WaitIntervals {
     if (!isWithin(shift, -MOST_SHIFT, MOST_SHIFT) || !isWithin(side, -1, 1)) return false;
     const loaded = bucketsOf(buckets, this.#areBursty);
     if (loaded === undefined || !this.#all.load(all)) return false;
+    this.#blended = undefined;
     this.#shift = shift;
     this.#side = side;
     this.#buckets.clear();
@@ -199,6 +203,8 @@ export class WaitIntervals {
   }
 
   #blendFor(bucket: Bucket | undefined): void {
+    if (this.#blended !== undefined && this.#blended.bucket === bucket) return;
+    this.#blended = { bucket };
     const parent = this.#all.total + PRIOR_WEIGHT;
     for (let i = 0; i < this.#blend.length; i++) {
       const all = (this.#all.weight(i) + PRIOR_WEIGHT * (PRIOR[i] ?? 0)) / parent;

@@ -61,6 +61,12 @@ interface Entry {
   readonly hints: HintRecord;
 }
 
+interface Answer {
+  readonly maxTokens: number | undefined;
+  readonly expectedTokens: number | undefined;
+  readonly length: ExpectedLength;
+}
+
 export interface SavedLengths {
   readonly all: SavedHistogram;
   /** Least recently used first. */
@@ -78,10 +84,26 @@ export class OutputLengths {
   readonly #all = new DecayingHistogram(BINS, MEMORY_SAMPLES);
   readonly #entries = new Map<string, Entry>();
   readonly #blend = new Float64Array(BINS);
+  /** What was answered last of each, until something is observed. */
+  readonly #answers = new Map<Entry | undefined, Answer>();
 
-  /** O(1). Nothing is remembered of the question. */
+  /** O(1). */
   expect(query: LengthQuery): ExpectedLength {
     const entry = this.#entries.get(keyOf(query));
+    const { maxTokens, expectedTokens } = query;
+    const last = this.#answers.get(entry);
+    if (
+      last !== undefined &&
+      last.maxTokens === maxTokens &&
+      last.expectedTokens === expectedTokens
+    )
+      return last.length;
+    const length = this.#expect(entry, query);
+    this.#answers.set(entry, { maxTokens, expectedTokens, length });
+    return length;
+  }
+
+  #expect(entry: Entry | undefined, query: LengthQuery): ExpectedLength {
     this.#blendFor(entry);
     const median = octavesAt(positionOf(this.#blend, 0.5));
     const { center, spread } = this.#weighHint(entry, median, query.expectedTokens);
@@ -105,6 +127,7 @@ export class OutputLengths {
   /** A task ended with so many tokens; `cutOff` when `max_tokens` or the context ended it. */
   observe(query: LengthQuery, tokens: number, cutOff: boolean): void {
     if (!(tokens >= 1 && tokens < Infinity)) return;
+    this.#answers.clear();
     const entry = this.#touch(keyOf(query));
     this.#blendFor(entry);
     if (!cutOff) this.#checkHint(entry.hints, query.expectedTokens, tokens);
@@ -127,6 +150,7 @@ export class OutputLengths {
     const { all, entries } = fieldsOf(saved);
     const loaded = entriesOf(entries);
     if (loaded === undefined || !this.#all.load(all)) return false;
+    this.#answers.clear();
     this.#entries.clear();
     for (const [key, entry] of loaded) this.#entries.set(key, entry);
     return true;
