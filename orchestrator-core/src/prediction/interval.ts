@@ -54,6 +54,12 @@ interface Bucket {
   high: number;
 }
 
+interface Blended {
+  readonly bucket: Bucket | undefined;
+  /** Positions of the interval's ends, once asked for. */
+  bounds?: readonly [low: number, high: number];
+}
+
 export interface SavedIntervals {
   readonly shift: number;
   readonly side: number;
@@ -92,7 +98,7 @@ export class WaitIntervals {
   /** Scratch: the weights of a bucket with what it leans on. */
   readonly #blend = new Float64Array(2 * HALF_BINS);
   /** Whose they are; undefined when out of date. */
-  #blended: { readonly bucket: Bucket | undefined } | undefined;
+  #blended: Blended | undefined;
 
   constructor({ areBursty }: IntervalOptions = { areBursty: false }) {
     this.#areBursty = areBursty;
@@ -168,9 +174,14 @@ export class WaitIntervals {
   }
 
   #bounds(predictedMs: number, bucket: Bucket | undefined): [low: number, high: number] {
-    const low = positionOf(this.#blend, bucket?.low ?? MISS_RATE);
-    const high = positionOf(this.#blend, 1 - (bucket?.high ?? MISS_RATE));
+    const [low, high] = this.#blended?.bounds ?? this.#positionsOf(bucket);
+    if (this.#blended !== undefined) this.#blended.bounds ??= [low, high];
     return [this.#waitAt(predictedMs, low), this.#waitAt(predictedMs, high)];
+  }
+
+  #positionsOf(bucket: Bucket | undefined): readonly [low: number, high: number] {
+    const low = positionOf(this.#blend, bucket?.low ?? MISS_RATE);
+    return [low, positionOf(this.#blend, 1 - (bucket?.high ?? MISS_RATE))];
   }
 
   /**
