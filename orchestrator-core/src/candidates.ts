@@ -89,7 +89,7 @@ function gather({ times, windowCost, limit, open, mayRun, hasTooMuch }: Inquiry)
     if (flows.length >= limit && flow.time >= times.floor) {
       const allYield = passed.every(({ priority }) => first[priority]);
       if (allYield && flow.time > least + windowCost) break;
-      hasMany = allYield && flow.time >= least && flows.length >= MANY * limit;
+      hasMany = allYield && flows.length >= MANY * limit;
       if (hasMany) break;
     }
     if (!hasOpenLane(flow, open) || !mayRun(flow.tenantId)) continue;
