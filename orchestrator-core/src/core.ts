@@ -5,6 +5,7 @@
  */
 import { admit } from './admit.ts';
 import { cancel, checkWatchdog, fail, finish, progress } from './attempts.ts';
+import { endPastDeadline } from './end-waiting.ts';
 import { applyEvent } from './fold.ts';
 import { retryAfterMs } from './forecast.ts';
 import { hasRoom } from './full-queue.ts';
@@ -33,7 +34,6 @@ import { DEFAULT_TUNING } from './tuning.ts';
 import type { Command, CoreEvent, Priority, SessionLimits, StepResult } from './types.ts';
 import type { PoolView, SessionView, TaskView, WaitView } from './views.ts';
 import { viewPool, viewSession, viewTask, viewWait } from './views.ts';
-import { shedUnmatched } from './waits.ts';
 
 export interface CoreOptions {
   readonly sessionLimits: SessionLimits;
@@ -178,8 +178,8 @@ function fire(step: Step, timer: TimerValue): void {
       return checkWatchdog(step, timer.taskId);
     case 'drain':
       return endDrain(step, timer.poolId);
-    case 'unmatched':
-      return shedUnmatched(step, timer.taskId);
+    case 'deadline':
+      return endPastDeadline(step, timer.taskId);
     case 'rest':
     case 'bind':
       return step.touch(poolOf(step.state, timer.poolId));

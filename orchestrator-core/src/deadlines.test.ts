@@ -118,3 +118,17 @@ test('OC-CORE-1069 a deadline that was kept for the first token is not held agai
   driver.progress('a');
   expect(driver.core.task('a', driver.nowMs + 60_000)?.onTimeProbability).toBe(1);
 });
+
+test('OC-CORE-1069 a deadline that passes ends the task, though nothing could ever have run it', () => {
+  const driver = new Driver();
+  driver.pool();
+  driver.admit('late', { deadlineAtMs: driver.nowMs + 500 });
+  driver.admit('patient');
+  expect(driver.core.nextWakeMs()).toBe(driver.nowMs + 500);
+  expect(ofType(driver.advance(499), 'ended')).toEqual([]);
+  expect(ofType(driver.advance(1), 'ended')).toMatchObject([
+    { taskId: 'late', outcome: { code: 'DEADLINE_UNMET', retriable: true } },
+  ]);
+  expect(ofType(driver.replica('r'), 'dispatch')).toMatchObject([{ taskId: 'patient' }]);
+  expect(driver.stateOf('patient')).toBe('running');
+});

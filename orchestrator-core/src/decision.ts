@@ -12,6 +12,8 @@ export type PassOver =
   | 'no-slot'
   | 'no-kv-room'
   | 'prefilling'
+  /** It is batch work, and would slow the interactive answers there too much. */
+  | 'kept-back'
   | 'slower';
 
 export interface ReplicaVerdict {

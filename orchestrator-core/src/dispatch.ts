@@ -1,4 +1,5 @@
 /** Sends a task to a replica, and tells how that was decided. */
+import { batchShare } from './batch-room.ts';
 import type { DispatchDecision } from './decision.ts';
 import type { Circumstances } from './dispatch-journal.ts';
 import { prepaidCost } from './estimate.ts';
@@ -43,6 +44,12 @@ export function dispatch(
   const { load, view } = choice.replica;
   choice.replica.lastTurn = pool.journal.count;
   load.begin(taskId, choice, outputTokens, view.kvTokens, nowMs);
+  if (task.spec.priority === 'interactive') {
+    load.readers.begin(taskId);
+    pool.batchRoom.interactiveDispatched(nowMs);
+  } else {
+    pool.batchRoom.dispatched(choice.prefillMs, pool.replicas.size, batchShare(pool), nowMs);
+  }
   const { prefix } = task.spec;
   if (prefix !== undefined) {
     task.expectedReuse = pool.prefixes.insert(choice.replicaId, prefix);

@@ -4,6 +4,7 @@ import { learnForecast } from './attempts.ts';
 import { deadlineNeedMs, onTime } from './estimate.ts';
 import { parseLane } from './lanes.ts';
 import type { PoolState, TaskRecord } from './state.ts';
+import { poolOf } from './state.ts';
 import type { Step } from './step.ts';
 
 /** Whether the deadline can no longer be kept, as far as the predictions are founded (ORCH-3079). */
@@ -88,4 +89,26 @@ function endLane(step: Step, pool: PoolState, lane: string): void {
       },
     });
   }
+}
+
+/** The deadline of a waiting task is past. */
+export function endPastDeadline(step: Step, taskId: string): void {
+  const task = step.state.tasks.get(taskId);
+  if (task?.waiting === undefined) return;
+  const pool = poolOf(step.state, task.spec.poolId);
+  learnForecast(pool, task, step.nowMs + task.estimate.prefillMs);
+  const message = pool.unmatched.has(taskId)
+    ? 'until its deadline no replica of the pool had the labels and devices it names'
+    : 'its deadline passed while it waited';
+  step.record({
+    type: 'task.ended',
+    taskId,
+    outcome: {
+      kind: 'failed',
+      code: 'DEADLINE_UNMET',
+      message,
+      retriable: true,
+      retryAfterMs: undefined,
+    },
+  });
 }

@@ -128,7 +128,8 @@ function applyEnded(state: CoreState, event: EventOf<'task.ended'>, atMs: number
   const task = taskOf(state, event.taskId);
   const pool = poolOf(state, task.spec.poolId);
   if (task.running === undefined) {
-    endUnmatched(state, pool, task, atMs);
+    endUnmatched(pool, task, atMs);
+    state.timers.cancel(timerKeys.deadline(event.taskId));
     pool.queue.remove(event.taskId);
     pool.constrained.delete(event.taskId);
   } else {
@@ -166,9 +167,14 @@ export function enqueue(state: CoreState, pool: PoolState, task: TaskRecord, now
   task.waiting = beginWait(pool, nowMs);
   const waiting = waitingOf(state, pool, task);
   pool.queue.push(waiting);
+  const { deadlineAtMs } = task.spec;
+  // What has run before is not ended by its deadline.
+  if (deadlineAtMs !== undefined && task.attempt === 0) {
+    state.timers.set(timerKeys.deadline(taskId), deadlineAtMs, { kind: 'deadline', taskId });
+  }
   if (task.spec.placement === undefined) return;
   pool.constrained.add(taskId);
-  checkFit(state, pool, task, waiting.lane, nowMs);
+  checkFit(pool, task, waiting.lane, nowMs);
 }
 
 /** The task as the queue sees it, by its present estimate. */
@@ -229,7 +235,8 @@ export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptS
   const pool = poolOf(state, poolId);
   task.attempt = attempt;
   task.running = { replicaId, setId, dispatchedAtMs };
-  endUnmatched(state, pool, task, dispatchedAtMs);
+  endUnmatched(pool, task, dispatchedAtMs);
+  state.timers.cancel(timerKeys.deadline(taskId));
   task.waiting = undefined;
   pool.constrained.delete(taskId);
   task.lastProgressMs = dispatchedAtMs;

@@ -89,7 +89,7 @@ export function placeTask(
     const promisedMs = promised.get(seat.replicaId) ?? 0;
     if (promisedMs + seat.drainMs + ownMs > worst + ABOUT_MS) continue;
     if (isWarm(seat.replicaId)) continue;
-    const block = blockAt(seat, task);
+    const block = blockAt(pool, seat, task);
     if (isHard(block)) continue;
     const endMs = block === undefined ? 0 : untilEndMs(pool, task, seat.replica, block, nowMs);
     const freeMs = promisedMs + Math.max(seat.drainMs, endMs);

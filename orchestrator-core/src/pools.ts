@@ -117,11 +117,13 @@ function learnContext(pool: PoolState): void {
 }
 
 function newReplica(pool: PoolState, view: ReplicaView): ReplicaRecord {
+  const model = pool.model.latencyOf(view.replicaId);
+  if (view.chunkTokens !== undefined) model.setChunkTokens(view.chunkTokens);
   return {
     view,
     faults: 0,
     restsUntilMs: 0,
-    load: new ReplicaLoad(pool.model.latencyOf(view.replicaId)),
+    load: new ReplicaLoad(model),
     lastTurn: pool.journal.count,
     antiAffinity: new Set(),
   };
@@ -134,7 +136,7 @@ function relane({ state, nowMs }: Step, pool: PoolState): void {
     const waiting = pool.queue.get(taskId);
     if (task === undefined || waiting === undefined) continue;
     const lane = laneOf(pool, task);
-    checkFit(state, pool, task, lane, nowMs);
+    checkFit(pool, task, lane, nowMs);
     if (lane === waiting.lane) continue;
     pool.queue.remove(taskId);
     pool.queue.push({ ...waiting, lane });

@@ -124,7 +124,7 @@ function makesRoom(
   const replica = pool.replicas.get(replicaId);
   if (replica === undefined) return false;
   const block = blockOf(pool, task, replicaId, replica, nowMs);
-  if (isHard(block) || block === 'anti-affinity') return false;
+  if (isHard(block) || block === 'anti-affinity' || block === 'kept-back') return false;
   const { view, load } = replica;
   if (runningOn(pool, replicaId) > view.slots) return false;
   const left = load.reservedTokens - reservedTokens(victim);

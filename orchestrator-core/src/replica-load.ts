@@ -3,6 +3,7 @@
  * yet, and KV that its sequences may come to hold. Counted from dispatches and tokens, never from the
  * engine's own metrics, which are late.
  */
+import { Readers } from './batch-room.ts';
 import type { LatencyModel } from './prediction/latency-model.ts';
 import { prefillWork } from './prediction/latency-model.ts';
 import { PendingPrefixes } from './pending-prefixes.ts';
@@ -77,6 +78,8 @@ export class ReplicaLoad {
   readonly #transit: PromptTransit;
   /** Of the prompts without a first token. */
   readonly pending = new PendingPrefixes();
+  /** Of the interactive answers. */
+  readonly readers = new Readers();
   readonly #sequences = new Map<string, Sequence>();
   #prefilling = 0;
   #lastRatio = 1;
@@ -261,6 +264,7 @@ export class ReplicaLoad {
       this.#forecast.firstToken(taskId, nowMs);
     }
     this.#forecast.progress(taskId, outputTokens, nowMs, tokenMs);
+    this.readers.progress(taskId, outputTokens, tokenMs);
     sequence.outputTokens = outputTokens;
     const beyond = sequence.promptTokens + outputTokens - sequence.reservedTokens;
     if (beyond <= 0) return;
@@ -274,6 +278,7 @@ export class ReplicaLoad {
     this.#forget();
     this.#sequences.delete(taskId);
     this.pending.remove(taskId);
+    this.readers.end(taskId);
     this.#transit.ended(taskId);
     this.#forecast.ended(taskId, nowMs);
     if (sequence.isPrefilling) this.#prefilling -= 1;

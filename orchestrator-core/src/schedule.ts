@@ -4,6 +4,7 @@ import { dispatch } from './dispatch.ts';
 import { asideOf, type Unable } from './dispatch-journal.ts';
 import { endLate, failAll, failStranded, isLate } from './end-waiting.ts';
 import type { WaitingTask } from './fair-queue.ts';
+import { isBatchKeptBack } from './batch-room.ts';
 import { parseLane } from './lanes.ts';
 import type { Promised, Prospect } from './placement.ts';
 import { NOTHING, placeTask } from './placement.ts';
@@ -75,7 +76,7 @@ function dispatchByPreemption(step: Step, pool: PoolState, held: Held[]): boolea
  */
 function dispatchNext(step: Step, pool: PoolState, held: Held[]): boolean {
   const { state } = step;
-  if (!hasOpenReplica(step, pool, NOTHING)) return false;
+  if (!hasOpenReplica(step, pool, NOTHING) || isBatchKeptBack(pool, step.nowMs)) return false;
   const limit = state.tuning.lookahead;
   const lanes = new Map<string, boolean>();
   const unable: Unable = { lanes: new Set(), tenantIds: new Set() };
@@ -128,6 +129,7 @@ function lookThrough(
     endLate(step, pool, task, prefillMs);
     return undefined;
   }
+  pool.batchRoom.isNext = tasks[0]?.spec.priority === 'batch';
   const seats = seatsOf(pool, nowMs);
   for (const [at, task] of tasks.slice(0, state.tuning.candidates).entries()) {
     if (held[at]?.task !== task) {
@@ -151,7 +153,8 @@ function lookThrough(
     if (heldFor?.block === 'anti-affinity')
       closed.add(pool.queue.get(task.spec.taskId)?.lane ?? '');
     if (task.waiting !== undefined) task.waiting.heldForId = heldFor?.replicaId;
-    if (heldFor === undefined) continue;
+    // Batch work that is kept back takes no place from those behind it.
+    if (heldFor === undefined || heldFor.block === 'kept-back') continue;
     promise(promised, heldFor.replicaId, workAt(pool, task, heldFor));
     if (!hasOpenReplica(step, pool, promised)) break;
   }

@@ -1,7 +1,8 @@
 /** The replicas of a pool as they are at one moment, and what keeps a task from them. */
 import type { PassOver } from './decision.ts';
+import { slackNow } from './batch-room.ts';
 import { hasLabels } from './lanes.ts';
-import { NOMINAL_TOKENS } from './replica-load.ts';
+import { NOMINAL_TOKENS, type ReplicaLoad } from './replica-load.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { runningOn } from './state.ts';
 
@@ -17,6 +18,8 @@ export interface Seat {
   readonly drainMs: number;
   /** Prefill of a prompt of some length, by the token, ms. */
   readonly msPerToken: number;
+  /** What the interactive answers of a replica can spare for a batch prompt, ms. */
+  readonly slackMs: (load: ReplicaLoad) => number;
 }
 
 export interface Seats {
@@ -27,6 +30,7 @@ export interface Seats {
 }
 
 export function seatsOf(pool: PoolState, nowMs: number): Seats {
+  const slackMs = slackNow(pool, nowMs);
   const usualMs = pool.model.prefillMs(NOMINAL_TOKENS, 0);
   const all: Seat[] = [];
   let leastMsPerToken = Infinity;
@@ -45,6 +49,7 @@ export function seatsOf(pool: PoolState, nowMs: number): Seats {
       share: running / Math.max(1, view.slots),
       drainMs: load.outlook(nowMs).drainMs,
       msPerToken,
+      slackMs,
     });
   }
   all.sort((a, b) => a.drainMs - b.drainMs);
@@ -60,14 +65,19 @@ export function blockOf(
   nowMs: number,
 ): PassOver | undefined {
   const isResting = replica.restsUntilMs > nowMs;
-  return blockAt(
-    { replica, isResting, hasSlot: runningOn(pool, replicaId) < replica.view.slots },
-    task,
-  );
+  const hasSlot = runningOn(pool, replicaId) < replica.view.slots;
+  const slackMs = slackNow(pool, nowMs);
+  return blockAt(pool, { replica, isResting, hasSlot, slackMs }, task);
 }
 
 export function blockAt(
-  { replica, isResting, hasSlot }: Pick<Seat, 'replica' | 'isResting' | 'hasSlot'>,
+  pool: PoolState,
+  {
+    replica,
+    isResting,
+    hasSlot,
+    slackMs,
+  }: Pick<Seat, 'replica' | 'isResting' | 'hasSlot' | 'slackMs'>,
   task: TaskRecord,
 ): PassOver | undefined {
   const { view, load } = replica;
@@ -87,6 +97,10 @@ export function blockAt(
   if (view.kvTokens !== undefined && load.reservedTokens > 0) {
     const { promptTokens, outputTokens } = task.estimate;
     if (load.reservedTokens + promptTokens + outputTokens > view.kvTokens) return 'no-kv-room';
+  }
+  if (task.spec.priority === 'batch') {
+    const spareMs = slackMs(load);
+    if (spareMs < Infinity && spareMs < pool.batchRoom.costMs(task, load)) return 'kept-back';
   }
   return undefined;
 }

@@ -6,6 +6,7 @@
  * differently: tasks are ordered by `seq`, replicas by id, timers by time and key. `sessions`
  * alone is read in insertion order, which is `firstSeq` order in both.
  */
+import { BatchRoom } from './batch-room.ts';
 import { DispatchJournal } from './dispatch-journal.ts';
 import { FairQueue } from './fair-queue.ts';
 import { InFlight } from './in-flight.ts';
@@ -97,6 +98,7 @@ export interface PoolState {
   readonly replicas: Map<string, ReplicaRecord>;
   readonly queue: FairQueue;
   readonly inFlight: InFlight;
+  readonly batchRoom: BatchRoom;
   readonly model: PoolModel;
   readonly prefixes: PrefixIndex;
   /** Waiting tasks that name labels or devices: their lane depends on the replicas there are. */
@@ -123,7 +125,7 @@ export type TimerValue =
   | { readonly kind: 'drain'; readonly poolId: string }
   | { readonly kind: 'rest'; readonly poolId: string }
   | { readonly kind: 'bind'; readonly poolId: string }
-  | { readonly kind: 'unmatched'; readonly taskId: string }
+  | { readonly kind: 'deadline'; readonly taskId: string }
   | { readonly kind: 'session'; readonly sessionId: string };
 
 export interface CoreState {
@@ -171,6 +173,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
         hasTooMuch: (tenantId, priority) => inFlight.hasTooMuch(tenantId, priority),
       }),
       inFlight,
+      batchRoom: new BatchRoom(state.tuning),
       model: new PoolModel(state.tuning),
       prefixes: new PrefixIndex(),
       constrained: new Set(),
@@ -208,7 +211,7 @@ export function slotsChanged(pool: PoolState, replicaId: string, change: () => v
 
 export const timerKeys = {
   attempt: (taskId: string) => `attempt:${taskId}`,
-  unmatched: (taskId: string) => `unmatched:${taskId}`,
+  deadline: (taskId: string) => `deadline:${taskId}`,
   drain: (poolId: string) => `drain:${poolId}`,
   bind: (poolId: string) => `bind:${poolId}`,
   rest: (poolId: string, replicaId: string) => `rest:${poolId}:${replicaId}`,

@@ -40,6 +40,13 @@ export interface Tuning {
   readonly preemptTenantAfterMs: number;
   /** And only when it is ahead of the other by this much, cost units per unit weight. */
   readonly preemptTenantGap: number;
+  /**
+   * Batch work is kept back where it would slow an interactive answer to less than a token in this time, from
+   * its first to its last, ms: 50 is faster than people read, less a seventh for prompts that come between.
+   */
+  readonly readerPaceMs: number;
+  /** Batch work that is kept back is owed its share again after so long, however much it had before, ms. */
+  readonly batchLeadMs: number;
   /** Waiting work whose chance to keep its deadline is below this is ended when its turn comes. */
   readonly shedBelow: number;
   /** Speeds assumed of an engine before anything was seen of it; wrong ones cost some first forecasts. */
@@ -85,6 +92,8 @@ export const DEFAULT_TUNING: Tuning = {
   preemptAfterMs: 20,
   preemptTenantAfterMs: 300,
   preemptTenantGap: 1_200,
+  readerPaceMs: 43,
+  batchLeadMs: 300_000,
   shedBelow: 0.2,
   latency: DEFAULT_CONSTANTS,
   initialHoldMs: 1_000,

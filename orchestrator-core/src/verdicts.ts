@@ -20,7 +20,7 @@ export function verdictsOf(
   const hits = hitsOf(pool, task);
   const nearest: Candidate[] = [];
   for (const seat of seats.all) {
-    const block = blockAt(seat, task);
+    const block = blockAt(pool, seat, task);
     const cachedTokens = hits?.get(seat.replicaId) ?? 0;
     const roughMs = firstTokenRoughly(pool, task, seat, block, cachedTokens, nowMs);
     const score = seat.replicaId === chosenId ? -Infinity : roughMs;

@@ -7,8 +7,6 @@ import type { Circumstances, Turn } from './dispatch-journal.ts';
 import { fitsNone } from './lanes.ts';
 import { isOverdue } from './plan-order.ts';
 import type { CoreState, PoolState, TaskRecord, Waiting } from './state.ts';
-import { timerKeys } from './state.ts';
-import type { Step } from './step.ts';
 import { causesBetween, markWithout } from './wait-causes.ts';
 
 /** Of a task that starts as it comes. */
@@ -32,55 +30,23 @@ export function beginWait(pool: PoolState, nowMs: number): Waiting {
 }
 
 /** The task has a new lane, or the pool other replicas: whether any of them could ever run it. */
-export function checkFit(
-  state: CoreState,
-  pool: PoolState,
-  task: TaskRecord,
-  lane: string,
-  nowMs: number,
-): void {
-  const { taskId, deadlineAtMs } = task.spec;
+export function checkFit(pool: PoolState, task: TaskRecord, lane: string, nowMs: number): void {
+  const { taskId } = task.spec;
   const isUnmatched = fitsNone(pool, lane);
   if (isUnmatched === pool.unmatched.has(taskId)) return;
-  if (!isUnmatched) return endUnmatched(state, pool, task, nowMs);
+  if (!isUnmatched) return endUnmatched(pool, task, nowMs);
   pool.unmatched.set(taskId, { sinceMs: nowMs, mark: pool.waitClock.mark(nowMs) });
-  // Its turn may never come, when its deadline would be looked at. What has run before is not ended by it.
-  if (deadlineAtMs === undefined || task.attempt > 0) return;
-  state.timers.set(timerKeys.unmatched(taskId), deadlineAtMs, { kind: 'unmatched', taskId });
 }
 
 /** A replica that fits has come, or the wait is over. */
-export function endUnmatched(
-  state: CoreState,
-  pool: PoolState,
-  task: TaskRecord,
-  nowMs: number,
-): void {
+export function endUnmatched(pool: PoolState, task: TaskRecord, nowMs: number): void {
   const { taskId } = task.spec;
   const span = pool.unmatched.get(taskId);
   if (span === undefined) return;
   pool.unmatched.delete(taskId);
-  state.timers.cancel(timerKeys.unmatched(taskId));
   if (task.waiting === undefined) return;
   task.waiting.unmatchedMs += nowMs - span.sinceMs;
   task.waiting.mark = markWithout(task.waiting.mark, span.mark, pool.waitClock.mark(nowMs));
-}
-
-/** The deadline of a task that no replica fits is past. */
-export function shedUnmatched(step: Step, taskId: string): void {
-  const task = step.state.tasks.get(taskId);
-  if (task?.waiting === undefined) return;
-  step.record({
-    type: 'task.ended',
-    taskId,
-    outcome: {
-      kind: 'failed',
-      code: 'DEADLINE_UNMET',
-      message: 'until its deadline no replica of the pool had the labels and devices it names',
-      retriable: true,
-      retryAfterMs: undefined,
-    },
-  });
 }
 
 /** A waiting task's dispatch, for the journal. Call it just before. */

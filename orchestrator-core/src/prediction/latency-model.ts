@@ -89,12 +89,14 @@ export class LatencyModel {
   readonly #decode: RobustRegression;
   readonly #prefillFeatures = new Float64Array(7);
   readonly #decodeFeatures = new Float64Array(6);
+  #chunkTokens: number;
 
   /** @param pool learns along from every sample */
   constructor(start: LatencyConstants = DEFAULT_CONSTANTS, pool?: LatencyModel) {
     const { requestMs, iterationMs, tokenMs, moreTokenMs, pairMs } = start;
     const { sequenceMs, contextTokenMs } = start;
     this.#start = start;
+    this.#chunkTokens = start.chunkTokens;
     this.#pool = pool;
     this.#prefill = new RobustRegression({
       initial: [requestMs, iterationMs, tokenMs, moreTokenMs, pairMs, sequenceMs, contextTokenMs],
@@ -115,9 +117,15 @@ export class LatencyModel {
     return model;
   }
 
+  /** The engine says what it computes in one iteration; its pool, of like engines, learns by the same. */
+  setChunkTokens(tokens: number): void {
+    this.#chunkTokens = tokens;
+    this.#pool?.setChunkTokens(tokens);
+  }
+
   /** Most prompt tokens of one iteration beside this many decodes. */
   chunkTokens(decoding: number): number {
-    return Math.max(1, this.#start.chunkTokens - decoding);
+    return Math.max(1, this.#chunkTokens - decoding);
   }
 
   /** How many of the prompt tokens of one iteration leave it no longer than reading the weights takes. */

@@ -154,6 +154,7 @@ const VERDICTS: Readonly<Record<ExplainedReplica['verdict'], string>> = {
   'no-slot': 'no free slot',
   'no-kv-room': 'not enough KV memory free',
   prefilling: 'reading other prompts',
+  'kept-back': 'kept back for the interactive answers there',
   slower: 'slower',
 };
 

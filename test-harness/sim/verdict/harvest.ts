@@ -27,7 +27,7 @@ import { AZURE_FLEET, AZURE_SLO, WHOLE, type Slice, type TraceFolder } from './s
 /** Of the slice, and rows of the backlog that outlast it. */
 const INTERACTIVE_PART = 1 / 4;
 const BACKLOG_ROWS = 4_500;
-/** Steps of 2048 tokens take 140 ms: with them no answer beside batch work keeps 50 ms per token. */
+/** Steps of 2048 tokens take 140 ms: answers beside batch work keep 50 ms per token only on the average. */
 const SMALL_STEP_TOKENS = 512;
 
 export interface Harvest {
