@@ -161,11 +161,12 @@ test('drop-lru evicts the oldest batch task, shed-low-priority the newest', asyn
     const sim = sims[POLICIES.indexOf(policy)];
     sim?.addFault({ kind: 'slow-first', ms: 1_500 }, 4);
     const ids: string[] = [];
+    // Interactive work takes the slots: of batch work the daemon would keep some back, and leave slots free.
     for (let n = 0; n < 4 + CAPACITY; n += 1) {
       const { task_id: id } = await daemon.client.admit({
         model_ref: policy,
-        prompt: `batch ${n}`,
-        priority: 'batch',
+        prompt: `task ${n}`,
+        priority: n < 4 ? 'interactive' : 'batch',
       });
       ids.push(id);
     }
