@@ -208,3 +208,38 @@ test('OC-CORE-1060 ORCH-3075 batch keeps its share where interactive work could 
   const share = ended.filter((taskId) => taskId.startsWith('b')).length / ended.length;
   expect(share * 9).toBeGreaterThan(0.9);
 });
+
+/**
+ * When a task of a quiet tenant takes the only slot from a greedy one's, ms after it came; undefined when the
+ * other ends undisturbed. Tasks hold their slot for a second.
+ */
+function takenAfterMs(quiet: Partial<TaskSpec>, served: number): number | undefined {
+  const driver = pool();
+  const greedy = { tenantId: 'greedy', promptTokens: 300, expectedTokens: 50 };
+  driver.admit('known', { ...quiet, tenantId: 'quiet' });
+  driver.serve('known');
+  for (let n = 0; n < served; n += 1) {
+    driver.admit(`g${n}`, greedy);
+    driver.serve(`g${n}`, { tokensIn: 300, tokensOut: 50, decodeMs: 980 });
+  }
+  driver.admit('g', greedy);
+  driver.nowMs += 20;
+  driver.progress('g');
+  const cameMs = driver.nowMs;
+  driver.admit('q', { ...quiet, tenantId: 'quiet' });
+  while (driver.nowMs < cameMs + 900) {
+    if (preempted(driver.advance(10)).includes('g')) return driver.nowMs - cameMs;
+  }
+  return undefined;
+}
+
+test('OC-CORE-1078 a tenant far ahead gives way to one that has waited for a tenth of a task', () => {
+  const small = { promptTokens: 20, expectedTokens: 10 };
+  expect(takenAfterMs(small, 5)).toBe(100);
+  expect(takenAfterMs(small, 0)).toBeUndefined();
+});
+
+test('OC-CORE-1078 how far ahead is far goes by the task that waits', () => {
+  expect(takenAfterMs({ promptTokens: 20, expectedTokens: 10 }, 3)).toBeDefined();
+  expect(takenAfterMs({ promptTokens: 200, expectedTokens: 100 }, 3)).toBeUndefined();
+});

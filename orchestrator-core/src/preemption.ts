@@ -73,17 +73,21 @@ function mayStop(step: Step, pool: PoolState, victim: TaskRecord): boolean {
 /** Whether the victim's flow had so much that the task may take its place. */
 function givesWay(step: Step, pool: PoolState, victim: TaskRecord, task: TaskRecord): boolean {
   const { tuning } = step.state;
+  // Nobody waits for batch work so that what a stop costs would be worth it.
+  if (task.spec.priority === 'batch') return false;
   const ahead = aheadBy(step, pool, victim, task);
-  if (victim.spec.priority === 'batch' && task.spec.priority === 'interactive') {
-    return ahead >= -tuning.fairnessWindow;
-  }
+  if (victim.spec.priority === 'batch') return ahead >= -tuning.fairnessWindow;
+  if (victim.spec.tenantId === task.spec.tenantId) return false;
   const waitedMs = step.nowMs - (task.waiting?.sinceMs ?? step.nowMs);
-  return (
-    victim.spec.tenantId !== task.spec.tenantId &&
-    victim.spec.priority === task.spec.priority &&
-    waitedMs >= tuning.preemptTenantAfterMs &&
-    ahead >= tuning.preemptTenantGap
-  );
+  const { uncachedTokens, outputTokens } = task.estimate;
+  const cost = costOf(tuning, uncachedTokens, outputTokens);
+  const gap = Math.min(tuning.preemptTenantGap, tuning.preemptTenantGapTasks * cost);
+  return waitedMs >= tenantAfterMs(step, pool) && ahead >= gap;
+}
+
+/** How long a task waits before another tenant's may be stopped for it, ms. */
+function tenantAfterMs({ state: { tuning } }: Step, { model }: PoolState): number {
+  return Math.min(tuning.preemptTenantAfterMs, tuning.preemptTenantAfterHolds * model.holdMs);
 }
 
 /**
@@ -107,7 +111,7 @@ function aheadBy(step: Step, pool: PoolState, victim: TaskRecord, task: TaskReco
 export function nextPreemptionAtMs(step: Step, pool: PoolState): number | undefined {
   if (pool.spec?.preemption !== 'hard' || pool.held.count === 0) return undefined;
   const sinceMs = nextInTurn(step, pool)?.waiting?.sinceMs;
-  const atMs = (sinceMs ?? -Infinity) + step.state.tuning.preemptTenantAfterMs;
+  const atMs = (sinceMs ?? -Infinity) + tenantAfterMs(step, pool);
   return atMs > step.nowMs ? atMs : undefined;
 }
 

@@ -36,10 +36,15 @@ export interface Tuning {
   readonly trustTurns: number;
   /** Running batch work is stopped for an interactive task that would wait longer than this or its own prefill, ms. */
   readonly preemptAfterMs: number;
-  /** Running work of a tenant ahead of its share is stopped for one that has waited this long, ms. */
+  /**
+   * Running work of a tenant ahead of its share is stopped for one that has waited this long, ms, or this part
+   * of the time for which tasks of the pool hold a slot: on a quick engine much less is much.
+   */
   readonly preemptTenantAfterMs: number;
-  /** And only when it is ahead of the other by this much, cost units per unit weight. */
+  readonly preemptTenantAfterHolds: number;
+  /** And only when it is ahead by this much, cost units per unit weight, or by so many tasks like the waiting one. */
   readonly preemptTenantGap: number;
+  readonly preemptTenantGapTasks: number;
   /**
    * Batch work is kept back where it would slow an interactive answer to less than a token in this time, from
    * its first to its last, ms: 50 is faster than people read, less a seventh for prompts that come between.
@@ -91,7 +96,9 @@ export const DEFAULT_TUNING: Tuning = {
   trustTurns: 48,
   preemptAfterMs: 20,
   preemptTenantAfterMs: 300,
+  preemptTenantAfterHolds: 0.1,
   preemptTenantGap: 1_200,
+  preemptTenantGapTasks: 4,
   readerPaceMs: 43,
   batchLeadMs: 300_000,
   shedBelow: 0.2,

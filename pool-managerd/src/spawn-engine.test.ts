@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { afterEach, expect, test } from 'vitest';
 import { isRunning, REAL_CLOCK, until } from '../testing/until.ts';
 import { createSpawnEngine, describeExit } from './spawn-engine.ts';
@@ -101,3 +103,13 @@ test.each(['SIGTERM is ignored', 'the process is stopped'])(
     expect(await engine.exited).toMatchObject({ signal: 'SIGKILL' });
   },
 );
+
+test('OC-POOL-3025 an engine and its session run below the daemon', async () => {
+  const { pid = 0 } = run(WAIT);
+  const below = Math.min(19, getPriority() + 10);
+  expect(getPriority(pid)).toBe(below);
+  const session = (): string => readFileSync(`/proc/${pid}/autogroup`, 'utf8');
+  // Where the system does not balance sessions, the priority of the process is all that counts.
+  if (!existsSync(`/proc/${pid}/autogroup`) || session() === '') return;
+  await until('the session to be below', () => session().includes(`nice ${below}`));
+});

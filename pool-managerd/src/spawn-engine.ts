@@ -3,6 +3,7 @@
  * pipe, and only the last lines are kept.
  */
 import { spawn } from 'node:child_process';
+import { yieldToDaemon } from './engine-priority.ts';
 import { LineRing } from './line-ring.ts';
 import { killGroup } from './pid-file.ts';
 import type { Clock } from './ports.ts';
@@ -60,6 +61,7 @@ export function createSpawnEngine(registry: ChildRegistry, clock: Clock): SpawnE
     });
     const { pid } = child;
     if (pid !== undefined) registry.add(pid);
+    const stopYielding = pid === undefined ? undefined : yieldToDaemon(pid, clock);
     child.stdin?.on('error', () => undefined);
 
     const ring = new LineRing(RING_LINES, RING_CHARS);
@@ -79,6 +81,7 @@ export function createSpawnEngine(registry: ChildRegistry, clock: Clock): SpawnE
       });
       child.once('exit', (code, signal) => {
         if (pid !== undefined) {
+          stopYielding?.();
           // The leader is gone; whatever it started must not outlive it.
           killGroup(pid);
           registry.remove(pid);

@@ -141,11 +141,14 @@ export class World {
   #admit({ task: fields, deadlineInMs }: Extract<Op, { kind: 'admit' }>): void {
     const deadlineAtMs = deadlineInMs === undefined ? undefined : this.#nowMs + deadlineInMs;
     const task = aTask(`t${this.#counter++}`, { ...fields, deadlineAtMs });
+    const model = this.#model;
+    const ranBefore = new Set([...model.live.values()].filter((each) => each.running !== undefined));
     this.#step({ type: 'admit', task });
-    const known = this.#model.live.get(task.taskId);
+    const known = model.live.get(task.taskId);
     if (known === undefined || known.running !== undefined) return;
-    const { capacity, classCapacity } = this.#model.spec;
-    const waiting = this.#model.waiting();
+    const { capacity, classCapacity } = model.spec;
+    // What was stopped in the same step comes back whether there is room or not.
+    const waiting = model.waiting().filter((each) => !ranBefore.has(each));
     const ofClass = waiting.filter(({ spec }) => spec.priority === task.priority);
     assert.ok(waiting.length <= capacity, 'the total bound holds for a newcomer');
     assert.ok(ofClass.length <= (classCapacity[task.priority] ?? Infinity), 'and the class bound');
