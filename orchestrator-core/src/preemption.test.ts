@@ -96,6 +96,20 @@ test('OC-CORE-1060 nobody is stopped for a task that would start soon anyway', (
   expect(preempted(driver.admit('i'))).toEqual([]);
 });
 
+test('OC-CORE-1060 the task that was stopped takes no part of the step that it made room in', () => {
+  const driver = new Driver();
+  driver.pool({ preemption: 'hard', maxPreemptions: 2 });
+  driver.replica('r', { interruptible: true, slots: 2 });
+  driver.admit('known');
+  driver.finish('known');
+  begin(driver, 'b', { promptTokens: 1 });
+  driver.admit('prefilling', { promptTokens: 1 });
+  driver.advance(36);
+  const effects = driver.admit('i', { promptTokens: 700 });
+  expect(preempted(effects)).toEqual(['b']);
+  expect(ofType(effects, 'dispatch')).toMatchObject([{ taskId: 'i' }]);
+});
+
 test('OC-CORE-1062 work that has not begun is stopped before work that has', () => {
   const driver = pool({}, { slots: 3 });
   begin(driver, 'begun1');

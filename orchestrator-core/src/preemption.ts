@@ -17,11 +17,15 @@ import { flowWeight } from './tenants.ts';
 /** Running tasks looked at, the last dispatched first: those have the least to lose. */
 const MAX_VICTIMS = 32;
 
+interface Room {
+  readonly task: TaskRecord;
+  readonly stopped: TaskRecord;
+  /** Where the stopped task ran. */
+  readonly replicaId: string;
+}
+
 /** Stops one task and tells for which other. Undefined when nobody has to stop, or nobody may. */
-export function makeRoomByPreemption(
-  step: Step,
-  pool: PoolState,
-): { readonly task: TaskRecord; readonly stopped: TaskRecord } | undefined {
+export function makeRoomByPreemption(step: Step, pool: PoolState): Room | undefined {
   if (pool.spec?.preemption !== 'hard' || pool.held.count === 0) return undefined;
   const task = nextInTurn(step, pool);
   if (task === undefined) return undefined;
@@ -31,10 +35,11 @@ export function makeRoomByPreemption(
   const mostMs = Math.min(step.state.tuning.preemptAfterMs, task.estimate.prefillMs);
   if (choice !== undefined || waitMs <= mostMs) return undefined;
   const victim = chooseVictim(step, pool, task, heldFor);
-  if (victim === undefined) return undefined;
+  if (victim?.running === undefined) return undefined;
+  const { replicaId } = victim.running;
   abort(step, victim, 'preempted');
   requeue(step, victim, 'preempted', victim.hasProgress);
-  return { task, stopped: victim };
+  return { task, stopped: victim, replicaId };
 }
 
 /** The next in turn, were every replica open. */

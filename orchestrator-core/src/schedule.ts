@@ -64,9 +64,12 @@ function dispatchByPreemption(step: Step, pool: PoolState, held: Held[]): boolea
   const room = makeRoomByPreemption(step, pool);
   if (room === undefined) return false;
   held.length = 0;
-  const { task, stopped } = room;
-  const { choice } = placeTask(step.state, pool, task, new Map(), step.nowMs);
-  if (choice !== undefined) dispatch(step, pool, task, choice, { stoppedSeq: stopped.seq });
+  const { task, stopped, replicaId } = room;
+  const { choice, heldFor } = placeTask(step.state, pool, task, NOTHING, step.nowMs);
+  // What was stopped waits as well now, and would have its part of the step: this was its own.
+  const isFreed = heldFor?.replicaId === replicaId && heldFor.block === 'prefilling';
+  const freed = choice ?? (isFreed ? heldFor : undefined);
+  if (freed !== undefined) dispatch(step, pool, task, freed, { stoppedSeq: stopped.seq });
   return true;
 }
 
