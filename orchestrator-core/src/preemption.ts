@@ -31,8 +31,8 @@ export function makeRoomByPreemption(step: Step, pool: PoolState): Room | undefi
   if (task === undefined) return undefined;
   const { choice, heldFor } = placeTask(step.state, pool, task, NOTHING, step.nowMs);
   const waitMs = heldFor === undefined ? Infinity : heldFor.firstTokenMs - heldFor.prefillMs;
-  // What only doubles the time to a short prompt's first token is much to whoever waits for it.
-  const mostMs = Math.min(step.state.tuning.preemptAfterMs, task.estimate.prefillMs);
+  const { preemptAfterMs, preemptAfterPrefills } = step.state.tuning;
+  const mostMs = Math.min(preemptAfterMs, preemptAfterPrefills * task.estimate.prefillMs);
   if (choice !== undefined || waitMs <= mostMs) return undefined;
   const victim = chooseVictim(step, pool, task, heldFor);
   if (victim?.running === undefined) return undefined;

@@ -34,8 +34,12 @@ export interface Tuning {
   readonly trustSamples: number;
   /** Dispatches of the pool that went elsewhere after which nothing is left of that belief. */
   readonly trustTurns: number;
-  /** Running batch work is stopped for an interactive task that would wait longer than this or its own prefill, ms. */
+  /**
+   * Running batch work is stopped for an interactive task that would wait longer than this, ms, or than this
+   * part of its own prefill: to whoever waits for a short prompt, half as much again is much.
+   */
   readonly preemptAfterMs: number;
+  readonly preemptAfterPrefills: number;
   /**
    * Running work of a tenant ahead of its share is stopped for one that has waited this long, ms, or this part
    * of the time for which tasks of the pool hold a slot: on a quick engine much less is much.
@@ -95,6 +99,7 @@ export const DEFAULT_TUNING: Tuning = {
   trustSamples: 8,
   trustTurns: 48,
   preemptAfterMs: 20,
+  preemptAfterPrefills: 0.5,
   preemptTenantAfterMs: 300,
   preemptTenantAfterHolds: 0.1,
   preemptTenantGap: 1_200,

@@ -142,7 +142,9 @@ export class World {
     const deadlineAtMs = deadlineInMs === undefined ? undefined : this.#nowMs + deadlineInMs;
     const task = aTask(`t${this.#counter++}`, { ...fields, deadlineAtMs });
     const model = this.#model;
-    const ranBefore = new Set([...model.live.values()].filter((each) => each.running !== undefined));
+    const ranBefore = new Set(
+      [...model.live.values()].filter((each) => each.running !== undefined),
+    );
     this.#step({ type: 'admit', task });
     const known = model.live.get(task.taskId);
     if (known === undefined || known.running !== undefined) return;
