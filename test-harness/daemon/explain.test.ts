@@ -178,7 +178,9 @@ describe('one tenant', () => {
   });
 
   test('ORCH-3079 a deadline that cannot be kept is refused with the earliest that can', async () => {
-    for (let n = 0; n < 10; n += 1) await daemon.client.run({ prompt: `teaches ${n}` });
+    // So slow that no pause of this machine makes a millisecond look possible.
+    sim.addFault({ kind: 'slow-first', ms: 40 }, 15);
+    for (let n = 0; n < 15; n += 1) await daemon.client.run({ prompt: `teaches ${n}` });
     const blocker = await occupySlot();
     const refused = await daemon.client.refused('POST', '/v1/tasks', 400, {
       body: { prompt: 'in a hurry', deadline_ms: 1 },
