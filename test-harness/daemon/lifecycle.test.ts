@@ -1,5 +1,6 @@
 /** Start, stop, and starts that must fail. */
 import { mkdtempSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,8 +9,15 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runDaemon, startDaemon, untilGone } from '../src/daemon-process.ts';
 import { taskIdOf, type EventStream } from '../src/event-stream.ts';
+import { descendantsOf } from '../src/process-table.ts';
 import { checkWholeStream } from '../src/stream-check.ts';
-import { embeddedPool, externalPool, simulatorPool, writeConfig } from '../src/temp-config.ts';
+import {
+  embeddedPool,
+  externalPool,
+  PROJECT_ROOT,
+  simulatorPool,
+  writeConfig,
+} from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
 
 let directory: string;
@@ -129,6 +137,26 @@ describe('SIGTERM under load', () => {
     const exit = await daemon.terminate(10_000);
     expect(exit.code, exit.stderr).toBe(0);
     await untilGone(children);
+  });
+
+  test('stopping `npm start` stops the daemon and its engines', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'llama-orch-'));
+    const npm = spawn('npm', ['start', '--', '--port', '0', '--data-dir', directory], {
+      cwd: PROJECT_ROOT,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let stdout = '';
+    npm.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    try {
+      await waitFor('the ready line', () => stdout.includes('llama-orch ready on ') || undefined);
+      const started = descendantsOf(npm.pid ?? 0);
+      expect(started.length).toBeGreaterThan(0);
+      npm.kill('SIGTERM');
+      await untilGone(started);
+    } finally {
+      npm.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   test('SIGINT stops like SIGTERM, also before the engines are ready', async () => {
