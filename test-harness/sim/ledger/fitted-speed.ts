@@ -35,12 +35,6 @@ export function fitSpeed(tasks: readonly RecordedTask[]): FittedSpeed {
   }));
   const alone = measured.filter(({ company }) => company.prefill === 0);
   const isUndisturbed = alone.length >= ENOUGH_ALONE;
-  const prefill = line(
-    thin(isUndisturbed ? alone : measured, MOST_SAMPLES).map(({ task }) => ({
-      x: Math.max(1, task.usage.tokensIn - task.usage.cachedTokens),
-      y: task.firstTokenAtMs - task.startedAtMs,
-    })),
-  );
   const decode = line(
     thin(measured, MOST_SAMPLES)
       .filter(({ task }) => task.usage.tokensOut > 1)
@@ -48,6 +42,14 @@ export function fitSpeed(tasks: readonly RecordedTask[]): FittedSpeed {
         x: 1 + company.decode,
         y: task.usage.decodeMs / (task.usage.tokensOut - 1),
       })),
+  );
+  // A step without a prompt is no longer than decoding shows it: what prompts have beyond is their own.
+  const prefill = line(
+    thin(isUndisturbed ? alone : measured, MOST_SAMPLES).map(({ task }) => ({
+      x: Math.max(1, task.usage.tokensIn - task.usage.cachedTokens),
+      y: task.firstTokenAtMs - task.startedAtMs,
+    })),
+    decode.intercept > 0 ? decode.intercept : Infinity,
   );
   const constants: IterationConstants = {
     name: 'fitted',
@@ -86,8 +88,12 @@ function overlapMs(other: RecordedTask, fromMs: number, toMs: number): number {
 /**
  * The line of median slope (Theil and Sen) and median offset, neither below zero: what disturbs a
  * measurement makes it longer, and a few long ones move it little.
+ * @param most at `x` 1 it is this at the most; else it goes through that point, with the median slope
  */
-function line(samples: readonly Sample[]): { readonly slope: number; readonly intercept: number } {
+function line(
+  samples: readonly Sample[],
+  most = Infinity,
+): { readonly slope: number; readonly intercept: number } {
   if (samples.length === 0) return { slope: 0, intercept: 0 };
   const slopes: number[] = [];
   for (const [index, a] of samples.entries()) {
@@ -98,7 +104,11 @@ function line(samples: readonly Sample[]): { readonly slope: number; readonly in
   }
   const slope = slopes.length === 0 ? 0 : Math.max(0, quantile(slopes, 0.5));
   const offsets = samples.map(({ x, y }) => y - slope * x);
-  return { slope, intercept: Math.max(0, quantile(offsets, 0.5)) };
+  const intercept = Math.max(0, quantile(offsets, 0.5));
+  if (intercept + slope <= most) return { slope, intercept };
+  const through = samples.filter(({ x }) => x > 1).map(({ x, y }) => (y - most) / (x - 1));
+  const steep = through.length === 0 ? 0 : Math.max(0, quantile(through, 0.5));
+  return { slope: steep, intercept: most - steep };
 }
 
 function thin<T>(all: readonly T[], most: number): readonly T[] {
