@@ -48,7 +48,7 @@ export const scheduling: Bench = {
   async run(context) {
     const sizes: Sizes = context.quick
       ? { rounds: 1, probes: 5, flood: 30 }
-      : { rounds: 3, probes: 40, flood: 500 };
+      : { rounds: 5, probes: 100, flood: 500 };
     const rounds: Round[] = [];
     for (let round = 0; round < sizes.rounds; round += 1) {
       rounds.push(await runRound(context, sizes));
