@@ -95,7 +95,7 @@ export const DEFAULT_TUNING: Tuning = {
   overduePenaltyMs: 2_000,
   candidates: 16,
   workWeight: 6,
-  longPrefillMs: 2_000,
+  longPrefillMs: 2_500,
   trustSamples: 8,
   trustTurns: 48,
   preemptAfterMs: 20,
