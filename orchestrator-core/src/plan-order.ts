@@ -15,9 +15,9 @@ import type { WaitingTask } from './fair-queue.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
 
 /** Work ahead of a deadline counts as so much more than estimated: arrivals to come will pass some. */
-const WORK_MARGIN = 1.1;
+const WORK_MARGIN = 1.2;
 /** A prompt in an engine is done this share of its time later than if all replicas could share it. */
-const OWN_SHARE = 0.5;
+const OWN_SHARE = 0.6;
 /** Puts those given up behind all others, ms. */
 const GIVEN_UP_MS = 1e9;
 /** Waiting up to this share of the own prefill is no delay that anyone would notice. */
