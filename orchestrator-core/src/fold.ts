@@ -7,10 +7,12 @@ import { costOf, estimateTask, prepaidCost, urgencyOf } from './estimate.ts';
 import type { WaitingTask } from './fair-queue.ts';
 import { laneOf } from './lanes.ts';
 import { replicaWorkMs } from './forecast.ts';
+import { addTo, removeFrom } from './member-sets.ts';
 import { NO_ESTIMATE } from './pool-model.ts';
+import { coolSessions, endSession, putSession, sessionOf } from './session-index.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import { attemptDue, poolOf, slotsChanged, timerKeys } from './state.ts';
-import type { CoreEvent, SessionState, TaskSpec, Usage } from './types.ts';
+import type { CoreEvent, TaskSpec, Usage } from './types.ts';
 import { beginWait, checkFit, endUnmatched } from './waits.ts';
 
 type EventOf<T extends CoreEvent['type']> = Extract<CoreEvent, { type: T }>;
@@ -31,7 +33,7 @@ export function applyEvent(state: CoreState, event: CoreEvent, atMs: number): vo
     case 'session.ended':
       return endSession(state, event.sessionId);
     case 'sessions.cooled':
-      return coolSessions(state, event);
+      return coolSessions(state, event.poolId, event.replicaId);
     case 'pool.draining': {
       const deadlineAtMs = atMs + event.deadlineMs;
       poolOf(state, event.poolId).drainDeadlineAtMs = deadlineAtMs;
@@ -289,60 +291,4 @@ function wakePoolsOf(state: CoreState, tenantId: string): void {
   for (const pool of state.pools.values()) {
     if (pool.queue.sizeOfTenant(tenantId) > 0) state.woken.add(pool);
   }
-}
-
-/** The session a task belongs to, unless that one has ended and another took its id. */
-export function sessionOf(state: CoreState, task: TaskRecord): SessionState | undefined {
-  const { sessionId } = task.spec;
-  const session = sessionId === undefined ? undefined : state.sessions.get(sessionId);
-  return session !== undefined && session.firstSeq <= task.seq ? session : undefined;
-}
-
-/** Keeps the map in `firstSeq` order: a live session is updated in place, a new one goes last. */
-export function putSession(state: CoreState, session: SessionState): void {
-  const { sessionId, poolId, replicaId } = session;
-  const before = state.sessions.get(sessionId);
-  if (before !== undefined) unlinkSession(state, before);
-  state.sessions.set(sessionId, session);
-  if (replicaId !== undefined) addTo(poolOf(state, poolId).sessionsByReplica, replicaId, sessionId);
-  if (before?.expiresAtMs !== session.expiresAtMs) {
-    const timer = { kind: 'session', sessionId } as const;
-    state.timers.set(timerKeys.session(sessionId), session.expiresAtMs, timer);
-  }
-}
-
-function endSession(state: CoreState, sessionId: string): void {
-  const session = state.sessions.get(sessionId);
-  if (session === undefined) throw new Error(`no live session ${sessionId}`);
-  unlinkSession(state, session);
-  state.sessions.delete(sessionId);
-  state.timers.cancel(timerKeys.session(sessionId));
-}
-
-function unlinkSession(state: CoreState, { sessionId, poolId, replicaId }: SessionState): void {
-  if (replicaId !== undefined) {
-    removeFrom(poolOf(state, poolId).sessionsByReplica, replicaId, sessionId);
-  }
-}
-
-function coolSessions(state: CoreState, event: EventOf<'sessions.cooled'>): void {
-  const ids = poolOf(state, event.poolId).sessionsByReplica.get(event.replicaId);
-  for (const sessionId of [...(ids ?? [])]) {
-    const session = state.sessions.get(sessionId);
-    if (session !== undefined) {
-      putSession(state, { ...session, replicaId: undefined, kvTokens: 0 });
-    }
-  }
-}
-
-function addTo(index: Map<string, Set<string>>, key: string, member: string): void {
-  const members = index.get(key);
-  if (members === undefined) index.set(key, new Set([member]));
-  else members.add(member);
-}
-
-function removeFrom(index: Map<string, Set<string>>, key: string, member: string): void {
-  const members = index.get(key);
-  members?.delete(member);
-  if (members?.size === 0) index.delete(key);
 }

@@ -6,7 +6,7 @@
  */
 import type { PassOver } from './decision.ts';
 import { deadlineNeedMs } from './estimate.ts';
-import { sessionOf } from './fold.ts';
+import { sessionOf } from './session-index.ts';
 import type { Tuning } from './tuning.ts';
 import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import type { ReplicaLoad } from './replica-load.ts';

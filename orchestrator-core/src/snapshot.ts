@@ -1,5 +1,6 @@
 /** The durable state as plain JSON, for the ledger's snapshot: equal to the fold of all events so far. */
-import { enqueue, newRecord, putSession, startAttempt } from './fold.ts';
+import { enqueue, newRecord, startAttempt } from './fold.ts';
+import { putSession } from './session-index.ts';
 import type { SavedPoolModel } from './pool-model.ts';
 import { fieldsOf } from './prediction/saved-values.ts';
 import type { CoreState, RunningAttempt, TaskRecord } from './state.ts';
