@@ -73,6 +73,7 @@ function tryAdmit(step: Step, spec: TaskSpec): Refusal | undefined {
   accepted.forecast = forecast;
   if (gathers) {
     if (isImmediate) pool.gathered += 1;
+    pool.newcomers.push(accepted);
     state.timers.set(timerKeys.bind(pool.poolId), nowMs, { kind: 'bind', poolId: pool.poolId });
     return undefined;
   }

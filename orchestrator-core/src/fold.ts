@@ -22,6 +22,9 @@ export function applyEvent(state: CoreState, event: CoreEvent, atMs: number): vo
   switch (event.type) {
     case 'task.accepted':
       return applyAccepted(state, event, atMs);
+    case 'task.foreseen':
+      // Promises are the daemon's to keep; no decision rests on them.
+      return void taskOf(state, event.taskId);
     case 'task.dispatched':
       return applyDispatched(state, event, atMs);
     case 'task.requeued':

@@ -32,25 +32,36 @@ export function forecastStart(
   const { prefillMs } = task.estimate;
   const ahead = pool.queue.aheadOfArrival(tenantId, priority, urgencyMs, cost);
   const place = planArrival(step, pool, { task, waiting }, ahead.tasks);
-  if (place !== undefined && place.block === undefined) {
-    const { firstTokenMs } = place;
-    return { start: { kind: 'now', startMs: 0, firstTokenMs }, ahead: NOBODY, place };
+  if (place === undefined) {
+    const aloneMs = waitBehind(pool, ahead, tuning.coldStartMs, step.nowMs);
+    return { start: startBehind(step, pool, task, aloneMs, prefillMs), ahead, place };
   }
-  const aloneMs =
-    place === undefined
-      ? waitBehind(pool, ahead, tuning.coldStartMs, step.nowMs)
-      : Math.max(1, place.firstTokenMs - place.prefillMs);
-  const ownMs = place === undefined ? prefillMs : place.firstTokenMs - aloneMs;
-  const { startMs, isPassed } = withPassersBy(step.state, pool, task, aloneMs, step.nowMs);
-  const kind = isPassed ? 'passed' : 'queued';
-  return {
-    start: { kind, startMs, firstTokenMs: startMs + ownMs },
-    ahead,
-    place: undefined,
-  };
+  const start = startAt(step, pool, task, place);
+  if (start.kind === 'now') return { start, ahead: NOBODY, place };
+  return { start, ahead, place: undefined };
 }
 
 const NOBODY: Ahead = { tasks: 0, workMs: 0 };
+
+/** When a task starts that has been planned. */
+export function startAt(step: Step, pool: PoolState, task: TaskRecord, place: Prospect): Start {
+  const { block, firstTokenMs, prefillMs } = place;
+  if (block === undefined) return { kind: 'now', startMs: 0, firstTokenMs };
+  const aloneMs = Math.max(1, firstTokenMs - prefillMs);
+  return startBehind(step, pool, task, aloneMs, firstTokenMs - aloneMs);
+}
+
+/** @param aloneMs the wait, if nobody came who goes first */
+function startBehind(
+  step: Step,
+  pool: PoolState,
+  task: TaskRecord,
+  aloneMs: number,
+  ownMs: number,
+): Start {
+  const { startMs, isPassed } = withPassersBy(step.state, pool, task, aloneMs, step.nowMs);
+  return { kind: isPassed ? 'passed' : 'queued', startMs, firstTokenMs: startMs + ownMs };
+}
 
 export function forecastOf(pool: PoolState, task: TaskRecord, start: Start): Forecast {
   const { kind, startMs, firstTokenMs: modelMs } = start;

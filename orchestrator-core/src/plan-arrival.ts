@@ -51,17 +51,45 @@ export function planArrival(
   return choice ?? heldFor;
 }
 
+/**
+ * Plans all who wait, as the scheduler will.
+ * @param tell is called in the order of the plan for those that it asks about; without a place no replica will do
+ * @returns how many there are; those beyond `lookahead` are not planned
+ */
+export function planWaiting(
+  step: Step,
+  pool: PoolState,
+  asks: (task: TaskRecord) => boolean,
+  tell: (task: TaskRecord, place: Prospect | undefined) => void,
+): void {
+  const { state, nowMs } = step;
+  const { tuning } = state;
+  const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
+  const waiting = pool.queue.candidates(tuning.lookahead, () => true, mayRun);
+  const promised: Promised = new Map();
+  const seats = seatsOf(pool, nowMs);
+  for (const [i, task] of planOrder(state, pool, waiting, nowMs).tasks.entries()) {
+    const isAsked = asks(task);
+    if (!isAsked && i >= tuning.candidates) planRoughly(pool, task, promised, nowMs);
+    else {
+      const place = planOne(step, pool, task, promised, seats);
+      if (isAsked) tell(task, place);
+    }
+  }
+}
+
 function planOne(
   step: Step,
   pool: PoolState,
   task: TaskRecord,
   promised: Promised,
   seats: Seats,
-): void {
+): Prospect | undefined {
   const { choice, heldFor } = placeTask(step.state, pool, task, promised, step.nowMs, seats);
   const prospect = choice ?? heldFor;
-  if (prospect === undefined || prospect.block === 'anti-affinity') return;
+  if (prospect === undefined || prospect.block === 'anti-affinity') return prospect;
   promise(promised, prospect.replicaId, workAt(pool, task, prospect));
+  return prospect;
 }
 
 /** To the replica that is free first, whatever it has in its cache. */

@@ -4,6 +4,7 @@ import { dispatch } from './dispatch.ts';
 import { asideOf, type Unable } from './dispatch-journal.ts';
 import { endLate, failAll, failStranded, isLate } from './end-waiting.ts';
 import type { WaitingTask } from './fair-queue.ts';
+import { foresee } from './foresee.ts';
 import { isBatchKeptBack } from './batch-room.ts';
 import { parseLane } from './lanes.ts';
 import type { Promised, Prospect } from './placement.ts';
@@ -22,11 +23,13 @@ import type { Step } from './step.ts';
  */
 export function schedule(step: Step, pool: PoolState): void {
   pool.gathered = 0;
+  const newcomers = pool.newcomers.splice(0);
   if (pool.spec === undefined || pool.queue.size === 0) return;
   if (pool.unavailableReason !== undefined) return failAll(step, pool, pool.unavailableReason);
   if (pool.drainDeadlineAtMs !== undefined) {
     return pool.waitClock.set('pool-draining', step.nowMs);
   }
+  if (newcomers.length > 1) foresee(step, pool, newcomers);
   const held: Held[] = [];
   while (dispatchNext(step, pool, held) || dispatchByPreemption(step, pool, held)) {
     if (pool.queue.size === 0) return;

@@ -115,6 +115,8 @@ export interface PoolState {
   freeSlots: number;
   /** Of those waiting, the newcomers of this moment that would start at once (see `Tuning.gatherArrivals`). */
   gathered: number;
+  /** Gathered newcomers, until they are planned. */
+  newcomers: TaskRecord[];
   /** How many tasks run, and the sum of the times they were dispatched at. */
   readonly held: { count: number; dispatchedAtSumMs: number };
   readonly sessionsByReplica: Map<string, Set<string>>;
@@ -184,6 +186,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       running: new Map(),
       freeSlots: 0,
       gathered: 0,
+      newcomers: [],
       held: { count: 0, dispatchedAtSumMs: 0 },
       sessionsByReplica: new Map(),
     };

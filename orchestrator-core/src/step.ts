@@ -67,6 +67,7 @@ function effectOf(
 ): Effect | undefined {
   switch (event.type) {
     case 'task.accepted':
+    case 'task.foreseen':
       return undefined;
     case 'task.dispatched': {
       const { taskId, attempt, replicaId, kvWarmth } = event;

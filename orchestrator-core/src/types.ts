@@ -225,6 +225,13 @@ export type CoreEvent =
       readonly queuePosition: number;
       readonly predictedStartMs: number;
     }
+  /** What it was promised once those were known who came at the same moment: instead of what it was first. */
+  | {
+      readonly type: 'task.foreseen';
+      readonly taskId: string;
+      readonly queuePosition: number;
+      readonly predictedStartMs: number;
+    }
   | {
       readonly type: 'task.dispatched';
       readonly taskId: string;
@@ -268,14 +275,18 @@ export interface SessionState {
   readonly tokensTotal: number;
 }
 
+/** What a task is told when it is admitted. */
+export interface PromiseEffect {
+  readonly taskId: string;
+  readonly queuePosition: number;
+  readonly predictedStartMs: number;
+  readonly forecast: Forecast;
+}
+
 export type Effect =
-  | {
-      readonly type: 'accepted';
-      readonly taskId: string;
-      readonly queuePosition: number;
-      readonly predictedStartMs: number;
-      readonly forecast: Forecast;
-    }
+  | (PromiseEffect & { readonly type: 'accepted' })
+  /** Comes after `accepted`, at the same moment, and takes its place. */
+  | (PromiseEffect & { readonly type: 'foreseen' })
   | {
       readonly type: 'rejected';
       readonly taskId: string;

@@ -82,6 +82,12 @@ export class WorldModel {
         assert.ok(task === undefined && newcomer !== undefined);
         this.live.set(taskId, newTask(newcomer));
         return;
+      case 'foreseen':
+        assert.ok(
+          task !== undefined && task.running === undefined,
+          'a promise is not changed late',
+        );
+        return;
       case 'dispatch':
         assert.ok(task !== undefined);
         return this.#seeDispatch(task, effect);

@@ -41,6 +41,9 @@ export interface AcceptedDetail extends TaskRecord {
   readonly forecast?: FirstTokenForecast | undefined;
 }
 
+/** What is written with `task.foreseen`. */
+export type ForeseenDetail = Pick<AcceptedDetail, 'forecast'>;
+
 export const SAMPLER_PROFILE_VERSION = 'v1';
 
 export class LiveTask {

@@ -7,6 +7,7 @@ import { recover, takeSnapshot } from './recovery.ts';
 
 const RUNS = '00000000-0000-4000-8000-000000000001';
 const WAITS = '00000000-0000-4000-8000-000000000002';
+const FORESEEN = { firstTokenMs: 70, lowMs: 50, highMs: 99, onTimeProbability: 0.8 };
 const FORECAST = { firstTokenMs: 40, lowMs: 20, highMs: 90, onTimeProbability: 0.9 };
 
 function record(taskId: string): TaskRecord {
@@ -83,7 +84,9 @@ function earlierLife() {
         const detail =
           event.type === 'task.accepted'
             ? { ...record(event.taskId), forecast: FORECAST }
-            : undefined;
+            : event.type === 'task.foreseen'
+              ? { forecast: FORESEEN }
+              : undefined;
         const taskId = 'taskId' in event ? event.taskId : undefined;
         return { v: 1, type: event.type, atMs, taskId, data: JSON.stringify({ event, detail }) };
       }),
@@ -134,6 +137,17 @@ test('OC-CTRL-2016 OC-CTRL-2082 events give back what was promised and the facts
   });
   expect(waits?.record).toEqual(JSON.parse(JSON.stringify(record(WAITS))));
   expect(waits?.history).toEqual([{ kind: 'restarted', atMs: 500 }]);
+});
+
+test('OC-CTRL-2016 OC-CORE-1106 what a task was promised in the end is what it was promised', async () => {
+  const { disk, step, write } = earlierLife();
+  for (const command of commands) await step(command, 0);
+  await step(admit(RUNS), 10);
+  await step(admit(WAITS), 20);
+  const promise = { queuePosition: 2, predictedStartMs: 60 };
+  await write([{ type: 'task.foreseen', taskId: WAITS, ...promise }], 20);
+  const { tasks } = await restart(disk, 500);
+  expect(tasks.get(WAITS)?.admission).toEqual({ ...promise, forecast: FORESEEN });
 });
 
 test('OC-CTRL-2081 tasks that never ran share one history after a restart', async () => {

@@ -7,7 +7,12 @@ import type { Ledger, SequencedEvent } from '../ledger/types.ts';
 import type { Logger } from '../logging.ts';
 import { storedForecast, type AdmissionPromise } from './admission-promise.ts';
 import { EVENT_VERSION, type StoredEvent } from './core-host.ts';
-import { LiveTask, type AcceptedDetail, type TaskRecord } from './live-task.ts';
+import {
+  LiveTask,
+  type AcceptedDetail,
+  type ForeseenDetail,
+  type TaskRecord,
+} from './live-task.ts';
 import type { TaskBook } from './task-book.ts';
 import { NO_HISTORY, withEntry, type HistoryEntry, type TaskHistory } from './task-history.ts';
 import { parseLogEntry, type LogEntry } from './task-log.ts';
@@ -157,9 +162,15 @@ function follow(
     return;
   }
   if (event.type === 'task.ended') live.delete(event.taskId);
-  if (event.type !== 'task.dispatched' && event.type !== 'task.requeued') return;
-  const task = live.get(event.taskId);
+  const task = 'taskId' in event ? live.get(event.taskId) : undefined;
   if (task === undefined) return;
+  if (event.type === 'task.foreseen') {
+    const { queuePosition, predictedStartMs } = event;
+    const { forecast } = detail as ForeseenDetail;
+    live.set(event.taskId, { ...task, admission: { queuePosition, predictedStartMs, forecast } });
+    return;
+  }
+  if (event.type !== 'task.dispatched' && event.type !== 'task.requeued') return;
   const { history = NO_HISTORY, preemptions = 0 } = task;
   if (event.type === 'task.dispatched') {
     const { attempt, replicaId } = event;

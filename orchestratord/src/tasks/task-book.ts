@@ -2,7 +2,13 @@
  * Every task that has not ended, and what the daemon does when the core decides about one: the effect
  * handler. Ended tasks move to the ledger's archive in the same transaction as their `task.ended`.
  */
-import type { CoreEvent, Effect, Outcome, RequeueReason } from '@llama-orch/orchestrator-core';
+import type {
+  CoreEvent,
+  Effect,
+  Outcome,
+  PromiseEffect,
+  RequeueReason,
+} from '@llama-orch/orchestrator-core';
 import type { Logger } from '../logging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { SchedulingMetrics } from '../metrics/scheduling-metrics.ts';
@@ -17,6 +23,7 @@ import {
   endedView,
   sha256Hex,
   type AcceptedDetail,
+  type ForeseenDetail,
   type LiveTask,
 } from './live-task.ts';
 import {
@@ -107,17 +114,22 @@ export class TaskBook implements EffectHandler {
     this.#options.scheduling.accepted(task);
   }
 
-  detail(event: CoreEvent): AcceptedDetail | undefined {
-    if (event.type !== 'task.accepted') return undefined;
+  detail(event: CoreEvent): AcceptedDetail | ForeseenDetail | undefined {
+    if (event.type !== 'task.accepted' && event.type !== 'task.foreseen') return undefined;
     const task = this.#tasks.get(event.taskId);
-    const forecast = task?.admission.forecast;
-    return task && { ...task.record, forecast: forecast && storedForecast(forecast) };
+    if (task === undefined) return undefined;
+    const { forecast } = task.admission;
+    const told = { forecast: forecast && storedForecast(forecast) };
+    return event.type === 'task.accepted' ? { ...task.record, ...told } : told;
   }
 
   handle(effect: Effect, nowMs: number): EffectWrites | undefined {
     switch (effect.type) {
       case 'accepted':
         this.#accepted(effect);
+        return undefined;
+      case 'foreseen':
+        this.#promised(effect);
         return undefined;
       case 'rejected':
         return undefined;
@@ -138,16 +150,18 @@ export class TaskBook implements EffectHandler {
     }
   }
 
-  #accepted(effect: Extract<Effect, { type: 'accepted' }>): void {
-    const task = this.#tasks.get(effect.taskId);
+  #accepted(effect: PromiseEffect): void {
+    const task = this.#promised(effect);
     if (task === undefined) return;
-    task.admission = {
-      queuePosition: effect.queuePosition,
-      predictedStartMs: effect.predictedStartMs,
-      forecast: effect.forecast,
-    };
     // Counting and logging can wait until the engine has been asked and the ledger has its write.
     queueMicrotask(() => this.#report(task));
+  }
+
+  #promised(effect: PromiseEffect): LiveTask | undefined {
+    const { taskId, queuePosition, predictedStartMs, forecast } = effect;
+    const task = this.#tasks.get(taskId);
+    if (task !== undefined) task.admission = { queuePosition, predictedStartMs, forecast };
+    return task;
   }
 
   #report(task: LiveTask): void {

@@ -9,6 +9,7 @@ import {
   type Core,
   type Effect,
   type PoolSpec,
+  type PromiseEffect,
   type PromptPrefix,
   type TaskSpec,
   type TenantSpec,
@@ -22,7 +23,7 @@ export interface LlamaOrchOptions {
   readonly pool?: Partial<PoolSpec>;
   readonly tenants?: readonly TenantSpec[];
   /** Waits and chances that the core forecast, for who wants to compare them with what happened. */
-  readonly onForecast?: (requestId: number, effect: Extract<Effect, { type: 'accepted' }>) => void;
+  readonly onForecast?: (requestId: number, effect: PromiseEffect) => void;
   readonly onCore?: (core: Core) => void;
 }
 
@@ -176,6 +177,7 @@ class LlamaOrch implements Policy {
   #act(effect: Effect): void {
     switch (effect.type) {
       case 'accepted':
+      case 'foreseen':
         return this.#options.onForecast?.(Number(effect.taskId), effect);
       case 'rejected':
         return this.#fleet.reject(Number(effect.taskId));
