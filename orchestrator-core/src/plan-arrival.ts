@@ -51,31 +51,30 @@ export function planArrival(
   return choice ?? heldFor;
 }
 
-/**
- * Plans all who wait, as the scheduler will.
- * @param tell is called in the order of the plan for those that it asks about; without a place no replica will do
- * @returns how many there are; those beyond `lookahead` are not planned
- */
+export interface Planned {
+  readonly task: TaskRecord;
+  /** Only of those asked about; undefined when no replica will do. */
+  readonly place: Prospect | undefined;
+}
+
+/** Plans those who wait as the scheduler will, in that order, up to `lookahead` of them. */
 export function planWaiting(
   step: Step,
   pool: PoolState,
-  asks: (task: TaskRecord) => boolean,
-  tell: (task: TaskRecord, place: Prospect | undefined) => void,
-): void {
+  asked: ReadonlySet<TaskRecord>,
+): readonly Planned[] {
   const { state, nowMs } = step;
   const { tuning } = state;
   const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
   const waiting = pool.queue.candidates(tuning.lookahead, () => true, mayRun);
   const promised: Promised = new Map();
   const seats = seatsOf(pool, nowMs);
-  for (const [i, task] of planOrder(state, pool, waiting, nowMs).tasks.entries()) {
-    const isAsked = asks(task);
-    if (!isAsked && i >= tuning.candidates) planRoughly(pool, task, promised, nowMs);
-    else {
-      const place = planOne(step, pool, task, promised, seats);
-      if (isAsked) tell(task, place);
-    }
-  }
+  return planOrder(state, pool, waiting, nowMs).tasks.map((task, i) => {
+    if (asked.has(task)) return { task, place: planOne(step, pool, task, promised, seats) };
+    if (i < tuning.candidates) planOne(step, pool, task, promised, seats);
+    else planRoughly(pool, task, promised, nowMs);
+    return { task, place: undefined };
+  });
 }
 
 function planOne(
@@ -87,8 +86,9 @@ function planOne(
 ): Prospect | undefined {
   const { choice, heldFor } = placeTask(step.state, pool, task, promised, step.nowMs, seats);
   const prospect = choice ?? heldFor;
-  if (prospect === undefined || prospect.block === 'anti-affinity') return prospect;
-  promise(promised, prospect.replicaId, workAt(pool, task, prospect));
+  if (prospect !== undefined && prospect.block !== 'anti-affinity') {
+    promise(promised, prospect.replicaId, workAt(pool, task, prospect));
+  }
   return prospect;
 }
 
