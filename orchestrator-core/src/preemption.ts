@@ -9,7 +9,7 @@ import { costOf } from './estimate.ts';
 import type { Prospect } from './placement.ts';
 import { isBetter, NOTHING, placeTask, prospectOf } from './placement.ts';
 import { blockOf, isHard } from './seats.ts';
-import type { PoolState, TaskRecord } from './state.ts';
+import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { poolOf, runningOn } from './state.ts';
 import type { Step } from './step.ts';
 import { flowWeight } from './tenants.ts';
@@ -22,6 +22,7 @@ interface Room {
   readonly stopped: TaskRecord;
   /** Where the stopped task ran. */
   readonly replicaId: string;
+  readonly replica: ReplicaRecord;
 }
 
 /** Stops one task and tells for which other. Undefined when nobody has to stop, or nobody may. */
@@ -35,11 +36,12 @@ export function makeRoomByPreemption(step: Step, pool: PoolState): Room | undefi
   const mostMs = Math.min(preemptAfterMs, preemptAfterPrefills * task.estimate.prefillMs);
   if (choice !== undefined || waitMs <= mostMs) return undefined;
   const victim = chooseVictim(step, pool, task, heldFor);
-  if (victim?.running === undefined) return undefined;
-  const { replicaId } = victim.running;
+  const replicaId = victim?.running?.replicaId ?? '';
+  const replica = pool.replicas.get(replicaId);
+  if (victim === undefined || replica === undefined) return undefined;
   abort(step, victim, 'preempted');
   requeue(step, victim, 'preempted', victim.hasProgress);
-  return { task, stopped: victim, replicaId };
+  return { task, stopped: victim, replicaId, replica };
 }
 
 /** The next in turn, were every replica open. */

@@ -8,7 +8,7 @@ import { foresee } from './foresee.ts';
 import { isBatchKeptBack } from './batch-room.ts';
 import { parseLane } from './lanes.ts';
 import type { Promised, Prospect } from './placement.ts';
-import { NOTHING, placeTask } from './placement.ts';
+import { NOTHING, placeTask, prospectOf } from './placement.ts';
 import { planOrder } from './plan-order.ts';
 import { promise, workAt } from './plan-arrival.ts';
 import { makeRoomByPreemption, nextPreemptionAtMs } from './preemption.ts';
@@ -67,12 +67,11 @@ function dispatchByPreemption(step: Step, pool: PoolState, held: Held[]): boolea
   const room = makeRoomByPreemption(step, pool);
   if (room === undefined) return false;
   held.length = 0;
-  const { task, stopped, replicaId } = room;
-  const { choice, heldFor } = placeTask(step.state, pool, task, NOTHING, step.nowMs);
-  // What was stopped waits as well now, and would have its part of the step: this was its own.
-  const isFreed = heldFor?.replicaId === replicaId && heldFor.block === 'prefilling';
-  const freed = choice ?? (isFreed ? heldFor : undefined);
-  if (freed !== undefined) dispatch(step, pool, task, freed, { stoppedSeq: stopped.seq });
+  const { task, stopped, replicaId, replica } = room;
+  const { state, nowMs } = step;
+  // Whatever is forecast now of the step that it was stopped in: that slot is free for this task.
+  const place = prospectOf(state, pool, task, replicaId, replica, undefined, NOTHING, nowMs);
+  dispatch(step, pool, task, place, { stoppedSeq: stopped.seq });
   return true;
 }
 
