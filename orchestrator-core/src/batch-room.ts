@@ -46,10 +46,6 @@ export class Readers {
     if (this.#answers.delete(taskId)) this.#leastMs = undefined;
   }
 
-  get size(): number {
-    return this.#answers.size;
-  }
-
   /**
    * How far the answer that is least so is ahead of its reader, ms; below 0 when it is behind, Infinity
    * when there is none. O(answers), once for all who ask until something changes.

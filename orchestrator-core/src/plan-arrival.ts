@@ -32,23 +32,31 @@ export function planArrival(
   arrival: { readonly task: TaskRecord; readonly waiting: WaitingTask },
   ahead: number,
 ): Prospect | undefined {
-  const { state, nowMs } = step;
-  const { tuning } = state;
+  const { tenants, tuning } = step.state;
   const { task } = arrival;
-  const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
-  if (ahead >= tuning.lookahead || !mayRun(task.spec.tenantId)) return undefined;
-  const waiting = [...pool.queue.candidates(tuning.lookahead, () => true, mayRun)];
+  if (ahead >= tuning.lookahead || !tenants.mayRun(task.spec.tenantId)) return undefined;
+  const waiting = [...firstWaiting(step, pool)];
   waiting.splice(ahead, 0, arrival.waiting);
-  const { tasks } = planOrder(state, pool, waiting, nowMs, task);
-  const promised: Promised = new Map();
-  const seats = seatsOf(pool, nowMs);
-  for (const [i, before] of tasks.entries()) {
-    if (before === task) break;
-    if (i < tuning.candidates) planOne(step, pool, before, promised, seats);
-    else planRoughly(pool, before, promised, nowMs);
+  const { tasks } = planOrder(step.state, pool, waiting, step.nowMs, task);
+  for (const planned of plan(step, pool, tasks, new Set([task]))) {
+    if (planned.task === task) return planned.place;
   }
-  const { choice, heldFor } = placeTask(state, pool, task, promised, nowMs, seats);
-  return choice ?? heldFor;
+  return undefined;
+}
+
+/** Plans those who wait as the scheduler will, in that order, up to `lookahead` of them. */
+export function planWaiting(
+  step: Step,
+  pool: PoolState,
+  asked: ReadonlySet<TaskRecord>,
+): Iterable<Planned> {
+  const { tasks } = planOrder(step.state, pool, firstWaiting(step, pool), step.nowMs);
+  return plan(step, pool, tasks, asked);
+}
+
+function firstWaiting({ state }: Step, pool: PoolState): readonly WaitingTask[] {
+  const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
+  return pool.queue.candidates(state.tuning.lookahead, () => true, mayRun);
 }
 
 export interface Planned {
@@ -57,24 +65,23 @@ export interface Planned {
   readonly place: Prospect | undefined;
 }
 
-/** Plans those who wait as the scheduler will, in that order, up to `lookahead` of them. */
-export function planWaiting(
+/** One after the other, as far as anyone looks at them. */
+function* plan(
   step: Step,
   pool: PoolState,
+  tasks: readonly TaskRecord[],
   asked: ReadonlySet<TaskRecord>,
-): readonly Planned[] {
-  const { state, nowMs } = step;
-  const { tuning } = state;
-  const mayRun = (tenantId: string): boolean => state.tenants.mayRun(tenantId);
-  const waiting = pool.queue.candidates(tuning.lookahead, () => true, mayRun);
+): Generator<Planned> {
+  const { candidates } = step.state.tuning;
   const promised: Promised = new Map();
-  const seats = seatsOf(pool, nowMs);
-  return planOrder(state, pool, waiting, nowMs).tasks.map((task, i) => {
-    if (asked.has(task)) return { task, place: planOne(step, pool, task, promised, seats) };
-    if (i < tuning.candidates) planOne(step, pool, task, promised, seats);
-    else planRoughly(pool, task, promised, nowMs);
-    return { task, place: undefined };
-  });
+  const seats = seatsOf(pool, step.nowMs);
+  for (const [i, task] of tasks.entries()) {
+    const isAsked = asked.has(task);
+    let place: Prospect | undefined;
+    if (isAsked || i < candidates) place = planOne(step, pool, task, promised, seats);
+    else planRoughly(pool, task, promised, step.nowMs);
+    yield { task, place: isAsked ? place : undefined };
+  }
 }
 
 function planOne(

@@ -44,12 +44,15 @@ export function makeRoomByPreemption(step: Step, pool: PoolState): Room | undefi
   return { task, stopped: victim, replicaId, replica };
 }
 
-/** The next in turn, were every replica open. */
+/**
+ * The next in turn, were every replica open. Undefined when that is batch work: nobody waits for it so that
+ * what a stop costs would be worth it.
+ */
 function nextInTurn(step: Step, pool: PoolState): TaskRecord | undefined {
   const { tasks, tenants } = step.state;
   const mayRun = (tenantId: string): boolean => tenants.mayRun(tenantId);
   const [next] = pool.queue.candidates(1, () => true, mayRun);
-  return next && tasks.get(next.taskId);
+  return next?.priority === 'interactive' ? tasks.get(next.taskId) : undefined;
 }
 
 function chooseVictim(
@@ -80,8 +83,6 @@ function mayStop(step: Step, pool: PoolState, victim: TaskRecord): boolean {
 /** Whether the victim's flow had so much that the task may take its place. */
 function givesWay(step: Step, pool: PoolState, victim: TaskRecord, task: TaskRecord): boolean {
   const { tuning } = step.state;
-  // Nobody waits for batch work so that what a stop costs would be worth it.
-  if (task.spec.priority === 'batch') return false;
   const ahead = aheadBy(step, pool, victim, task);
   if (victim.spec.priority === 'batch') return ahead >= -tuning.fairnessWindow;
   if (victim.spec.tenantId === task.spec.tenantId) return false;
@@ -135,7 +136,7 @@ function makesRoom(
   const replica = pool.replicas.get(replicaId);
   if (replica === undefined) return false;
   const block = blockOf(pool, task, replicaId, replica, nowMs);
-  if (isHard(block) || block === 'anti-affinity' || block === 'kept-back') return false;
+  if (isHard(block) || block === 'anti-affinity') return false;
   const { view, load } = replica;
   if (runningOn(pool, replicaId) > view.slots) return false;
   const left = load.reservedTokens - reservedTokens(victim);

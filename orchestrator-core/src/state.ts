@@ -116,7 +116,7 @@ export interface PoolState {
   /** Of those waiting, the newcomers of this moment that would start at once (see `Tuning.gatherArrivals`). */
   gathered: number;
   /** Gathered newcomers, until they are planned. */
-  newcomers: TaskRecord[];
+  readonly newcomers: TaskRecord[];
   /** How many tasks run, and the sum of the times they were dispatched at. */
   readonly held: { count: number; dispatchedAtSumMs: number };
   readonly sessionsByReplica: Map<string, Set<string>>;
