@@ -2,7 +2,7 @@
  * What a pool is told about itself. The daemon maps its validated YAML onto `PoolConfig`; whatever is
  * left out gets the default written beside the field.
  */
-import type { EngineName } from '@llama-orch/worker-adapters';
+import type { EngineName, Workload } from '@llama-orch/worker-adapters';
 import { fillCommand } from './command-line.ts';
 
 export type LaunchKind = 'embedded' | 'process' | 'external';
@@ -46,6 +46,8 @@ export interface PoolSettings {
   readonly device: string;
   /** Processes to run; `external` has one replica per endpoint instead. Default 1. */
   readonly replicas: number;
+  /** What the replicas serve. Default `completion`. */
+  readonly workloads: readonly Workload[];
   /** Default 1. */
   readonly slots: number;
   /** Context per slot, tokens. */
@@ -108,6 +110,7 @@ export function poolSettings(config: PoolConfig): PoolSettings {
     modelPath: config.modelPath,
     device: config.device ?? 'cpu',
     replicas,
+    workloads: config.workloads ?? ['completion'],
     slots: config.slots ?? 1,
     ctx: config.ctx,
     threads: config.threads ?? 1,

@@ -8,7 +8,7 @@
  */
 import { EngineError } from '@llama-orch/worker-adapters';
 import type { EngineProps, WorkerAdapter } from '@llama-orch/worker-adapters';
-import type { PromptEnvelope } from './types.ts';
+import type { ChatRendering, PromptEnvelope } from './types.ts';
 
 /**
  * What templates are known to trim, escape, split at or switch on: outer white space, HTML and JSON
@@ -23,16 +23,18 @@ const PROBES = [
 const TIME_DEPENDENT = /strftime_now|\bnow\(\)/;
 
 /**
- * @returns undefined when the model has no chat template, `render` when the wrapping is not constant
+ * @returns undefined when the model has no chat template, `render` when the wrapping is not constant,
+ *   `engine` when only the engine can render
  * @throws EngineError when the engine fails to answer, other than by refusing the probe
  */
 export async function learnPromptEnvelope(
   adapter: WorkerAdapter,
   props: EngineProps,
   signal: AbortSignal,
-): Promise<PromptEnvelope | 'render' | undefined> {
-  if (props.chatTemplate === undefined || props.chatTemplate === '') return undefined;
-  if (TIME_DEPENDENT.test(props.chatTemplate)) return 'render';
+): Promise<ChatRendering | undefined> {
+  if (props.chat === 'none') return undefined;
+  if (props.chat === 'engine') return 'engine';
+  if (TIME_DEPENDENT.test(props.chatTemplate ?? '')) return 'render';
   try {
     const [first, second] = await Promise.all(
       PROBES.map(async (content) => {

@@ -19,7 +19,7 @@ import type {
 import { toSnapshot } from './replica-snapshot.ts';
 import type { Learned } from './replica-snapshot.ts';
 import type { StormBound } from './restart-policy.ts';
-import { MisfitError, selfTest, tinyDecode } from './self-test.ts';
+import { MisfitError, selfTest, tinyWork } from './self-test.ts';
 import { describeExit } from './spawn-engine.ts';
 import type { EngineExit, SpawnEngine } from './spawn-engine.ts';
 import type { PoolEvent, ReplicaHandle, ReplicaSnapshot, ReplicaSuspicion } from './types.ts';
@@ -225,11 +225,12 @@ export class ReplicaDriver {
 
   async #selfTest(life: ReplicaLife, adapter: WorkerAdapter): Promise<void> {
     const { pool, clock, readModelFacts } = this.#deps;
+    const { ctx, workloads } = pool;
     const { owned } = this.#machine;
     try {
       const [report, model] = await Promise.all([
         withDeadline(clock, pool.selfTestMs, life.signal, (signal) =>
-          selfTest(adapter, { ctx: pool.ctx, exclusive: owned }, clock, signal),
+          selfTest(adapter, { ctx, workloads, exclusive: owned }, clock, signal),
         ),
         pool.modelPath === undefined ? NO_MODEL_FACTS : readModelFacts(pool.modelPath),
       ]);
@@ -255,7 +256,9 @@ export class ReplicaDriver {
       if (adapter === undefined) return;
       const inTime = AbortSignal.any([signal, life.signal]);
       await withDeadline(clock, ms, inTime, (deadline) =>
-        kind === 'health' ? expectReady(adapter, deadline) : tinyDecode(adapter, deadline),
+        kind === 'health'
+          ? expectReady(adapter, deadline)
+          : tinyWork(adapter, pool.workloads, deadline),
       );
     } catch (error) {
       if (signal.aborted || life.over) return;

@@ -31,7 +31,7 @@ export function toSnapshot(source: SnapshotSource): ReplicaSnapshot {
     engine: pool.engine,
     engineVersion: props?.engineVersion ?? '',
     modelId: pool.modelId,
-    modelDigest: learned?.model.digest ?? '',
+    modelDigest: learned === undefined ? '' : digestOf(learned),
     quant: learned?.model.quant ?? '',
     kvBytesPerToken: learned?.model.kvBytesPerToken ?? 0,
     device: pool.device,
@@ -48,14 +48,21 @@ export function toSnapshot(source: SnapshotSource): ReplicaSnapshot {
   };
 }
 
-function setIdOf(pool: PoolSettings, { report: { props }, model }: Learned): string {
+/** Our own hash of the file, else what the engine says of its model. */
+function digestOf({ report: { props }, model }: Learned): string {
+  return model.digest === '' ? (props.modelDigest ?? '') : model.digest;
+}
+
+function setIdOf(pool: PoolSettings, learned: Learned): string {
+  const { report, model } = learned;
+  const { props } = report;
   return replicaSetId({
     engine: pool.engine,
     engineVersion: props.engineVersion,
-    modelDigest: model.digest,
+    modelDigest: digestOf(learned),
     modelName: props.modelPath ?? props.modelAlias,
     quant: model.quant,
-    ctx: props.ctx,
+    ctx: props.ctx ?? pool.ctx,
     samplerProfileVersion: pool.samplerProfileVersion,
   });
 }

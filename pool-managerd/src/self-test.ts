@@ -8,20 +8,23 @@ import type {
   EngineRequest,
   TokenSink,
   WorkerAdapter,
+  Workload,
 } from '@llama-orch/worker-adapters';
 import { pause } from './deadline.ts';
 import type { Clock } from './ports.ts';
 import { learnPromptEnvelope } from './prompt-envelope.ts';
-import type { PromptEnvelope } from './types.ts';
+import type { ChatRendering } from './types.ts';
 
 export interface SelfTestReport {
   readonly props: EngineProps;
-  readonly envelope: PromptEnvelope | 'render' | undefined;
+  readonly envelope: ChatRendering | undefined;
 }
 
 export interface SelfTestExpectation {
   /** Context per slot, tokens. */
   readonly ctx: number;
+  /** What the pool serves, and the engine must therefore show. */
+  readonly workloads: readonly Workload[];
   /** Nobody else uses the engine, so its metrics tell whether the cancelled slot is free. */
   readonly exclusive: boolean;
 }
@@ -46,23 +49,50 @@ export async function selfTest(
   signal: AbortSignal,
 ): Promise<SelfTestReport> {
   const props = await step('props', () => adapter.props(signal));
-  if (props.ctx < expected.ctx) {
+  if (props.ctx !== undefined && props.ctx < expected.ctx) {
     throw new MisfitError(
       `the engine offers a context of ${props.ctx} tokens per slot, configured are ${expected.ctx}`,
     );
   }
-  if (props.slots < 1) throw new MisfitError('the engine offers no slot');
+  if (props.slots !== undefined && props.slots < 1)
+    throw new MisfitError('the engine offers no slot');
+  const { workloads, exclusive } = expected;
+  if (workloads.includes('embedding')) await step('embed', () => tinyEmbed(adapter, signal));
+  if (workloads.includes('rerank')) await step('rerank', () => tinyRerank(adapter, signal));
+  if (!workloads.includes('completion')) return { props, envelope: undefined };
   await step('tokenize', () => tokenize(adapter, signal));
   await step('decode', () => tinyDecode(adapter, signal));
-  await step('cancel', () => cancelDecode(adapter, expected.exclusive, clock, signal));
+  await step('cancel', () => cancelDecode(adapter, exclusive, clock, signal));
   const envelope = await step('template', () => learnPromptEnvelope(adapter, props, signal));
   return { props, envelope };
 }
 
-/** Asks for one token; the cheapest proof that an engine still computes. @throws EngineError */
-export async function tinyDecode(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
+async function tinyDecode(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
   const { tokensOut } = await adapter.submit(request('decode', 1), NO_SINK, signal);
   if (tokensOut < 1) throw new Error('no token came back');
+}
+
+/** The cheapest proof that an engine still computes what it is there for. @throws EngineError */
+export function tinyWork(
+  adapter: WorkerAdapter,
+  workloads: readonly Workload[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (workloads.includes('completion')) return tinyDecode(adapter, signal);
+  return workloads.includes('embedding') ? tinyEmbed(adapter, signal) : tinyRerank(adapter, signal);
+}
+
+async function tinyEmbed(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
+  const ids = { taskId: 'self-test-embed', correlationId: 'self-test-embed' };
+  await adapter.embed({ ...ids, inputs: ['The quick brown fox'] }, signal);
+}
+
+async function tinyRerank(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
+  const ids = { taskId: 'self-test-rerank', correlationId: 'self-test-rerank' };
+  const documents = ['The quick brown fox', 'The lazy dog'];
+  const request = { ...ids, query: 'a fox', documents, topN: undefined };
+  const { results } = await adapter.rerank(request, signal);
+  if (results.length !== documents.length) throw new Error('not every document was ranked');
 }
 
 async function step<T>(name: string, run: () => Promise<T>): Promise<T> {
@@ -76,6 +106,7 @@ async function step<T>(name: string, run: () => Promise<T>): Promise<T> {
 
 async function tokenize(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
   const tokens = await adapter.countTokens('The quick brown fox', signal);
+  if (tokens === undefined) return;
   if (!Number.isInteger(tokens) || tokens < 1) throw new Error('no tokens were counted');
 }
 
@@ -105,8 +136,11 @@ async function becomesIdle(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    while ((await adapter.metrics(signal)).running > 0) await pause(clock, SLOT_POLL_MS, signal);
-    return true;
+    for (;;) {
+      const { running } = await adapter.metrics(signal);
+      if (running === undefined || running === 0) return running === 0;
+      await pause(clock, SLOT_POLL_MS, signal);
+    }
   } catch (error) {
     if (error instanceof EngineError && error.fault === 'permanent') return false;
     throw error;

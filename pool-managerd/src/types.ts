@@ -97,11 +97,17 @@ export interface PromptEnvelope {
   readonly suffix: string;
 }
 
+/**
+ * How chat becomes text: by an envelope that does for bare prompts, by asking the adapter for every
+ * request, or only inside the engine, which is sent the messages.
+ */
+export type ChatRendering = PromptEnvelope | 'render' | 'engine';
+
 export interface ReplicaHandle {
   readonly snapshot: ReplicaSnapshot;
   readonly adapter: WorkerAdapter;
-  /** Undefined when the model has no chat template. 'render' when it must be rendered per request. */
-  readonly envelope: PromptEnvelope | 'render' | undefined;
+  /** Undefined when the model has no chat template. */
+  readonly envelope: ChatRendering | undefined;
 }
 
 export interface PoolManager extends AsyncDisposable {

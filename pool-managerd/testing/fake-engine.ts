@@ -6,10 +6,15 @@
 import { EngineError } from '@llama-orch/worker-adapters';
 import type {
   AdapterOptions,
+  EmbedRequest,
+  EmbedResult,
   EngineHealth,
+  EnginePrompt,
   EngineProps,
   EngineRequest,
   EngineResult,
+  RerankRequest,
+  RerankResult,
   TokenSink,
   WorkerAdapter,
 } from '@llama-orch/worker-adapters';
@@ -117,16 +122,20 @@ export class FakeAdapter implements WorkerAdapter {
       engineVersion: 'b1-fake',
       modelAlias: 'tiny',
       modelPath: '/models/tiny.gguf',
+      modelDigest: undefined,
       slots: 1,
       ctx: 1024,
+      kvTokens: 1024,
+      chunkTokens: undefined,
+      chat: 'template',
       chatTemplate: '{{ messages }}',
       exactPrefixReuse: false,
       ...this.#behaviour.props,
     };
   }
 
-  async countTokens(text: string): Promise<number> {
-    return text.length;
+  async countTokens(prompt: EnginePrompt): Promise<number> {
+    return prompt.length;
   }
 
   async applyTemplate(messages: readonly { readonly content: string }[]): Promise<string> {
@@ -161,7 +170,24 @@ export class FakeAdapter implements WorkerAdapter {
     };
   }
 
+  async embed({ inputs }: EmbedRequest): Promise<EmbedResult> {
+    return { embeddings: inputs.map((text) => [text.length]), tokensIn: inputs.length };
+  }
+
+  async rerank({ documents }: RerankRequest): Promise<RerankResult> {
+    const results = documents.map((text, index) => ({ index, score: text.length }));
+    return { results, tokensIn: documents.length };
+  }
+
   async eraseSlot(): Promise<boolean> {
+    return false;
+  }
+
+  async saveSlot(): Promise<boolean> {
+    return false;
+  }
+
+  async restoreSlot(): Promise<boolean> {
     return false;
   }
 

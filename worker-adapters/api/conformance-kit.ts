@@ -81,7 +81,10 @@ export const PATIENT: AdapterTimeouts = {
 /** Holds nothing in the text it makes, so a message that leaks it is found. */
 export const SECRET = 'the-quick-brown-secret';
 
-export function requestOf(change: Partial<EngineRequest> = {}): EngineRequest {
+/** A request for text to be completed as it stands. */
+export type TextRequest = EngineRequest & { readonly prompt: string };
+
+export function requestOf(change: Partial<TextRequest> = {}): TextRequest {
   return {
     taskId: 'task-1',
     correlationId: 'correlation-1',

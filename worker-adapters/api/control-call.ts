@@ -7,10 +7,13 @@ export interface ControlCall {
   readonly engine: EngineName;
   readonly method: 'GET' | 'POST';
   readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
   /** Sent as JSON when given. */
   readonly body?: object;
   /** Bound on the whole call, connecting included, ms. */
   readonly timeoutMs: number;
+  /** Bound of the answer, bytes. */
+  readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -19,11 +22,9 @@ export interface ControlAnswer {
   readonly text: string;
 }
 
-const JSON_HEADERS = { 'content-type': 'application/json' };
-
 /**
  * One short request to an engine, answered whole. Any HTTP status is an answer; only a failed
- * exchange throws. The pool's `maxResponseSize` bounds the body.
+ * exchange throws.
  * @throws EngineError `timeout`, `broken` or `garbage`; the signal's reason when it aborts first
  */
 export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<ControlAnswer> {
@@ -34,6 +35,7 @@ export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<C
     let stopped: Error | undefined;
     let status = 0;
     const chunks: Buffer[] = [];
+    let bytes = 0;
 
     const release = () => {
       clearTimeout(timer);
@@ -58,7 +60,7 @@ export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<C
       {
         method: call.method,
         path: call.path,
-        headers: call.body === undefined ? null : JSON_HEADERS,
+        headers: call.headers,
         body: call.body === undefined ? null : JSON.stringify(call.body),
         headersTimeout: 0,
         bodyTimeout: 0,
@@ -73,6 +75,12 @@ export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<C
         },
         onResponseData(_controller, chunk) {
           chunks.push(chunk);
+          bytes += chunk.length;
+          if (bytes > call.maxBytes) {
+            stop(
+              new EngineError('garbage', engine, `an answer of more than ${call.maxBytes} bytes`),
+            );
+          }
         },
         onResponseEnd() {
           release();

@@ -28,8 +28,17 @@ export interface SseCall<Result> {
     pieces: string[],
     logprobs: (readonly TokenLogprob[])[],
   ) => Result | undefined;
+  /**
+   * What a clean end of the answer means in a protocol without a terminal event; may append text.
+   * Without it, such an end is `broken`.
+   * @throws EngineError
+   */
+  readonly readEnd?:
+    ((pieces: string[], logprobs: (readonly TokenLogprob[])[]) => Result | undefined) | undefined;
   /** Names the failure that an answer other than 200 stands for. */
   readonly refusal: (status: number, body: string) => EngineError;
+  /** The engine answered, whatever the status. */
+  readonly onAnswer?: () => void;
 }
 
 /**
@@ -114,6 +123,7 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     if (this.#settled || status < 200) return;
+    this.#call.onAnswer?.();
     this.#status = status;
     if (status !== 200) return;
     if (String(headers['content-type']).startsWith('text/event-stream')) {
@@ -147,7 +157,7 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     this.#responseOver = true;
     if (this.#settled || this.#outcome !== undefined) return;
-    if (this.#status === 200) this.#fail('broken', 'the stream ended without its last event');
+    if (this.#status === 200) this.#endOfStream();
     else this.#refuse();
   }
 
@@ -167,6 +177,20 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
     if (this.#outcome !== undefined) return;
     const result = this.#call.read(data, this.#pieces, this.#logprobs);
     if (result !== undefined) this.#outcome = { ok: true, result };
+  }
+
+  #endOfStream(): void {
+    try {
+      const result = this.#call.readEnd?.(this.#pieces, this.#logprobs);
+      if (result === undefined) {
+        this.#fail('broken', 'the stream ended without its last event');
+        return;
+      }
+      this.#outcome = { ok: true, result };
+    } catch (error) {
+      this.#outcome = { ok: false, error: transportFault(this.#call.engine, error) };
+    }
+    this.#deliver();
   }
 
   #deliver(): void {

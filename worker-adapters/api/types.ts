@@ -24,11 +24,13 @@ export interface Sampling {
   readonly logprobs: number;
 }
 
+/** Text to complete as it stands, or a conversation for the engine's own chat template. */
+export type EnginePrompt = string | readonly ChatMessage[];
+
 export interface EngineRequest {
   readonly taskId: string;
   readonly correlationId: string;
-  /** Text for the engine to complete as it stands; chat templates were applied before. */
-  readonly prompt: string;
+  readonly prompt: EnginePrompt;
   readonly maxTokens: number | undefined;
   /** Already folded into the range the engine accepts, see `foldSeed`. */
   readonly seed: number;
@@ -36,6 +38,35 @@ export interface EngineRequest {
   /** Strict tasks ask for the engine's byte-exact recipe, at the price of prefix reuse where needed. */
   readonly deterministic: boolean;
   readonly reuseKv: boolean;
+  /** The slot to run in, where slots are numbered and one holds the KV wanted; undefined: any. */
+  readonly slotId?: number | undefined;
+}
+
+export interface EmbedRequest {
+  readonly taskId: string;
+  readonly correlationId: string;
+  readonly inputs: readonly string[];
+}
+
+export interface EmbedResult {
+  /** One vector for each input, in their order. */
+  readonly embeddings: readonly (readonly number[])[];
+  readonly tokensIn: number;
+}
+
+export interface RerankRequest {
+  readonly taskId: string;
+  readonly correlationId: string;
+  readonly query: string;
+  readonly documents: readonly string[];
+  /** Results wanted; undefined: one for each document. */
+  readonly topN: number | undefined;
+}
+
+export interface RerankResult {
+  /** Best first; `index` is the document's place in the request. */
+  readonly results: readonly { readonly index: number; readonly score: number }[];
+  readonly tokensIn: number;
 }
 
 export interface Alternative {
@@ -86,23 +117,39 @@ export interface EngineProps {
   readonly engineVersion: string;
   readonly modelAlias: string;
   readonly modelPath: string | undefined;
-  readonly slots: number;
-  /** Context per slot, tokens. */
-  readonly ctx: number;
+  /** `sha256:…` of the model, from the few engines that know it. */
+  readonly modelDigest: string | undefined;
+  /** Requests it runs at once; undefined where the engine does not say. */
+  readonly slots: number | undefined;
+  /** Context per slot, tokens; undefined where the engine does not say. */
+  readonly ctx: number | undefined;
+  /** Tokens its KV cache holds over all slots; undefined where the engine does not say. */
+  readonly kvTokens: number | undefined;
+  /** Prompt tokens of one step; undefined where the engine does not say. */
+  readonly chunkTokens: number | undefined;
+  /**
+   * Who renders chat messages: `template` means that `applyTemplate` gives the text, `engine` that only
+   * the engine itself can (submit takes the messages), `none` that nothing does.
+   */
+  readonly chat: 'template' | 'engine' | 'none';
   readonly chatTemplate: string | undefined;
   /** A prompt whose beginning was cached gives the same bytes as a cold one, so strict tasks reuse it. */
   readonly exactPrefixReuse: boolean;
 }
 
+/** What is undefined the engine does not say. */
 export interface EngineMetrics {
-  readonly running: number;
-  readonly waiting: number;
-  /** 0..1, or undefined when the engine does not say. */
+  readonly running: number | undefined;
+  readonly waiting: number | undefined;
+  /** 0..1. */
   readonly kvUsage: number | undefined;
 }
 
+export type Workload = 'completion' | 'embedding' | 'rerank';
+
 export interface AdapterCapabilities {
-  readonly workloads: readonly ('completion' | 'embedding' | 'rerank')[];
+  /** What the engine can serve; one process may serve only part of it, by its model and flags. */
+  readonly workloads: readonly Workload[];
   /** What the adapter can promise of byte-exactness, and under which conditions. */
   readonly determinism: 'exact' | 'exact-single-slot' | 'none';
   readonly interruptibleDecode: boolean;
@@ -121,11 +168,21 @@ export interface AdapterTimeouts {
 }
 
 export interface AdapterOptions {
-  /** `http://host:port`, no trailing slash. */
+  /** `http(s)://host:port`, with the path the engine's API is mounted under, no trailing slash. */
   readonly url: string;
   readonly timeouts: AdapterTimeouts;
   /** Concurrent streams the connection pool must carry. */
   readonly maxStreams: number;
+  /** The name the engine serves the model under; engines of one model need none. */
+  readonly model?: string | undefined;
+  /** Sent as `Authorization: Bearer`. */
+  readonly apiKey?: string | undefined;
+  /** Further headers of every request, asked for anew each time. */
+  readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
+  /** Jinja chat template, for engines that have none of their own. */
+  readonly chatTemplate?: string | undefined;
+  /** Whether Triton's model streams what is new or all text so far; by default it is told from the stream. */
+  readonly textOutput?: 'delta' | 'cumulative' | undefined;
 }
 
 export interface WorkerAdapter extends AsyncDisposable {
@@ -136,9 +193,12 @@ export interface WorkerAdapter extends AsyncDisposable {
   health(signal?: AbortSignal): Promise<EngineHealth>;
   /** @throws EngineError */
   props(signal?: AbortSignal): Promise<EngineProps>;
-  /** @throws EngineError */
-  countTokens(text: string, signal?: AbortSignal): Promise<number>;
-  /** Renders chat messages with the model's own template. @throws EngineError */
+  /** Undefined where the engine cannot count. @throws EngineError */
+  countTokens(prompt: EnginePrompt, signal?: AbortSignal): Promise<number | undefined>;
+  /**
+   * Renders chat messages with the model's own template.
+   * @throws EngineError `permanent` unless `props` say that chat is by `template`
+   */
   applyTemplate(messages: readonly ChatMessage[], signal?: AbortSignal): Promise<string>;
   /**
    * Runs one generation. Aborting the signal closes the connection, which frees the slot; the call
@@ -146,8 +206,20 @@ export interface WorkerAdapter extends AsyncDisposable {
    * @throws EngineError
    */
   submit(request: EngineRequest, sink: TokenSink, signal: AbortSignal): Promise<EngineResult>;
+  /** Bounded by `headersMs`. @throws EngineError `permanent` where the engine embeds nothing */
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult>;
+  /** Bounded by `headersMs`. @throws EngineError `permanent` where the engine ranks nothing */
+  rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankResult>;
   /** Drops a slot's KV where the engine can; resolves false where it cannot. @throws EngineError */
   eraseSlot(slotId: number, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Writes a slot's KV to a file of the engine's own folder, or reads it back into a slot; resolves
+   * false where the engine cannot, or the file is not there.
+   * @param file a plain file name
+   * @throws EngineError
+   */
+  saveSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean>;
+  restoreSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean>;
   /** @throws EngineError */
   metrics(signal?: AbortSignal): Promise<EngineMetrics>;
 }

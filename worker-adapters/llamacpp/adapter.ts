@@ -1,18 +1,20 @@
-import { Pool } from 'undici';
-import { callEngine } from '../api/control-call.ts';
-import type { ControlAnswer, ControlCall } from '../api/control-call.ts';
+import { EngineConnection, malformed } from '../api/engine-connection.ts';
 import { field, parseJson, stringField } from '../api/json-fields.ts';
-import { callSse } from '../api/sse-call.ts';
 import { EngineError } from '../api/types.ts';
 import type {
   AdapterCapabilities,
   AdapterOptions,
   ChatMessage,
+  EmbedRequest,
+  EmbedResult,
   EngineHealth,
   EngineMetrics,
+  EnginePrompt,
   EngineProps,
   EngineRequest,
   EngineResult,
+  RerankRequest,
+  RerankResult,
   TokenSink,
   WorkerAdapter,
 } from '../api/types.ts';
@@ -20,10 +22,11 @@ import { toCompletionBody } from './completion-request.ts';
 import { createLogprobReader, readCompletionEvent } from './completion-stream.ts';
 import { refusal } from './errors.ts';
 import { kvUsageOf, readMetrics } from './metrics.ts';
+import { readEmbeddings, readRanking } from '../api/pooling-answers.ts';
 import { readProps } from './props.ts';
 
 export const LLAMACPP_CAPABILITIES: AdapterCapabilities = {
-  workloads: ['completion'],
+  workloads: ['completion', 'embedding', 'rerank'],
   determinism: 'exact-single-slot',
   interruptibleDecode: true,
   features: [
@@ -31,6 +34,7 @@ export const LLAMACPP_CAPABILITIES: AdapterCapabilities = {
     'chat_template',
     'kv_reuse',
     'kv_erase',
+    'kv_save',
     'grammar',
     'json_schema',
     'logprobs',
@@ -41,8 +45,6 @@ export const LLAMACPP_CAPABILITIES: AdapterCapabilities = {
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 /** A tokenized prompt of the largest contexts, at up to eight characters per id. */
 const MAX_CONTROL_BYTES = 16 * 1024 * 1024;
-/** Health must be answered while every stream is busy: control calls have their own connections. */
-const CONTROL_CONNECTIONS = 4;
 
 /** Opens an adapter for one `llama-server`, or for any process that speaks its native HTTP API. */
 export function openLlamaCpp(options: AdapterOptions): WorkerAdapter {
@@ -53,53 +55,42 @@ class LlamaCppAdapter implements WorkerAdapter {
   readonly engine = 'llamacpp';
   readonly url: string;
   readonly capabilities = LLAMACPP_CAPABILITIES;
-  readonly #options: AdapterOptions;
-  readonly #streams: Pool;
-  readonly #control: Pool;
-  #activeStreams = 0;
+  readonly #connection: EngineConnection;
   /** Unknown until `props` was read; the safe assumption until then. */
   #exactPrefixReuse = false;
 
   constructor(options: AdapterOptions) {
-    const { connectMs } = options.timeouts;
     this.url = options.url;
-    this.#options = options;
-    this.#streams = new Pool(options.url, {
-      connections: options.maxStreams,
-      pipelining: 1,
-      connectTimeout: connectMs,
-    });
-    this.#control = new Pool(options.url, {
-      connections: CONTROL_CONNECTIONS,
-      pipelining: 1,
-      connectTimeout: connectMs,
-      maxResponseSize: MAX_CONTROL_BYTES,
+    this.#connection = new EngineConnection(options, {
+      engine: 'llamacpp',
+      maxEventBytes: MAX_EVENT_BYTES,
+      maxControlBytes: MAX_CONTROL_BYTES,
+      refusal,
+      refusedWhileLoading: false,
     });
   }
 
-  async health(signal?: AbortSignal): Promise<EngineHealth> {
-    try {
-      const { status } = await this.#call({ method: 'GET', path: '/health', signal });
+  health(signal?: AbortSignal): Promise<EngineHealth> {
+    return this.#connection.health('/health', signal, ({ status }) => {
       if (status === 200) return { state: 'ready' };
       if (status === 503) return { state: 'loading' };
       return { state: 'down', reason: `health answered ${status}` };
-    } catch (error) {
-      return { state: 'down', reason: error instanceof Error ? error.message : 'aborted' };
-    }
+    });
   }
 
   async props(signal?: AbortSignal): Promise<EngineProps> {
-    const props = readProps(await this.#json({ method: 'GET', path: '/props', signal }));
+    const props = readProps(await this.#connection.json({ method: 'GET', path: '/props', signal }));
     this.#exactPrefixReuse = props.exactPrefixReuse;
     return props;
   }
 
   /** Counts as `/completion` will: with the model's own leading token and special tokens parsed. */
-  async countTokens(text: string, signal?: AbortSignal): Promise<number> {
-    const body = { content: text.toWellFormed(), add_special: true, parse_special: true };
-    const answer = await this.#json({ method: 'POST', path: '/tokenize', body, signal });
+  async countTokens(prompt: EnginePrompt, signal?: AbortSignal): Promise<number> {
+    const content = await this.#textOf(prompt, signal);
+    const body = { content: content.toWellFormed(), add_special: true, parse_special: true };
+    const answer = await this.#connection.json({ method: 'POST', path: '/tokenize', body, signal });
     const tokens = field(answer, 'tokens');
-    if (!Array.isArray(tokens)) throw malformed('/tokenize');
+    if (!Array.isArray(tokens)) throw malformed('llamacpp', '/tokenize');
     return tokens.length;
   }
 
@@ -107,9 +98,10 @@ class LlamaCppAdapter implements WorkerAdapter {
     const body = {
       messages: messages.map(({ role, content }) => ({ role, content: content.toWellFormed() })),
     };
-    const answer = await this.#json({ method: 'POST', path: '/apply-template', body, signal });
+    const path = '/apply-template';
+    const answer = await this.#connection.json({ method: 'POST', path, body, signal });
     const prompt = stringField(answer, 'prompt');
-    if (prompt === undefined) throw malformed('/apply-template');
+    if (prompt === undefined) throw malformed('llamacpp', path);
     return prompt;
   }
 
@@ -118,51 +110,81 @@ class LlamaCppAdapter implements WorkerAdapter {
     sink: TokenSink,
     signal: AbortSignal,
   ): Promise<EngineResult> {
-    const { timeouts, maxStreams } = this.#options;
     const { logprobs } = request.sampling;
-    if (this.#activeStreams >= maxStreams) {
-      throw new EngineError('busy', 'llamacpp', `all ${maxStreams} streams are in use`);
-    }
-    this.#activeStreams += 1;
-    try {
-      return await callSse(this.#streams, {
-        engine: 'llamacpp',
-        path: '/completion',
-        body: toCompletionBody(request, { exactPrefixReuse: this.#exactPrefixReuse }),
-        headers: {
-          'content-type': 'application/json',
-          'x-correlation-id': request.correlationId,
-        },
-        headersMs: timeouts.headersMs,
-        bodyMs: timeouts.bodyMs,
-        maxEventBytes: MAX_EVENT_BYTES,
-        sink,
-        signal,
-        logprobs: logprobs > 0,
-        read: logprobs > 0 ? createLogprobReader(logprobs) : readCompletionEvent,
-        refusal,
-      });
-    } finally {
-      this.#activeStreams -= 1;
-    }
+    // Most prompts are text, and are asked for within this very turn.
+    const prompt =
+      typeof request.prompt === 'string'
+        ? request.prompt
+        : await this.applyTemplate(request.prompt, signal);
+    return this.#connection.stream({
+      path: '/completion',
+      body: toCompletionBody(request, prompt, { exactPrefixReuse: this.#exactPrefixReuse }),
+      correlationId: request.correlationId,
+      sink,
+      signal,
+      logprobs: logprobs > 0,
+      read: logprobs > 0 ? createLogprobReader(logprobs) : readCompletionEvent,
+    });
   }
 
-  async eraseSlot(slotId: number, signal?: AbortSignal): Promise<boolean> {
-    const { status, text } = await this.#call({
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult> {
+    const { inputs, correlationId } = request;
+    const path = '/v1/embeddings';
+    const body = { input: inputs.map((text) => text.toWellFormed()), encoding_format: 'float' };
+    const answer = await this.#connection.compute({
       method: 'POST',
-      path: `/slots/${slotId}?action=erase`,
-      body: {},
+      path,
+      body,
       signal,
+      correlationId,
     });
-    if (status === 200) return true;
-    if (status === 404 || status === 501) return false;
-    throw refusal(status, text);
+    const result = readEmbeddings(answer, inputs.length);
+    if (result === undefined) throw malformed('llamacpp', path);
+    return result;
+  }
+
+  async rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankResult> {
+    const { documents, correlationId } = request;
+    const path = '/v1/rerank';
+    const body = {
+      query: request.query.toWellFormed(),
+      documents: documents.map((text) => text.toWellFormed()),
+      top_n: request.topN ?? documents.length,
+    };
+    const answer = await this.#connection.compute({
+      method: 'POST',
+      path,
+      body,
+      signal,
+      correlationId,
+    });
+    const result = readRanking(answer, documents.length);
+    if (result === undefined) throw malformed('llamacpp', path);
+    return result;
+  }
+
+  eraseSlot(slotId: number, signal?: AbortSignal): Promise<boolean> {
+    return this.#slotAction(slotId, 'erase', {}, signal);
+  }
+
+  saveSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
+    return this.#slotAction(slotId, 'save', { filename: file }, signal);
+  }
+
+  /** llama-server answers 400 for a file it cannot read. */
+  async restoreSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#slotAction(slotId, 'restore', { filename: file }, signal);
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 400) return false;
+      throw error;
+    }
   }
 
   async metrics(signal?: AbortSignal): Promise<EngineMetrics> {
     const [gauges, slots] = await Promise.all([
-      this.#call({ method: 'GET', path: '/metrics', signal }),
-      this.#call({ method: 'GET', path: '/slots', signal }),
+      this.#connection.call({ method: 'GET', path: '/metrics', signal }),
+      this.#connection.call({ method: 'GET', path: '/slots', signal }),
     ]);
     if (gauges.status !== 200) throw refusal(gauges.status, gauges.text);
     const kvUsage = slots.status === 200 ? kvUsageOf(parseJson(slots.text)) : undefined;
@@ -171,23 +193,24 @@ class LlamaCppAdapter implements WorkerAdapter {
 
   /** Ends all calls in flight with `broken`. Safe to call twice. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#streams.destroy(), this.#control.destroy()]);
+    await this.#connection[Symbol.asyncDispose]();
   }
 
-  #call(call: Omit<ControlCall, 'engine' | 'timeoutMs'>): Promise<ControlAnswer> {
-    const timeoutMs = this.#options.timeouts.controlMs;
-    return callEngine(this.#control, { ...call, engine: 'llamacpp', timeoutMs });
+  async #textOf(prompt: EnginePrompt, signal: AbortSignal | undefined): Promise<string> {
+    return typeof prompt === 'string' ? prompt : this.applyTemplate(prompt, signal);
   }
 
-  async #json(call: Omit<ControlCall, 'engine' | 'timeoutMs'>): Promise<unknown> {
-    const { status, text } = await this.#call(call);
-    if (status !== 200) throw refusal(status, text);
-    const value = parseJson(text);
-    if (value === undefined) throw malformed(call.path);
-    return value;
+  /** Resolves false where the server was started without slot actions. */
+  async #slotAction(
+    slotId: number,
+    action: 'erase' | 'save' | 'restore',
+    body: object,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const path = `/slots/${slotId}?action=${action}`;
+    const { status, text } = await this.#connection.call({ method: 'POST', path, body, signal });
+    if (status === 200) return true;
+    if (status === 404 || status === 501) return false;
+    throw refusal(status, text);
   }
-}
-
-function malformed(path: string): EngineError {
-  return new EngineError('garbage', 'llamacpp', `${path} answered what it must not`);
 }

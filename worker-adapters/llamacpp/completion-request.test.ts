@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { requestOf } from '../api/conformance-kit.ts';
-import type { EngineRequest } from '../api/types.ts';
+import type { TextRequest } from '../api/conformance-kit.ts';
 import { toCompletionBody } from './completion-request.ts';
 
-const bodyOf = (change: Partial<EngineRequest>, exactPrefixReuse = false) =>
-  JSON.parse(toCompletionBody(requestOf(change), { exactPrefixReuse })) as Record<string, unknown>;
+const bodyText = (request: TextRequest, exactPrefixReuse: boolean) =>
+  toCompletionBody(request, request.prompt, { exactPrefixReuse });
+const bodyOf = (change: Partial<TextRequest>, exactPrefixReuse = false) =>
+  JSON.parse(bodyText(requestOf(change), exactPrefixReuse)) as Record<string, unknown>;
 
 test('OC-ADAPT-5010 every sampler is named, those the contract lacks are switched off', () => {
   expect(bodyOf({})).toMatchInlineSnapshot(`

@@ -15,11 +15,15 @@ export interface RequestShape {
  * llama.cpp does not promise the same logits for another batch shape, so a strict task gives up
  * prefix reuse unless the engine says that its reuse is exact.
  */
-export function toCompletionBody(request: EngineRequest, shape: RequestShape): string {
+export function toCompletionBody(
+  request: EngineRequest,
+  prompt: string,
+  shape: RequestShape,
+): string {
   const { sampling } = request;
   return JSON.stringify({
     // A lone surrogate would be refused as malformed JSON, and look like a fault of the engine.
-    prompt: request.prompt.toWellFormed(),
+    prompt: prompt.toWellFormed(),
     n_predict: request.maxTokens ?? -1,
     seed: request.seed,
     stop: sampling.stop.map((text) => text.toWellFormed()),
@@ -42,6 +46,7 @@ export function toCompletionBody(request: EngineRequest, shape: RequestShape): s
     mirostat: 0,
     ignore_eos: false,
     n_keep: 0,
+    id_slot: request.slotId ?? -1,
     cache_prompt: request.reuseKv && (!request.deterministic || shape.exactPrefixReuse),
     stream: true,
     return_tokens: false,

@@ -18,6 +18,10 @@ test('OC-ADAPT-5011 props are read as llama-server gives them', () => {
     slots: 2,
     ctx: 256,
     chatTemplate: '{{ messages }}',
+    modelDigest: undefined,
+    kvTokens: 512,
+    chunkTokens: undefined,
+    chat: 'template',
     exactPrefixReuse: false,
   });
 });

@@ -13,13 +13,18 @@ export function readProps(value: unknown): EngineProps {
   if (slots === undefined || ctx === undefined) {
     throw new EngineError('garbage', 'llamacpp', '/props names no slots or no context');
   }
+  const chatTemplate = stringField(value, 'chat_template');
   return {
     engineVersion: stringField(value, 'build_info') ?? 'unknown',
     modelAlias: stringField(value, 'model_alias') ?? '',
     modelPath: stringField(value, 'model_path'),
+    modelDigest: undefined,
     slots,
     ctx,
-    chatTemplate: stringField(value, 'chat_template'),
+    kvTokens: slots * ctx,
+    chunkTokens: undefined,
+    chat: chatTemplate === undefined ? 'none' : 'template',
+    chatTemplate,
     exactPrefixReuse: field(field(value, 'llama_orch'), 'exact_prefix_reuse') === true,
   };
 }

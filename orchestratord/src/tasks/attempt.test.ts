@@ -1,6 +1,7 @@
 import type { Command } from '@llama-orch/orchestrator-core';
 import type { ReplicaHandle, ReplicaSnapshot } from '@llama-orch/pool-managerd';
 import {
+  type EnginePrompt,
   EngineError,
   type EngineRequest,
   type EngineResult,
@@ -100,7 +101,7 @@ test('tokens reach the log in order, and the core hears of the end', async () =>
 });
 
 test('OC-CTRL-2015 a bare prompt is wrapped by the chat template without asking the engine', async () => {
-  let prompt = '';
+  let prompt: EnginePrompt = '';
   await attempt((request, sink) => {
     prompt = request.prompt;
     return speak([])(request, sink, new AbortController().signal);

@@ -62,7 +62,7 @@ export async function runAttempt(
   try {
     const rendered = renderPrompt(request, task.record.promptFormat, replica, signal);
     // Most prompts need no round trip, and then the engine is asked within this very turn.
-    const prompt = typeof rendered === 'string' ? rendered : await rendered;
+    const prompt = rendered instanceof Promise ? await rendered : rendered;
     const result = await replica.adapter.submit(
       {
         taskId: task.taskId,

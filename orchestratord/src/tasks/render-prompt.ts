@@ -1,11 +1,12 @@
-/** From a task request to the text an engine completes. */
+/** From a task request to what an engine is asked to complete. */
 import { OrchError, type PromptFormat, type TaskRequest } from '@llama-orch/contracts';
 import type { ReplicaHandle } from '@llama-orch/pool-managerd';
-import type { Sampling } from '@llama-orch/worker-adapters';
+import type { EnginePrompt, Sampling } from '@llama-orch/worker-adapters';
 
 /**
  * Applies the model's chat template where the request asks for it. A bare prompt under a template that
- * copies content verbatim costs no round trip to the engine (`PromptEnvelope`).
+ * copies content verbatim costs no round trip to the engine (`PromptEnvelope`). Messages are returned
+ * as they are where only the engine can render them.
  * @param format applies to a bare prompt: `auto` wraps it when the model has a template
  * @throws OrchError INVALID_PARAMS when a template is asked for and the model has none
  * @throws EngineError
@@ -15,18 +16,19 @@ export function renderPrompt(
   format: PromptFormat,
   replica: ReplicaHandle,
   signal: AbortSignal,
-): string | Promise<string> {
+): EnginePrompt | Promise<EnginePrompt> {
   const { messages, prompt = '' } = request;
   const { envelope, adapter } = replica;
   if (messages !== undefined) {
     if (envelope === undefined) throw noTemplate('/messages');
-    return adapter.applyTemplate(messages, signal);
+    return envelope === 'engine' ? messages : adapter.applyTemplate(messages, signal);
   }
   if (format === 'raw') return prompt;
   if (envelope === undefined) {
     if (format === 'chat') throw noTemplate('/prompt_format');
     return prompt;
   }
+  if (envelope === 'engine') return [{ role: 'user', content: prompt }];
   return envelope === 'render'
     ? adapter.applyTemplate([{ role: 'user', content: prompt }], signal)
     : envelope.prefix + prompt + envelope.suffix;
