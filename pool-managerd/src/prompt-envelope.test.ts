@@ -46,7 +46,7 @@ test('a model without a template has no envelope', async () => {
   const { openAdapter } = new FakeEngine();
   const timeouts = { connectMs: 1, controlMs: 1, headersMs: 1, bodyMs: 1 };
   const adapter = openAdapter({ url: 'http://fake', timeouts, maxStreams: 1 });
-  const props = { ...(await adapter.props()), chatTemplate: undefined };
+  const props = { ...(await adapter.props()), chat: 'none' as const };
   expect(await learnPromptEnvelope(adapter, props, new AbortController().signal)).toBeUndefined();
 });
 

@@ -3,7 +3,7 @@
  * pool; `sims[n]` is told to misbehave.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { SimFault } from '../engines/llamacpp/options.ts';
+import type { SimFault } from '../engines/kit/faults.ts';
 import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
 import { startDaemon, untilGone, type DaemonProcess } from '../src/daemon-process.ts';
 import { taskIdOf, type EventStream } from '../src/event-stream.ts';

@@ -2,7 +2,10 @@ import { collect, failureOf, PATIENT, requestOf } from './conformance-kit.ts';
 import type { SimulatorSetup, Subject, TestKit } from './conformance-kit.ts';
 
 /** The calls around a generation: health, props, counting, templates, metrics. */
-export function describeControl({ open, simulator }: Subject, { describe, test, expect }: TestKit) {
+export function describeControl(
+  { open, simulator, traits }: Subject,
+  { describe, test, expect }: TestKit,
+) {
   const setUp = async (setup: SimulatorSetup = {}, controlMs = PATIENT.controlMs) => {
     const sim = await simulator(setup);
     const timeouts = { ...PATIENT, controlMs };
@@ -16,7 +19,11 @@ export function describeControl({ open, simulator }: Subject, { describe, test, 
       await using _sim = sim;
       await using _adapter = adapter;
       const props = await adapter.props();
-      expect(props).toMatchObject({ slots: 3, ctx: 512 });
+      expect(props).toMatchObject({
+        slots: traits.tellsSlots ? 3 : undefined,
+        ctx: traits.tellsCtx ? 512 : undefined,
+        chat: traits.chat,
+      });
       expect(props.engineVersion).not.toBe('');
     });
 
@@ -26,27 +33,41 @@ export function describeControl({ open, simulator }: Subject, { describe, test, 
       await using _adapter = adapter;
       const request = requestOf({ prompt: 'naïve 古池 🐸' });
       const counted = await adapter.countTokens(request.prompt);
+      if (!traits.countsTokens) {
+        expect(counted).toBeUndefined();
+        return;
+      }
       const result = await adapter.submit(request, collect().sink, never);
       expect(counted).toBe(result.tokensIn);
+      if (traits.chat === 'none') return;
+      const messages = [{ role: 'user', content: 'naïve 古池 🐸' }];
+      const chat = await adapter.submit({ ...request, prompt: messages }, collect().sink, never);
+      expect(await adapter.countTokens(messages)).toBe(chat.tokensIn);
     });
 
-    test('chat messages are rendered in order', async () => {
+    test(`a chat template is ${traits.chat === 'template' ? 'rendered' : 'not rendered outside the engine'}`, async () => {
       const { sim, adapter } = await setUp();
       await using _sim = sim;
       await using _adapter = adapter;
-      const rendered = await adapter.applyTemplate([
+      const messages = [
         { role: 'system', content: 'be brief' },
         { role: 'user', content: 'why?' },
-      ]);
-      expect(rendered.indexOf('be brief')).toBeGreaterThan(-1);
-      expect(rendered.indexOf('why?')).toBeGreaterThan(rendered.indexOf('be brief'));
+      ];
+      if (traits.chat === 'template') {
+        expect(await adapter.applyTemplate(messages)).toBe(sim.render(messages));
+      } else {
+        const failure = await failureOf(adapter.applyTemplate(messages));
+        expect(failure).toMatchObject({ fault: 'permanent' });
+      }
     });
 
     test('metrics show what runs', async () => {
       const { sim, adapter } = await setUp({ slots: 1 });
       await using _sim = sim;
       await using _adapter = adapter;
-      expect(await adapter.metrics()).toMatchObject({ running: 0, waiting: 0 });
+      const idle = traits.tellsLoad ? 0 : undefined;
+      expect(await adapter.metrics()).toMatchObject({ running: idle, waiting: idle });
+      if (!traits.tellsLoad) return;
       sim.fail({ kind: 'stall', after_tokens: 1 });
       const abort = new AbortController();
       const started = Promise.withResolvers<void>();
@@ -68,9 +89,58 @@ export function describeControl({ open, simulator }: Subject, { describe, test, 
         return failureOf(adapter.submit(requestOf({ seed }), collect().sink, abort.signal));
       });
       expect(await adapter.health()).toEqual({ state: 'ready' });
-      expect(await adapter.countTokens('one')).toBeGreaterThan(0);
+      expect(await adapter.props()).toMatchObject({ chat: traits.chat });
       abort.abort();
       await Promise.all(running);
+    });
+
+    test(`texts are ${traits.workloads.includes('embedding') ? 'embedded in their order' : 'not embedded, which is permanent'}`, async () => {
+      const { sim, adapter } = await setUp();
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const inputs = ['rain', 'naïve 古池 🐸', ''];
+      const request = { taskId: 'task-1', correlationId: 'correlation-1', inputs };
+      const embedded = adapter.embed(request, never);
+      if (!traits.workloads.includes('embedding')) {
+        expect(await failureOf(embedded)).toMatchObject({ fault: 'permanent' });
+        return;
+      }
+      const { embeddings, tokensIn } = await embedded;
+      expect(embeddings).toEqual(inputs.map((text) => sim.embedding(text)));
+      expect(tokensIn).toBeGreaterThan(0);
+    });
+
+    test(`documents are ${traits.workloads.includes('rerank') ? 'ranked best first' : 'not ranked, which is permanent'}`, async () => {
+      const { sim, adapter } = await setUp();
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const documents = ['a dry day', 'rain in spring', 'snow'];
+      const ids = { taskId: 'task-1', correlationId: 'correlation-1' };
+      const request = { ...ids, query: 'rain', documents, topN: undefined };
+      if (!traits.workloads.includes('rerank')) {
+        const failure = await failureOf(adapter.rerank(request, never));
+        expect(failure).toMatchObject({ fault: 'permanent' });
+        return;
+      }
+      const all = await adapter.rerank(request, never);
+      expect(all.results).toEqual(sim.ranking('rain', documents));
+      const best = await adapter.rerank({ ...request, topN: 1 }, never);
+      expect(best.results).toEqual(sim.ranking('rain', documents).slice(0, 1));
+    });
+
+    test(`the KV of a slot ${traits.savesSlots ? 'survives in a file' : 'cannot be saved'}`, async () => {
+      const { sim, adapter } = await setUp({ slots: 1 });
+      await using _sim = sim;
+      await using _adapter = adapter;
+      const request = requestOf({ deterministic: false });
+      await adapter.submit(request, collect().sink, never);
+      expect(await adapter.saveSlot(0, 'session-1.bin')).toBe(traits.savesSlots);
+      expect(await adapter.restoreSlot(0, 'never-saved.bin')).toBe(false);
+      if (!traits.savesSlots) return;
+      await adapter.submit(requestOf({ prompt: 'other', reuseKv: false }), collect().sink, never);
+      expect(await adapter.restoreSlot(0, 'session-1.bin')).toBe(true);
+      const again = await adapter.submit({ ...request, slotId: 0 }, collect().sink, never);
+      expect(again.cachedTokens).toBeGreaterThan(10);
     });
 
     test('an aborted control call rejects with the reason, and health does not throw', async () => {

@@ -12,7 +12,10 @@ import { EngineError } from './types.ts';
 import type { AdapterTimeouts, EngineFault } from './types.ts';
 
 /** How each misbehaviour of an engine is named, and that giving up leaves nothing behind. */
-export function describeFaults({ open, simulator }: Subject, { describe, test, expect }: TestKit) {
+export function describeFaults(
+  { open, simulator, traits }: Subject,
+  { describe, test, expect }: TestKit,
+) {
   const setUp = async (
     setup: SimulatorSetup = {},
     { maxStreams = 8, ...timeouts }: Partial<AdapterTimeouts> & { maxStreams?: number } = {},
@@ -34,10 +37,10 @@ export function describeFaults({ open, simulator }: Subject, { describe, test, e
     const inStream: readonly (readonly [SimulatorFault, EngineFault])[] = [0, 1, 5].flatMap(
       (after_tokens) => [
         [{ kind: 'cut', after_tokens }, 'broken'],
-        [{ kind: 'eof', after_tokens }, 'broken'],
         [{ kind: 'error-in-stream', after_tokens }, 'broken'],
         [{ kind: 'garbage', after_tokens }, 'garbage'],
         [{ kind: 'stall', after_tokens }, 'timeout'],
+        ...(traits.endsByEvent ? ([[{ kind: 'eof', after_tokens }, 'broken']] as const) : []),
       ],
     );
     for (const [fault, expected] of inStream) {
@@ -86,6 +89,16 @@ export function describeFaults({ open, simulator }: Subject, { describe, test, e
       });
     }
 
+    for (const why of traits.refusesInStream) {
+      test(`OC-ADAPT-5004 refused as ${why} under status 200 is ${refusals[why]}`, async () => {
+        const { sim, adapter } = await setUp();
+        await using _sim = sim;
+        await using _adapter = adapter;
+        sim.fail({ kind: 'refuse-in-stream', why });
+        await expectFault(adapter.submit(requestOf(), collect().sink, never), refusals[why]);
+      });
+    }
+
     test('OC-ADAPT-5004 a prompt longer than the context is permanent', async () => {
       const { sim, adapter } = await setUp({ ctx: 64 });
       await using _sim = sim;
@@ -98,10 +111,10 @@ export function describeFaults({ open, simulator }: Subject, { describe, test, e
       const { sim, adapter } = await setUp();
       await using _sim = sim;
       await using _adapter = adapter;
-      sim.setLoading(true);
+      await sim.setLoading(true);
       expect(await adapter.health()).toEqual({ state: 'loading' });
       await expectFault(adapter.submit(requestOf(), collect().sink, never), 'not-ready');
-      sim.setLoading(false);
+      await sim.setLoading(false);
       expect(await adapter.health()).toEqual({ state: 'ready' });
       await adapter.submit(requestOf(), collect().sink, never);
     });
@@ -109,6 +122,7 @@ export function describeFaults({ open, simulator }: Subject, { describe, test, e
     test('an engine that is gone is down, and a submit to it is broken', async () => {
       const { sim, adapter } = await setUp();
       await using _adapter = adapter;
+      expect(await adapter.health()).toEqual({ state: 'ready' });
       await sim[Symbol.asyncDispose]();
       expect(await adapter.health()).toMatchObject({ state: 'down' });
       await expectFault(adapter.submit(requestOf(), collect().sink, never), 'broken');
@@ -190,25 +204,28 @@ export function describeFaults({ open, simulator }: Subject, { describe, test, e
       expect(got.started).toBe(0);
     });
 
-    test('while waiting for a slot: it leaves the engine’s queue', async () => {
-      const { sim, adapter } = await setUp({ slots: 1 });
-      await using _sim = sim;
-      await using _adapter = adapter;
-      const first = new AbortController();
-      const second = new AbortController();
-      sim.fail({ kind: 'stall', after_tokens: 1 });
-      const running = failureOf(adapter.submit(requestOf(), collect().sink, first.signal));
-      await until(() => sim.stats().busySlots === 1, 'the slot is taken');
-      const got = collect();
-      const waiting = failureOf(adapter.submit(requestOf(), got.sink, second.signal));
-      await until(() => sim.stats().deferred === 1, 'the second waits');
-      second.abort(reason);
-      expect(await waiting).toBe(reason);
-      await until(() => sim.stats().deferred === 0, 'the second has left');
-      expect(got.started).toBe(0);
-      first.abort(reason);
-      expect(await running).toBe(reason);
-    });
+    test.runIf(traits.queues)(
+      'while waiting for a slot: it leaves the engine’s queue',
+      async () => {
+        const { sim, adapter } = await setUp({ slots: 1 });
+        await using _sim = sim;
+        await using _adapter = adapter;
+        const first = new AbortController();
+        const second = new AbortController();
+        sim.fail({ kind: 'stall', after_tokens: 1 });
+        const running = failureOf(adapter.submit(requestOf(), collect().sink, first.signal));
+        await until(() => sim.stats().busySlots === 1, 'the slot is taken');
+        const got = collect();
+        const waiting = failureOf(adapter.submit(requestOf(), got.sink, second.signal));
+        await until(() => sim.stats().deferred === 1, 'the second waits');
+        second.abort(reason);
+        expect(await waiting).toBe(reason);
+        await until(() => sim.stats().deferred === 0, 'the second has left');
+        expect(got.started).toBe(0);
+        first.abort(reason);
+        expect(await running).toBe(reason);
+      },
+    );
 
     for (const [name, tokens] of [
       ['after the first token', 1],
@@ -222,7 +239,7 @@ export function describeFaults({ open, simulator }: Subject, { describe, test, e
         const got = collect(({ pieces }) => {
           if (pieces.length >= tokens) abort.abort(reason);
         });
-        const request = requestOf({ maxTokens: undefined });
+        const request = requestOf({ maxTokens: 1_000_000 });
         expect(await failureOf(adapter.submit(request, got.sink, abort.signal))).toBe(reason);
         const calls = got.calls;
         await until(() => sim.stats().busySlots === 0, 'the slot is freed');
@@ -238,7 +255,7 @@ export function describeFaults({ open, simulator }: Subject, { describe, test, e
       const abort = new AbortController();
       const gate = Promise.withResolvers<void>();
       const got = collect(() => gate.promise);
-      const request = requestOf({ maxTokens: undefined });
+      const request = requestOf({ maxTokens: 1_000_000 });
       const submitted = failureOf(adapter.submit(request, got.sink, abort.signal));
       await until(() => got.calls === 1, 'the first delivery');
       abort.abort(reason);
@@ -264,7 +281,7 @@ export function describeFaults({ open, simulator }: Subject, { describe, test, e
           const got = collect(({ calls }) => {
             if (calls > stopAt) abort.abort(reason);
           });
-          const request = requestOf({ seed: index, maxTokens: undefined });
+          const request = requestOf({ seed: index, maxTokens: 1_000_000 });
           const submitted = failureOf(adapter.submit(request, got.sink, abort.signal));
           if (stopAt === 0) setImmediate(() => abort.abort(reason));
           expect(await submitted).toBe(reason);

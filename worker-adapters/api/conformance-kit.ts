@@ -2,10 +2,14 @@
 import type { describe, expect, test } from 'vitest';
 import type {
   AdapterTimeouts,
+  ChatMessage,
+  EngineProps,
   EngineRequest,
   OpenAdapter,
+  RerankResult,
   TokenLogprob,
   TokenSink,
+  Workload,
 } from './types.ts';
 
 /** The functions of vitest, passed in so that the package does not load it. */
@@ -26,6 +30,8 @@ export interface SimulatorSetup {
   /** Keep-alive comment before every n-th token. */
   readonly commentEvery?: number;
   readonly tokensPerWrite?: number;
+  /** Tokens in one event of the stream. */
+  readonly tokensPerChunk?: number;
 }
 
 /** One completion's misbehaviour, in the terms of `EngineError`; how it looks is the protocol's. */
@@ -38,14 +44,48 @@ export type SimulatorFault =
   | { readonly kind: 'slow-first'; readonly ms: number }
   | {
       readonly kind: 'refuse';
-      readonly why: 'invalid' | 'overload' | 'internal' | 'unauthorized' | 'unknown-route';
-    };
+      readonly why: Refusal;
+    }
+  /** The same failure, told in the stream under status 200. */
+  | { readonly kind: 'refuse-in-stream'; readonly why: Refusal };
+
+export type Refusal = 'invalid' | 'overload' | 'internal' | 'unauthorized' | 'unknown-route';
+
+/** In what engines differ by design, so that one suite can hold each to what it can do. */
+export interface EngineTraits {
+  /** Most alternatives per token that it reports; 0: it reports no probabilities. */
+  readonly maxLogprobs: number;
+  readonly countsTokens: boolean;
+  readonly chat: EngineProps['chat'];
+  /** Its props tell slots and context. */
+  readonly tellsSlots: boolean;
+  readonly tellsCtx: boolean;
+  /** Its metrics tell what runs and waits. */
+  readonly tellsLoad: boolean;
+  /** Its streams tell how long prompt and output are; otherwise events are counted. */
+  readonly tellsUsage: boolean;
+  readonly workloads: readonly Workload[];
+  /** A stream has a terminal event; otherwise its clean end is the end. */
+  readonly endsByEvent: boolean;
+  /** One event of its stream may hold several tokens. */
+  readonly severalTokensPerChunk: boolean;
+  /** Requests beyond its slots wait inside it; otherwise they are refused. */
+  readonly queues: boolean;
+  /** Without a bound a generation runs to the end of the model or the context; else the bound is its own. */
+  readonly runsUnbounded: boolean;
+  /** How a generation that fills the context ends: as a `length`, or refused before it begins. */
+  readonly fullContext: 'length' | 'refused';
+  /** Failures it tells in the stream, under status 200. */
+  readonly refusesInStream: readonly Refusal[];
+  /** KV of a slot can be saved to a file and restored. */
+  readonly savesSlots: boolean;
+}
 
 export interface AdapterSimulator extends AsyncDisposable {
   readonly url: string;
   /** Makes the next completion fail. */
   fail(fault: SimulatorFault): void;
-  setLoading(loading: boolean): void;
+  setLoading(loading: boolean): void | Promise<void>;
   /** The first `count` pieces of text it gives for this request. */
   pieces(prompt: string, seed: number, count: number): readonly string[];
   /** The probabilities it gives with each of these pieces, `top` alternatives each. */
@@ -55,6 +95,11 @@ export interface AdapterSimulator extends AsyncDisposable {
     count: number,
     top: number,
   ): readonly (readonly TokenLogprob[])[];
+  /** The text that it completes for these messages. */
+  render(messages: readonly ChatMessage[]): string;
+  embedding(text: string): readonly number[];
+  /** The documents best first. */
+  ranking(query: string, documents: readonly string[]): RerankResult['results'];
   stats(): {
     /** Connections open. */
     readonly sockets: number;
@@ -68,6 +113,7 @@ export interface AdapterSimulator extends AsyncDisposable {
 export interface Subject {
   readonly open: OpenAdapter;
   readonly simulator: (setup: SimulatorSetup) => Promise<AdapterSimulator>;
+  readonly traits: EngineTraits;
 }
 
 /** Bounds that a loaded machine does not reach. */

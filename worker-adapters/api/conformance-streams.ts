@@ -3,7 +3,10 @@ import { collect, failureOf, PATIENT, requestOf, until, untilSteady } from './co
 import type { SimulatorSetup, Subject, TestKit } from './conformance-kit.ts';
 
 /** What reaches the sink when the engine does well, and what the engine feels of a slow sink. */
-export function describeStreams({ open, simulator }: Subject, { describe, test, expect }: TestKit) {
+export function describeStreams(
+  { open, simulator, traits }: Subject,
+  { describe, test, expect }: TestKit,
+) {
   const setUp = async (setup: SimulatorSetup, maxStreams = 8) => {
     const sim = await simulator(setup);
     return { sim, adapter: open({ url: sim.url, timeouts: PATIENT, maxStreams }) };
@@ -21,7 +24,7 @@ export function describeStreams({ open, simulator }: Subject, { describe, test, 
       expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 12));
       expect(got.started).toBe(1);
       expect(result).toMatchObject({ finishReason: 'length', tokensOut: 12 });
-      expect(result.tokensIn).toBeGreaterThan(0);
+      if (traits.tellsUsage) expect(result.tokensIn).toBeGreaterThan(0);
     });
 
     test('tells the end of the model from the end of the budget', async () => {
@@ -32,6 +35,7 @@ export function describeStreams({ open, simulator }: Subject, { describe, test, 
       expect(ended).toMatchObject({ finishReason: 'stop', tokensOut: 5 });
       const cut = await adapter.submit(requestOf({ maxTokens: 3 }), collect().sink, never);
       expect(cut).toMatchObject({ finishReason: 'length', tokensOut: 3 });
+      if (!traits.runsUnbounded) return;
       const unbounded = await adapter.submit(
         requestOf({ maxTokens: undefined }),
         collect().sink,
@@ -40,18 +44,59 @@ export function describeStreams({ open, simulator }: Subject, { describe, test, 
       expect(unbounded).toMatchObject({ finishReason: 'stop', tokensOut: 5 });
     });
 
-    test('a full context is a length stop', async () => {
+    test(`a full context is ${traits.fullContext === 'length' ? 'a length stop' : 'refused as permanent'}`, async () => {
       const { sim, adapter } = await setUp({ tokens: 1000, ctx: 128 });
       await using _sim = sim;
       await using _adapter = adapter;
-      const result = await adapter.submit(
-        requestOf({ maxTokens: undefined }),
-        collect().sink,
-        never,
-      );
+      if (traits.fullContext === 'refused') {
+        const refused = adapter.submit(requestOf({ maxTokens: 1000 }), collect().sink, never);
+        expect(await failureOf(refused)).toMatchObject({ fault: 'permanent' });
+        return;
+      }
+      const maxTokens = traits.runsUnbounded ? undefined : 1000;
+      const result = await adapter.submit(requestOf({ maxTokens }), collect().sink, never);
       expect(result.finishReason).toBe('length');
-      expect(result.tokensIn + result.tokensOut).toBe(128);
+      if (traits.tellsUsage) expect(result.tokensIn + result.tokensOut).toBe(128);
     });
+
+    if (traits.chat !== 'none') {
+      test('chat messages are completed as the template renders them', async () => {
+        const { sim, adapter } = await setUp({});
+        await using _sim = sim;
+        await using _adapter = adapter;
+        const messages = [
+          { role: 'system', content: 'be brief' },
+          { role: 'user', content: 'naïve 古池?' },
+        ];
+        const got = collect();
+        await adapter.submit({ ...requestOf(), prompt: messages }, got.sink, never);
+        expect(got.pieces).toEqual(sim.pieces(sim.render(messages), 42, 12));
+      });
+    } else {
+      test('chat messages are refused as permanent: nothing could render them', async () => {
+        const { sim, adapter } = await setUp({});
+        await using _sim = sim;
+        await using _adapter = adapter;
+        const prompt = [{ role: 'user', content: 'why?' }];
+        const refused = adapter.submit({ ...requestOf(), prompt }, collect().sink, never);
+        expect(await failureOf(refused)).toMatchObject({ fault: 'permanent' });
+      });
+    }
+
+    if (traits.severalTokensPerChunk) {
+      test('several tokens in one event are counted as such', async () => {
+        const { sim, adapter } = await setUp({ tokens: 100, tokensPerChunk: 4 });
+        await using _sim = sim;
+        await using _adapter = adapter;
+        const request = requestOf({ maxTokens: 30 });
+        const got = collect();
+        const result = await adapter.submit(request, got.sink, never);
+        const pieces = sim.pieces(request.prompt, request.seed, 30);
+        expect(got.pieces.join('')).toBe(pieces.join(''));
+        expect(got.pieces.length).toBe(8);
+        if (traits.tellsUsage) expect(result.tokensOut).toBe(30);
+      });
+    }
 
     test('a stop string ends the text before it', async () => {
       const { sim, adapter } = await setUp({ tokens: 100 });
@@ -109,7 +154,7 @@ export function describeStreams({ open, simulator }: Subject, { describe, test, 
       const { sim, adapter } = await setUp({ tokens: 6000, ctx: 10_000, tokensPerWrite: 50 });
       await using _sim = sim;
       await using _adapter = adapter;
-      const request = requestOf({ maxTokens: undefined });
+      const request = requestOf({ maxTokens: 6000 });
       const got = collect();
       const result = await adapter.submit(request, got.sink, never);
       expect(result.tokensOut).toBe(6000);
@@ -128,7 +173,7 @@ export function describeStreams({ open, simulator }: Subject, { describe, test, 
       });
     }
 
-    for (const top of [1, 20]) {
+    for (const top of traits.maxLogprobs > 0 ? [1, traits.maxLogprobs] : []) {
       test(`OC-ADAPT-5018 each piece comes with the probabilities of its tokens: ${top} alternatives`, async () => {
         const { sim, adapter } = await setUp({ tokens: 100, tokensPerWrite: 7, splitBytes: 100 });
         await using _sim = sim;
@@ -180,7 +225,7 @@ export function describeStreams({ open, simulator }: Subject, { describe, test, 
       const { sim, adapter } = await setUp({ tokens, ctx: 2 * tokens, tokensPerWrite: 200 });
       await using _sim = sim;
       await using _adapter = adapter;
-      const request = requestOf({ maxTokens: undefined });
+      const request = requestOf({ maxTokens: tokens });
       const gate = Promise.withResolvers<void>();
       const got = collect(({ calls }) => (calls === 1 ? gate.promise : undefined));
       const done = adapter.submit(request, got.sink, never);

@@ -5,6 +5,8 @@ import { describeStreams } from './conformance-streams.ts';
 
 export type {
   AdapterSimulator,
+  EngineTraits,
+  Refusal,
   SimulatorFault,
   SimulatorSetup,
   Subject,
@@ -14,7 +16,7 @@ export { failureOf, until } from './conformance-kit.ts';
 
 /**
  * The suite every adapter passes against a simulator of its engine's protocol. Call it from a test
- * file: `describeAdapter('llamacpp', { open, simulator }, { describe, test, expect })`.
+ * file: `describeAdapter('llamacpp', { open, simulator, traits }, { describe, test, expect })`.
  */
 export function describeAdapter(name: string, subject: Subject, kit: TestKit): void {
   kit.describe(`${name} adapter`, () => {

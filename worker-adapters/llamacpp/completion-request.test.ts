@@ -15,6 +15,7 @@ test('OC-ADAPT-5010 every sampler is named, those the contract lacks are switche
       "dry_multiplier": 0,
       "dynatemp_range": 0,
       "frequency_penalty": 0,
+      "id_slot": -1,
       "ignore_eos": false,
       "min_p": 0.05,
       "mirostat": 0,

@@ -23,7 +23,7 @@ export function readProps(value: unknown): EngineProps {
     ctx,
     kvTokens: slots * ctx,
     chunkTokens: undefined,
-    chat: chatTemplate === undefined ? 'none' : 'template',
+    chat: chatTemplate === undefined || chatTemplate === '' ? 'none' : 'template',
     chatTemplate,
     exactPrefixReuse: field(field(value, 'llama_orch'), 'exact_prefix_reuse') === true,
   };

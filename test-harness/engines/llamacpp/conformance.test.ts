@@ -1,12 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { openLlamaCpp } from '@llama-orch/worker-adapters';
 import { describeAdapter } from '@llama-orch/worker-adapters/conformance';
-import type { AdapterSimulator, SimulatorFault } from '@llama-orch/worker-adapters/conformance';
-import type { SimFault } from './options.ts';
+import type {
+  AdapterSimulator,
+  Refusal,
+  SimulatorFault,
+} from '@llama-orch/worker-adapters/conformance';
+import { renderChat } from '../kit/chat.ts';
+import { embeddingOf, rankingOf } from '../kit/pooling.ts';
+import type { SimFault } from '../kit/faults.ts';
 import { startLlamaCppSim } from './sim.ts';
-import { expectedLogprobs, expectedPieces } from './vocabulary.ts';
+import { expectedLogprobs, expectedPieces } from '../kit/vocabulary.ts';
 
-const REFUSALS: Record<Extract<SimulatorFault, { kind: 'refuse' }>['why'], SimFault> = {
+const REFUSALS: Record<Refusal, SimFault> = {
   invalid: {
     kind: 'http',
     status: 400,
@@ -39,6 +45,17 @@ const REFUSALS: Record<Extract<SimulatorFault, { kind: 'refuse' }>['why'], SimFa
   },
 };
 
+function toSimFault(fault: SimulatorFault): SimFault {
+  switch (fault.kind) {
+    case 'refuse':
+      return REFUSALS[fault.why];
+    case 'refuse-in-stream':
+      return { kind: 'error-in-stream', after_tokens: 0 };
+    default:
+      return fault;
+  }
+}
+
 describeAdapter(
   'llamacpp',
   {
@@ -47,13 +64,33 @@ describeAdapter(
       const sim = await startLlamaCppSim(setup);
       return {
         url: sim.url,
-        fail: (fault) => sim.addFault(fault.kind === 'refuse' ? REFUSALS[fault.why] : fault),
+        fail: (fault) => sim.addFault(toSimFault(fault)),
         setLoading: (loading) => sim.setLoading(loading),
         pieces: expectedPieces,
         logprobs: expectedLogprobs,
+        render: renderChat,
+        embedding: embeddingOf,
+        ranking: (query, documents) => rankingOf(query, documents, documents.length),
         stats: () => sim.stats,
         [Symbol.asyncDispose]: () => sim.close(),
       };
+    },
+    traits: {
+      maxLogprobs: 20,
+      countsTokens: true,
+      chat: 'template',
+      tellsSlots: true,
+      tellsCtx: true,
+      tellsLoad: true,
+      tellsUsage: true,
+      workloads: ['completion', 'embedding', 'rerank'],
+      endsByEvent: true,
+      severalTokensPerChunk: true,
+      queues: true,
+      runsUnbounded: true,
+      fullContext: 'length',
+      refusesInStream: ['internal'],
+      savesSlots: true,
     },
   },
   { describe, test, expect },

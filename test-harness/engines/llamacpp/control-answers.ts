@@ -1,14 +1,12 @@
-import type { SimOptions } from './options.ts';
-import type { SlotTable } from './slots.ts';
+import { CHAT_TEMPLATE } from '../kit/chat.ts';
+import type { SlotTable } from '../kit/slots.ts';
+import type { LlamaCppOptions } from './sim.ts';
 
 /** The bodies of llama-server's informational routes. */
 
 export const SIM_BUILD_INFO = 'b1-simulator';
 
-const CHAT_TEMPLATE =
-  '{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}<|assistant|>';
-
-export function propsAnswer(options: SimOptions): object {
+export function propsAnswer(options: LlamaCppOptions): object {
   return {
     default_generation_settings: { params: {}, n_ctx: options.ctx },
     total_slots: options.slots,
@@ -66,13 +64,4 @@ export function metricsAnswer(table: SlotTable, tokensPredicted: number): string
         `# HELP llamacpp:${name} Simulated.\n# TYPE llamacpp:${name} ${type}\nllamacpp:${name} ${value}\n`,
     )
     .join('');
-}
-
-/** What `CHAT_TEMPLATE` renders. @throws TypeError when `messages` is no list of messages */
-export function applyTemplate(messages: unknown): string {
-  if (!Array.isArray(messages)) throw new TypeError("Field 'messages' must be an array");
-  const lines = (messages as readonly { role?: unknown; content?: unknown }[]).map(
-    ({ role, content }) => `<|${String(role)}|>${String(content)}\n`,
-  );
-  return `${lines.join('')}<|assistant|>`;
 }

@@ -1,37 +1,29 @@
-import type { CompletionRequest } from './generation.ts';
+import { parseObject } from '../kit/http-answers.ts';
+import type { JsonBody, SimHttpError } from '../kit/http-answers.ts';
+import { refusal } from './refusals.ts';
 
-/** An answer other than 200, in llama-server's words. */
-export class SimHttpError extends Error {
-  readonly status: number;
-  readonly type: string;
-  readonly extra: object;
-
-  constructor(status: number, type: string, message: string, extra: object = {}) {
-    super(message);
-    this.status = status;
-    this.type = type;
-    this.extra = extra;
-  }
-
-  toJson(): string {
-    const { status: code, message, type, extra } = this;
-    return JSON.stringify({ error: { code, message, type, ...extra } });
-  }
+export interface CompletionRequest {
+  readonly prompt: string;
+  /** -1 is "until the end". */
+  readonly nPredict: number;
+  readonly seed: number;
+  readonly stop: readonly string[];
+  readonly stream: boolean;
+  readonly cachePrompt: boolean;
+  readonly idSlot: number;
+  /** Alternatives to report per token; 0 reports no probabilities. */
+  readonly nProbs: number;
 }
 
 /** @throws SimHttpError 500 for a body that is not JSON: llama-server quotes it in the message. */
-export function parseBody(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // Answered below, with values that are JSON but no object.
-  }
-  throw new SimHttpError(500, 'server_error', `parse error; last read: '${text}'`);
+export function parseBody(text: string): JsonBody {
+  const body = parseObject(text);
+  if (body === undefined) throw refusal(500, 'server_error', `parse error; last read: '${text}'`);
+  return body;
 }
 
 /** @throws SimHttpError 400 for a missing prompt or a wrong type */
-export function parseCompletion(body: Readonly<Record<string, unknown>>): CompletionRequest {
+export function parseCompletion(body: JsonBody): CompletionRequest {
   const number = (key: string, fallback: number): number => {
     const value = body[key] ?? fallback;
     if (typeof value === 'number') return value;
@@ -55,6 +47,6 @@ export function parseCompletion(body: Readonly<Record<string, unknown>>): Comple
   };
 }
 
-function invalid(message: string): SimHttpError {
-  return new SimHttpError(400, 'invalid_request_error', message);
+export function invalid(message: string): SimHttpError {
+  return refusal(400, 'invalid_request_error', message);
 }

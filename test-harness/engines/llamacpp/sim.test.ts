@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { openLlamaCpp } from '@llama-orch/worker-adapters';
 import { startLlamaCppSim } from './sim.ts';
 import type { LlamaCppSim } from './sim.ts';
-import { expectedPieces } from './vocabulary.ts';
+import { expectedPieces } from '../kit/vocabulary.ts';
 
 /** What the conformance suite does not see: the shapes on the wire, and what the adapter sends. */
 

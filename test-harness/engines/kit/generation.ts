@@ -1,17 +1,15 @@
 import { countPromptTokens, TokenSource } from './vocabulary.ts';
 import type { SimToken } from './vocabulary.ts';
 
-export interface CompletionRequest {
+/** What decides a generation, in whatever protocol it was asked for. */
+export interface GenerationRequest {
   readonly prompt: string;
-  /** -1 is "until the end". */
-  readonly nPredict: number;
+  /** Infinity is "until the end"; 0 yields one token, as it does in llama-server. */
+  readonly maxTokens: number;
   readonly seed: number;
   readonly stop: readonly string[];
-  readonly stream: boolean;
-  readonly cachePrompt: boolean;
-  readonly idSlot: number;
-  /** Alternatives to report per token; 0 reports no probabilities. */
-  readonly nProbs: number;
+  /** The text of the stop string is sent as well. */
+  readonly keepsStop?: boolean;
 }
 
 export interface GenerationEnd {
@@ -24,7 +22,7 @@ export interface GenerationEnd {
 export interface Generation extends GenerationEnd {
   readonly promptTokens: number;
   readonly count: number;
-  /** The next token; its text is cut where a stop string begins. */
+  /** The next token; its text is cut where the text ends for a stop string. */
   next(): SimToken;
 }
 
@@ -33,18 +31,20 @@ export interface Generation extends GenerationEnd {
  * @param natural tokens after which the model ends by itself
  */
 export function planGeneration(
-  request: CompletionRequest,
+  request: GenerationRequest,
   ctx: number,
   natural: number,
 ): Generation {
   const promptTokens = countPromptTokens(request.prompt);
-  // n_predict 0 yields one token, as it does in llama-server.
-  const asked = request.nPredict < 0 ? Infinity : Math.max(request.nPredict, 1);
+  const asked = Math.max(request.maxTokens, 1);
   const room = ctx - promptTokens;
   const count = Math.min(natural, asked, room);
   const source = new TokenSource(request.prompt, request.seed);
   const stop = findStop(request, count);
-  if (stop !== undefined) return { ...stop, promptTokens, next: cutAt(source, stop.textLength) };
+  if (stop !== undefined) {
+    const length = stop.textLength + (request.keepsStop === true ? stop.stoppingWord.length : 0);
+    return { ...stop, promptTokens, next: cutAt(source, length) };
+  }
   return {
     promptTokens,
     count,
@@ -61,7 +61,7 @@ interface StopFound extends GenerationEnd {
   readonly textLength: number;
 }
 
-function findStop(request: CompletionRequest, count: number): StopFound | undefined {
+function findStop(request: GenerationRequest, count: number): StopFound | undefined {
   if (request.stop.length === 0) return undefined;
   const source = new TokenSource(request.prompt, request.seed);
   let text = '';
