@@ -560,7 +560,7 @@ export interface components {
              * @description What it waits for: as in `causes`, or its tenant runs as many tasks as it may, or it is held for a busy replica that is quicker after a wait than an open one now.
              * @enum {string}
              */
-            readonly cause: "pool-draining" | "pool-unavailable" | "no-matching-replica" | "no-ready-replica" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn" | "tenant-limit" | "held";
+            readonly cause: "pool-draining" | "pool-unavailable" | "no-matching-replica" | "no-ready-replica" | "model-not-loaded" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn" | "tenant-limit" | "held";
             readonly causes: components["schemas"]["WaitCauses"];
             readonly queue_position: components["schemas"]["Count"];
             /** @description Waiting tasks before it. */
@@ -590,7 +590,7 @@ export interface components {
         /** @description What kept the task from being dispatched meanwhile, longest first; causes without any time are left out. `turn`: a replica was open, and it was not the task's turn. `no-matching-replica`: no replica of the pool had the labels and devices that it names. `before-restart`: the time until the daemon was last started, in which it was down or had reasons that are not known any more. */
         readonly WaitCauses: readonly {
             /** @enum {string} */
-            readonly cause: "before-restart" | "pool-draining" | "pool-unavailable" | "no-matching-replica" | "no-ready-replica" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn";
+            readonly cause: "before-restart" | "pool-draining" | "pool-unavailable" | "no-matching-replica" | "no-ready-replica" | "model-not-loaded" | "no-free-slot" | "no-kv-room" | "replicas-prefilling" | "turn";
             readonly ms: components["schemas"]["Millis"];
         }[];
         /** @description Tasks dispatched during the wait, grouped; the largest groups first. */

@@ -29,6 +29,7 @@ import type { TimerValue } from './state.ts';
 import { createState, poolOf } from './state.ts';
 import type { Step } from './step.ts';
 import { beginStep } from './step.ts';
+import { arrangeDevices, noteUnloaded } from './swap.ts';
 import type { Tuning } from './tuning.ts';
 import { DEFAULT_TUNING } from './tuning.ts';
 import type { Command, CoreEvent, Priority, SessionLimits, StepResult } from './types.ts';
@@ -90,6 +91,7 @@ export function createCore(options: CoreOptions): Core {
     const step = beginStep(state, sessionLimits, nowMs);
     decide(step);
     for (const pool of step.touched) schedule(step, pool);
+    arrangeDevices(step);
     return { events: step.events, effects: step.effects };
   }
 
@@ -144,6 +146,8 @@ function handle(step: Step, command: Command): void {
       return setReplica(step, command.replica);
     case 'replica-gone':
       return loseReplica(step, command.poolId, command.replicaId);
+    case 'pool-unloaded':
+      return noteUnloaded(step, poolOf(step.state, command.poolId));
     case 'admit':
       return admit(step, command.task);
     case 'cancel':
@@ -183,6 +187,9 @@ function fire(step: Step, timer: TimerValue): void {
     case 'rest':
     case 'bind':
       return step.touch(poolOf(step.state, timer.poolId));
+    case 'swap':
+      // It is looked at after every step.
+      return;
     case 'session':
       return expireSession(step, timer.sessionId);
   }

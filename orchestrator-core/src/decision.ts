@@ -58,6 +58,8 @@ export type PoolCause =
   | 'pool-draining'
   | 'pool-unavailable'
   | 'no-ready-replica'
+  /** Its model is not loaded, or makes room for another. */
+  | 'model-not-loaded'
   | 'no-free-slot'
   | 'no-kv-room'
   | 'replicas-prefilling'

@@ -7,6 +7,7 @@ import { waitBehind, withPassersBy } from './forecast.ts';
 import type { Prospect } from './placement.ts';
 import { planArrival } from './plan-arrival.ts';
 import type { FirstTokenKind } from './pool-model.ts';
+import { isNotLoaded } from './residency.ts';
 import type { PoolState, TaskRecord } from './state.ts';
 import type { Step } from './step.ts';
 
@@ -26,14 +27,15 @@ export function forecastStart(
   pool: PoolState,
   task: TaskRecord,
 ): { readonly start: Start; readonly ahead: Ahead; readonly place: Prospect | undefined } {
-  const { tuning } = step.state;
   const waiting = waitingOf(step.state, pool, task);
   const { tenantId, priority, urgencyMs, cost } = waiting;
   const { prefillMs } = task.estimate;
   const ahead = pool.queue.aheadOfArrival(tenantId, priority, urgencyMs, cost);
-  const place = planArrival(step, pool, { task, waiting }, ahead.tasks);
+  const place = isNotLoaded(pool)
+    ? undefined
+    : planArrival(step, pool, { task, waiting }, ahead.tasks);
   if (place === undefined) {
-    const aloneMs = waitBehind(pool, ahead, tuning.coldStartMs, step.nowMs);
+    const aloneMs = waitBehind(step.state, pool, ahead, step.nowMs);
     return { start: startBehind(step, pool, task, aloneMs, prefillMs), ahead, place };
   }
   const start = startAt(step, pool, task, place);
@@ -60,6 +62,7 @@ function startBehind(
   ownMs: number,
 ): Start {
   const { startMs, isPassed } = withPassersBy(step.state, pool, task, aloneMs, step.nowMs);
+  if (isNotLoaded(pool)) return { kind: 'unloaded', startMs, firstTokenMs: startMs + ownMs };
   return { kind: isPassed ? 'passed' : 'queued', startMs, firstTokenMs: startMs + ownMs };
 }
 

@@ -6,8 +6,10 @@
 import { urgencyOf } from './estimate.ts';
 import type { Ahead } from './fair-queue.ts';
 import type { FirstTokenKind } from './pool-model.ts';
+import { isNotLoaded } from './residency.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import { freeSlotsOn } from './state.ts';
+import { loadingMs } from './swap.ts';
 
 /** A wait that is so much longer for those who will pass is of a kind of its own. */
 const PASSED = 1.02;
@@ -28,12 +30,11 @@ export interface Forecast {
 }
 
 /** Expected wait until a dispatch with `ahead` before it, ms, at least 1. O(replicas). */
-export function waitBehind(
-  pool: PoolState,
-  ahead: Ahead,
-  coldStartMs: number,
-  nowMs: number,
-): number {
+export function waitBehind(state: CoreState, pool: PoolState, ahead: Ahead, nowMs: number): number {
+  const { residency } = pool;
+  if (residency !== undefined && isNotLoaded(pool)) {
+    return Math.max(1, loadingMs(state, pool, nowMs) + ahead.workMs / residency.replicas);
+  }
   let ready = 0;
   let busyMs = 0;
   const residualMs = residualHoldMs(pool, nowMs);
@@ -47,9 +48,9 @@ export function waitBehind(
       isFull ? residualMs / Math.max(1, view.slots) : 0,
     );
   }
-  const loadingMs = ready === 0 ? coldStartMs : 0;
+  const startingMs = ready === 0 ? state.tuning.coldStartMs : 0;
   const replicas = Math.max(1, ready === 0 ? pool.replicas.size : ready);
-  return Math.max(1, loadingMs + (busyMs + ahead.workMs) / replicas);
+  return Math.max(1, startingMs + (busyMs + ahead.workMs) / replicas);
 }
 
 /** A task has come that may pass those of its flow that have more time than it. */

@@ -57,9 +57,11 @@ export type FirstTokenKind =
   /** Of one that waits. */
   | 'queued'
   /** Of one that waits, and that others who come later will pass. */
-  | 'passed';
+  | 'passed'
+  /** Of one that waits for its model to be loaded. */
+  | 'unloaded';
 export type ForecastKind = FirstTokenKind | 'end';
-const FORECAST_KINDS: readonly ForecastKind[] = ['now', 'queued', 'passed', 'end'];
+const FORECAST_KINDS: readonly ForecastKind[] = ['now', 'queued', 'passed', 'unloaded', 'end'];
 
 const MEAN_WEIGHT = 0.05;
 /** No task holds a slot longer. */
@@ -79,6 +81,7 @@ export class PoolModel {
     now: new WaitIntervals(),
     queued: new WaitIntervals({ areBursty: true }),
     passed: new WaitIntervals({ areBursty: true }),
+    unloaded: new WaitIntervals({ areBursty: true }),
     end: new WaitIntervals(),
   };
   /** Of the moment only: after a restart it is learned within a minute or so. */
@@ -219,6 +222,7 @@ export class PoolModel {
         now: this.#intervals.now.save(),
         queued: this.#intervals.queued.save(),
         passed: this.#intervals.passed.save(),
+        unloaded: this.#intervals.unloaded.save(),
         end: this.#intervals.end.save(),
       },
       holdMs: this.#holdMs,

@@ -5,6 +5,7 @@ import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts
 import { poolOf, slotsChanged, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
 import { ReplicaLoad } from './replica-load.ts';
+import { noteLoaded, setResidency } from './swap.ts';
 import type { PoolSpec, ReplicaView, TenantSpec } from './types.ts';
 import { checkFit } from './waits.ts';
 
@@ -14,6 +15,7 @@ export function setPool(step: Step, spec: PoolSpec): void {
   // From here on it is known what keeps tasks waiting.
   if (pool.spec === undefined) pool.waitClock.set('no-ready-replica', step.nowMs);
   pool.spec = spec;
+  setResidency(step, pool, spec.residency);
   step.touch(pool);
 }
 
@@ -30,7 +32,10 @@ export function setReplica(step: Step, view: ReplicaView): void {
   });
   relane(step, pool);
   pool.prefixes.resize(replicaId, view.cacheTokens ?? view.kvTokens ?? view.slots * view.ctx);
-  if (view.ready) pool.unavailableReason = undefined;
+  if (view.ready) {
+    pool.unavailableReason = undefined;
+    noteLoaded(pool, step.nowMs);
+  }
   learnContext(pool);
   step.touch(pool);
 }

@@ -12,6 +12,7 @@ import { NOTHING, placeTask, prospectOf } from './placement.ts';
 import { planOrder } from './plan-order.ts';
 import { promise, workAt } from './plan-arrival.ts';
 import { makeRoomByPreemption, nextPreemptionAtMs } from './preemption.ts';
+import { isNotLoaded } from './residency.ts';
 import { seatsOf } from './seats.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { runningOn, timerKeys } from './state.ts';
@@ -29,6 +30,7 @@ export function schedule(step: Step, pool: PoolState): void {
   if (pool.drainDeadlineAtMs !== undefined) {
     return pool.waitClock.set('pool-draining', step.nowMs);
   }
+  if (isNotLoaded(pool)) return pool.waitClock.set('model-not-loaded', step.nowMs);
   if (newcomers.length > 1) foresee(step, pool, newcomers);
   const held: Held[] = [];
   while (dispatchNext(step, pool, held) || dispatchByPreemption(step, pool, held)) {

@@ -14,6 +14,7 @@ import { PoolModel, type TaskEstimate } from './pool-model.ts';
 import { PrefixIndex, type PrefixHits } from './prefix-index.ts';
 import type { ExpectedReuse } from './replica-prefixes.ts';
 import type { ReplicaLoad } from './replica-load.ts';
+import type { Residency } from './residency.ts';
 import { flowWeight, Tenants } from './tenants.ts';
 import { TimerHeap } from './timer-heap.ts';
 import type { Tuning } from './tuning.ts';
@@ -95,6 +96,8 @@ export interface PoolState {
   ctx: number | undefined;
   unavailableReason: string | undefined;
   drainDeadlineAtMs: number | undefined;
+  /** Of a pool that shares its devices with others. */
+  residency: Residency | undefined;
   readonly replicas: Map<string, ReplicaRecord>;
   readonly queue: FairQueue;
   readonly inFlight: InFlight;
@@ -128,6 +131,7 @@ export type TimerValue =
   | { readonly kind: 'rest'; readonly poolId: string }
   | { readonly kind: 'bind'; readonly poolId: string }
   | { readonly kind: 'deadline'; readonly taskId: string }
+  | { readonly kind: 'swap' }
   | { readonly kind: 'session'; readonly sessionId: string };
 
 export interface CoreState {
@@ -140,6 +144,8 @@ export interface CoreState {
   readonly timers: TimerHeap<TimerValue>;
   /** Pools where folding an event may have let a task start; the step schedules and empties it. */
   readonly woken: Set<PoolState>;
+  /** Pools that share devices, in the order in which they were set. */
+  sharing: readonly PoolState[];
 }
 
 export function createState(tuning: Tuning): CoreState {
@@ -152,6 +158,7 @@ export function createState(tuning: Tuning): CoreState {
     sessions: new Map(),
     timers: new TimerHeap(),
     woken: new Set(),
+    sharing: [],
   };
 }
 
@@ -167,6 +174,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       ctx: undefined,
       unavailableReason: undefined,
       drainDeadlineAtMs: undefined,
+      residency: undefined,
       replicas: new Map(),
       queue: new FairQueue({
         windowCost: state.tuning.fairnessWindow,
@@ -219,6 +227,7 @@ export const timerKeys = {
   bind: (poolId: string) => `bind:${poolId}`,
   rest: (poolId: string, replicaId: string) => `rest:${poolId}:${replicaId}`,
   session: (sessionId: string) => `session:${sessionId}`,
+  swap: 'swap',
 } as const;
 
 /** When the running attempt times out, and of what; wall time counts slot time over all attempts. */

@@ -7,8 +7,9 @@ import type { ErrorKind, PolicyLabel } from '@llama-orch/contracts';
 import type { DispatchDecision, WaitRecord } from './decision.ts';
 import type { Forecast } from './forecast.ts';
 import type { PromptPrefix } from './prompt-prefix.ts';
+import type { ResidencySpec } from './residency.ts';
 
-export type { DispatchDecision, Forecast };
+export type { DispatchDecision, Forecast, ResidencySpec };
 
 export type Priority = 'interactive' | 'batch';
 export const PRIORITIES = ['interactive', 'batch'] as const satisfies readonly Priority[];
@@ -87,6 +88,8 @@ export interface PoolSpec {
   readonly preemption: Preemption;
   /** How often one task may be stopped for others; then it runs to its end. */
   readonly maxPreemptions: number;
+  /** For a pool that shares its devices with others, and is loaded on demand. */
+  readonly residency?: ResidencySpec | undefined;
 }
 
 /** A replica as placement sees it. `ready` is true only between self-test and drain or failure. */
@@ -172,6 +175,8 @@ export type Command =
       readonly recoverable: boolean;
       readonly reason: string;
     }
+  /** The pool's engines have ended, after `unload-pool` or for reasons of their own, and its devices are free. */
+  | { readonly type: 'pool-unloaded'; readonly poolId: string }
   | { readonly type: 'admit'; readonly task: TaskSpec }
   | { readonly type: 'cancel'; readonly taskId: string; readonly reason: CancelReason }
   /**
@@ -325,7 +330,11 @@ export type Effect =
       /** The wait that this ended; undefined for a task that ran. */
       readonly wait: WaitRecord | undefined;
     }
-  | { readonly type: 'evict-session'; readonly sessionId: string; readonly replicaId: string };
+  | { readonly type: 'evict-session'; readonly sessionId: string; readonly replicaId: string }
+  /** Start the pool's engines; `replica-set` tells that they are ready. */
+  | { readonly type: 'load-pool'; readonly poolId: string }
+  /** End the pool's engines, on which nothing runs, and tell `pool-unloaded`. */
+  | { readonly type: 'unload-pool'; readonly poolId: string };
 
 export interface StepResult {
   readonly events: readonly CoreEvent[];

@@ -78,8 +78,7 @@ export function viewTask(state: CoreState, task: TaskRecord, nowMs: number): Tas
   const { spec, seq, acceptedAtMs, attempt, running, preemptions, forecast } = task;
   const pool = poolOf(state, spec.poolId);
   const ahead = pool.queue.ahead(spec.taskId);
-  const aloneMs =
-    ahead === undefined ? 0 : waitBehind(pool, ahead, state.tuning.coldStartMs, nowMs);
+  const aloneMs = ahead === undefined ? 0 : waitBehind(state, pool, ahead, nowMs);
   const { startMs, isPassed } = withPassersBy(state, pool, task, aloneMs, nowMs);
   const kind = ahead === undefined ? 'now' : isPassed ? 'passed' : 'queued';
   return {

@@ -9,6 +9,7 @@ const CAUSES = [
   'pool-draining',
   'pool-unavailable',
   'no-ready-replica',
+  'model-not-loaded',
   'no-free-slot',
   'no-kv-room',
   'replicas-prefilling',

@@ -68,6 +68,10 @@ export class WorldModel {
   /** @throws AssertionError when the effect breaks a promise */
   see(effect: Effect, newcomer: TaskSpec | undefined): void {
     if (effect.type === 'evict-session') return;
+    assert.ok(
+      effect.type !== 'load-pool' && effect.type !== 'unload-pool',
+      'no devices are shared',
+    );
     const { taskId } = effect;
     assert.ok(!this.ended.has(taskId), 'nothing happens to a task after its end');
     const task = this.live.get(taskId);

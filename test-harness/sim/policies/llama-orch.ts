@@ -198,6 +198,9 @@ class LlamaOrch implements Policy {
         if (effect.outcome.kind !== 'completed' && !isAnswered) this.#fleet.reject(requestId);
         return;
       }
+      // The fleet is loaded from the start and shares nothing.
+      case 'load-pool':
+      case 'unload-pool':
       case 'requeued':
       case 'evict-session':
         return;

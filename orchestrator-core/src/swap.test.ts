@@ -1,0 +1,189 @@
+import { describe, expect, test } from 'vitest';
+import { SwapWorld } from './testing/swap-world.ts';
+import type { SwapPool, SwapTask } from './testing/swap-world.ts';
+import type { ResidencySpec } from './types.ts';
+
+interface PoolChange extends Partial<Omit<SwapPool, 'residency'>> {
+  readonly residency?: Partial<ResidencySpec>;
+}
+
+const aModel = (poolId: string, { residency = {}, ...change }: PoolChange = {}): SwapPool => ({
+  poolId,
+  slots: 1,
+  loadMs: 1_000,
+  unloadMs: 100,
+  ...change,
+  residency: {
+    devices: ['gpu0'],
+    share: 1,
+    keepAliveMs: undefined,
+    minResidencyMs: 0,
+    maxWaitMs: 60_000,
+    loadMs: 1_000,
+    keepsCache: false,
+    ...residency,
+  },
+});
+
+const play = (pools: readonly SwapPool[], tasks: readonly SwapTask[]) => {
+  const world = new SwapWorld(pools);
+  world.play(tasks);
+  const outcomes = [...world.outcomes.values()];
+  return { world, outcomes, startsMs: outcomes.map(({ dispatchedAtMs }) => dispatchedAtMs) };
+};
+
+/** Asks one model without a pause: the next task comes before the one before has ended. */
+const busy = (poolId: string, fromMs: number, untilMs: number): SwapTask[] =>
+  Array.from({ length: Math.ceil((untilMs - fromMs) / 90) }, (_, index) => ({
+    poolId,
+    atMs: fromMs + 90 * index,
+    runMs: 100,
+  }));
+
+describe('OC-CORE-1121 loading on demand', () => {
+  test('the first task loads its model, and is told so', () => {
+    const { outcomes, world } = play([aModel('a')], [{ poolId: 'a', atMs: 5, runMs: 10 }]);
+    expect(outcomes[0]).toMatchObject({ predictedStartMs: 1_000, dispatchedAtMs: 1_005 });
+    expect(world.loads).toBe(1);
+  });
+
+  test('the next forecast goes by what the last load took', () => {
+    const keepAliveMs = 100;
+    const { outcomes } = play(
+      [aModel('a', { loadMs: 400, residency: { keepAliveMs } })],
+      [
+        { poolId: 'a', atMs: 0, runMs: 10 },
+        { poolId: 'a', atMs: 5_000, runMs: 10 },
+      ],
+    );
+    expect(outcomes[1]).toMatchObject({ predictedStartMs: 400, dispatchedAtMs: 5_400 });
+  });
+
+  test('a model that nobody asks for leaves after its keep-alive', () => {
+    const { world } = play(
+      [aModel('a', { residency: { keepAliveMs: 500 } })],
+      [{ poolId: 'a', atMs: 0, runMs: 10 }],
+    );
+    world.settle(2_000);
+    expect(world.isOccupying('a')).toBe(false);
+  });
+
+  test('without one it stays', () => {
+    const { world } = play([aModel('a')], [{ poolId: 'a', atMs: 0, runMs: 10 }]);
+    world.settle(1_000_000);
+    expect(world.isOccupying('a')).toBe(true);
+  });
+
+  test('two that fit side by side do not disturb each other', () => {
+    const half = { residency: { share: 0.5 } };
+    const { world, startsMs } = play(
+      [aModel('a', half), aModel('b', half)],
+      [
+        { poolId: 'a', atMs: 0, runMs: 5_000 },
+        { poolId: 'b', atMs: 1, runMs: 5_000 },
+      ],
+    );
+    expect(startsMs).toEqual([1_000, 1_001]);
+    expect(world.isOccupying('a') && world.isOccupying('b')).toBe(true);
+  });
+});
+
+test('OC-CORE-1123 a task that waits for its model is told so', () => {
+  const world = new SwapWorld([aModel('a'), aModel('b', { loadMs: Infinity })]);
+  world.play([{ poolId: 'a', atMs: 0, runMs: 10 }]);
+  world.ask({ poolId: 'b', atMs: 5_000, runMs: 10 }, 'waits');
+  world.settle(5_000 + 2_000);
+  expect(world.core.wait('waits', world.nowMs)).toMatchObject({
+    cause: 'model-not-loaded',
+    waits: { 'model-not-loaded': expect.any(Number) as number },
+  });
+});
+
+describe('OC-CORE-1122 making room', () => {
+  test('an idle model leaves at once, whatever its minimum residency', () => {
+    const { startsMs } = play(
+      [aModel('a', { residency: { minResidencyMs: 30_000 } }), aModel('b')],
+      [
+        { poolId: 'a', atMs: 0, runMs: 10 },
+        { poolId: 'b', atMs: 2_000, runMs: 10 },
+      ],
+    );
+    expect(startsMs[1]).toBe(2_000 + 100 + 1_000);
+  });
+
+  test('what runs is never ended for it', () => {
+    const { startsMs } = play(
+      [aModel('a'), aModel('b')],
+      [
+        { poolId: 'a', atMs: 0, runMs: 20_000 },
+        { poolId: 'b', atMs: 2_000, runMs: 10 },
+      ],
+    );
+    expect(startsMs[1]).toBe(1_000 + 20_000 + 100 + 1_000);
+  });
+
+  test('a model serves all who ask for it before it leaves', () => {
+    const { startsMs } = play(
+      [aModel('a'), aModel('b')],
+      [
+        { poolId: 'a', atMs: 0, runMs: 500 },
+        { poolId: 'b', atMs: 10, runMs: 10 },
+        { poolId: 'a', atMs: 20, runMs: 500 },
+        { poolId: 'a', atMs: 1_900, runMs: 500 },
+      ],
+    );
+    expect(startsMs).toEqual([1_000, 2_500 + 100 + 1_000, 1_500, 2_000]);
+  });
+
+  test('one that is always busy makes room after the longest wait, and not before its minimum residency', () => {
+    for (const [maxWaitMs, minResidencyMs] of [
+      [4_000, 0],
+      [0, 6_000],
+    ] as const) {
+      const { outcomes, world } = play(
+        [aModel('a', { residency: { minResidencyMs } }), aModel('b', { residency: { maxWaitMs } })],
+        [...busy('a', 0, 20_000), { poolId: 'b', atMs: 2_000, runMs: 10 }],
+      );
+      const served = outcomes.find(({ poolId }) => poolId === 'b')?.dispatchedAtMs ?? 0;
+      const leavesMs = Math.max(2_000 + maxWaitMs, 1_000 + minResidencyMs);
+      expect(served).toBeGreaterThanOrEqual(leavesMs + 1_100);
+      expect(served).toBeLessThanOrEqual(leavesMs + 100 + 1_100);
+      expect(world.loads).toBe(3);
+    }
+  });
+
+  test('room that is no longer wanted is not made', () => {
+    const world = new SwapWorld([aModel('a'), aModel('b', { residency: { maxWaitMs: 0 } })]);
+    world.play([
+      { poolId: 'a', atMs: 0, runMs: 5_000 },
+      { poolId: 'b', atMs: 2_000, runMs: 10, canceledAtMs: 3_000 },
+      { poolId: 'a', atMs: 2_500, runMs: 10 },
+    ]);
+    expect(world.loads).toBe(1);
+    expect(world.outcomes.get('t-000002')?.dispatchedAtMs).toBe(6_000);
+  });
+
+  test('those whose model is loaded go on while room is made elsewhere', () => {
+    const { startsMs } = play(
+      [aModel('a'), aModel('b'), aModel('c', { residency: { devices: ['gpu1'] } })],
+      [
+        { poolId: 'c', atMs: 0, runMs: 10 },
+        { poolId: 'a', atMs: 0, runMs: 5_000 },
+        { poolId: 'b', atMs: 10, runMs: 10 },
+        { poolId: 'c', atMs: 2_000, runMs: 10 },
+      ],
+    );
+    expect(startsMs[3]).toBe(2_000);
+  });
+
+  test('a model that does not come up gives way to others', () => {
+    const { startsMs } = play(
+      [aModel('a', { loadMs: Infinity }), aModel('b')],
+      [
+        { poolId: 'a', atMs: 0, runMs: 10, canceledAtMs: 200_000 },
+        { poolId: 'b', atMs: 10, runMs: 10 },
+      ],
+    );
+    expect(startsMs[1]).toBe(30_000 + 100 + 1_000);
+  });
+});

@@ -1,0 +1,228 @@
+/**
+ * Loading and unloading of pools that share devices, on demand (`device-room.ts` decides, this acts).
+ * Runs at the end of every step that touched such a pool; O(pools²) of those that share.
+ */
+import { inOrderOfNeed, isOverdue, planRoom } from './device-room.ts';
+import { backlogOf, Residency } from './residency.ts';
+import type { ResidencySpec } from './residency.ts';
+import type { CoreState, PoolState } from './state.ts';
+import { timerKeys } from './state.ts';
+import type { Step } from './step.ts';
+
+/** A load that takes this many times what is expected has failed; others are let in. */
+const LOAD_PATIENCE = 4;
+const LEAST_PATIENCE_MS = 30_000;
+/** Sessions looked at to tell what a pool would lose of its cache. */
+const SESSIONS_LOOKED_AT = 256;
+
+/** Called with every setting of the pool: it may come to share devices, or no longer. */
+export function setResidency(
+  { state }: Step,
+  pool: PoolState,
+  spec: ResidencySpec | undefined,
+): void {
+  if (spec === undefined) pool.residency = undefined;
+  else if (pool.residency === undefined) pool.residency = new Residency(spec);
+  else pool.residency.spec = spec;
+  state.sharing = [...state.pools.values()].filter(({ residency }) => residency !== undefined);
+}
+
+/** A replica of the pool is ready: it is loaded, whoever asked for it. */
+export function noteLoaded(pool: PoolState, nowMs: number): void {
+  const { residency } = pool;
+  if (residency === undefined) return;
+  let slots = 0;
+  for (const { view } of pool.replicas.values()) slots += view.slots;
+  residency.slots = Math.max(1, slots);
+  residency.replicas = Math.max(1, pool.replicas.size);
+  if (residency.phase === 'loading' || residency.phase === 'unloaded') {
+    residency.enter('loaded', nowMs);
+  }
+}
+
+/** The pool's engines have ended and their memory is free. */
+export function noteUnloaded(step: Step, pool: PoolState): void {
+  pool.residency?.enter('unloaded', step.nowMs);
+  step.touch(pool);
+}
+
+/** Brings what is loaded in line with what waits, as far as that can be done now. */
+export function arrangeDevices(step: Step): void {
+  const { state, nowMs } = step;
+  const { sharing } = state;
+  if (sharing.length === 0) return;
+  for (const pool of sharing) noteUse(pool, nowMs);
+  giveUpClaims(step, sharing);
+  for (const pool of sharing) sendAway(step, pool);
+  const reserved = new Set<PoolState>();
+  for (const pool of inOrderOfNeed(sharing, nowMs)) {
+    makeRoomFor(step, pool, sharing, reserved);
+    if (isClaiming(pool)) reserved.add(pool);
+  }
+  unloadIdle(step, sharing);
+  wakeAt(step, sharing);
+}
+
+/**
+ * Expected time until a pool that is not loaded can start a task, ms; 0 for any other. It follows what
+ * `arrangeDevices` would do if nobody else came.
+ */
+export function loadingMs(state: CoreState, pool: PoolState, nowMs: number): number {
+  const { residency } = pool;
+  if (residency === undefined || residency.phase === 'loaded') return 0;
+  const { phase, sinceMs, loadMs } = residency;
+  if (phase === 'loading') return Math.max(1, loadMs - (nowMs - sinceMs));
+  const blocking = state.sharing.filter(
+    (other) => other !== pool && other.residency?.isOccupying === true && overlaps(pool, other),
+  );
+  const free = blocking.map((other) => untilFreeMs(pool, other, nowMs));
+  return loadMs + Math.max(0, ...free);
+}
+
+/** When a pool that is in the way will have left, ms. */
+function untilFreeMs(pool: PoolState, other: PoolState, nowMs: number): number {
+  const { residency, held, model } = other;
+  if (residency === undefined || residency.phase === 'unloading') return 0;
+  const runningMs = held.count === 0 ? 0 : model.holdMs / 2;
+  if (residency.phase === 'leaving') return runningMs;
+  const staysMs = residency.sinceMs + residency.spec.minResidencyMs - nowMs;
+  const loadsMs = residency.phase === 'loading' ? residency.loadMs : 0;
+  const sinceMs = pool.residency?.unservedSinceMs ?? nowMs;
+  const overdueMs = sinceMs + (pool.residency?.spec.maxWaitMs ?? 0) - nowMs;
+  const { serviceMs } = backlogOf(other);
+  const workMs = Math.min(Math.max(0, overdueMs), serviceMs) + runningMs;
+  const isIdle = other.queue.size === 0 && held.count === 0;
+  return isIdle ? loadsMs : loadsMs + Math.max(workMs, staysMs);
+}
+
+function overlaps(a: PoolState, b: PoolState): boolean {
+  const devices = a.residency?.spec.devices ?? [];
+  const isShared = devices.some((device) => b.residency?.spec.devices.includes(device));
+  return isShared && (a.residency?.spec.share ?? 0) + (b.residency?.spec.share ?? 0) > 1;
+}
+
+function noteUse(pool: PoolState, nowMs: number): void {
+  const { residency, queue, held } = pool;
+  if (residency === undefined) return;
+  if (queue.size > 0 || held.count > 0) residency.usedAtMs = nowMs;
+  if (queue.size === 0 || residency.phase === 'loaded') residency.unservedSinceMs = undefined;
+  else residency.unservedSinceMs ??= nowMs;
+}
+
+function isClaiming({ residency }: PoolState): boolean {
+  return residency?.isClaiming === true;
+}
+
+/** Tasks were canceled while room was made for them: those who were to leave may stay. */
+function giveUpClaims(step: Step, sharing: readonly PoolState[]): void {
+  for (const pool of sharing) {
+    if (pool.residency?.isClaiming === true && pool.queue.size === 0) {
+      pool.residency.isClaiming = false;
+    }
+  }
+  if (sharing.some(isClaiming)) return;
+  for (const pool of sharing) {
+    if (pool.residency?.phase !== 'leaving' || pool.queue.size === 0) continue;
+    pool.residency.enter('loaded', step.nowMs);
+    step.touch(pool);
+  }
+}
+
+/** A pool that is to leave is unloaded once nothing runs on it; a generation is never killed for it. */
+function sendAway(step: Step, pool: PoolState): void {
+  const { residency, held, poolId } = pool;
+  if (residency === undefined || held.count > 0) return;
+  if (residency.phase !== 'leaving' && !hasFailedToLoad(pool, step.nowMs)) return;
+  residency.enter('unloading', step.nowMs);
+  step.effect({ type: 'unload-pool', poolId });
+}
+
+function hasFailedToLoad({ residency }: PoolState, nowMs: number): boolean {
+  return residency?.phase === 'loading' && nowMs - residency.sinceMs >= patienceMs(residency);
+}
+
+function patienceMs({ loadMs }: Residency): number {
+  return Math.max(LEAST_PATIENCE_MS, LOAD_PATIENCE * loadMs);
+}
+
+function makeRoomFor(
+  step: Step,
+  pool: PoolState,
+  sharing: readonly PoolState[],
+  reserved: ReadonlySet<PoolState>,
+): void {
+  const { residency, poolId, unavailableReason } = pool;
+  if (residency?.phase !== 'unloaded' || unavailableReason !== undefined) return;
+  const { state, nowMs } = step;
+  const plan = planRoom(pool, sharing, reserved, nowMs, (each) => lostCacheMs(state, each));
+  if (plan === undefined) {
+    // Not all may leave yet. Whoever took the room of those that have would make it wait again.
+    if (isOverdue(pool, nowMs)) residency.isClaiming = true;
+    return;
+  }
+  if (plan.fits) {
+    residency.enter('loading', step.nowMs);
+    step.effect({ type: 'load-pool', poolId });
+    return;
+  }
+  residency.isClaiming = true;
+  for (const victim of plan.victims) {
+    victim.residency?.enter('leaving', step.nowMs);
+    sendAway(step, victim);
+  }
+}
+
+/** Prefill of what the sessions there have in the cache, ms: computed again if they go on elsewhere. */
+function lostCacheMs(state: CoreState, { sessionsByReplica, model, residency }: PoolState): number {
+  if (residency?.spec.keepsCache === true) return 0;
+  let looked = 0;
+  let ms = 0;
+  for (const sessionIds of sessionsByReplica.values()) {
+    for (const sessionId of sessionIds) {
+      if (looked >= SESSIONS_LOOKED_AT) return ms;
+      looked += 1;
+      ms += model.prefillMs(state.sessions.get(sessionId)?.kvTokens ?? 0, 0);
+    }
+  }
+  return ms / Math.max(1, residency?.slots ?? 1);
+}
+
+function unloadIdle(step: Step, sharing: readonly PoolState[]): void {
+  for (const pool of sharing) {
+    const idleAtMs = idleOutAtMs(pool);
+    if (idleAtMs === undefined || idleAtMs > step.nowMs) continue;
+    pool.residency?.enter('leaving', step.nowMs);
+    sendAway(step, pool);
+  }
+}
+
+/** When a loaded pool without work is unloaded; undefined when it is not. */
+function idleOutAtMs({ residency, queue, held }: PoolState): number | undefined {
+  if (residency?.phase !== 'loaded' || queue.size > 0 || held.count > 0) return undefined;
+  const { keepAliveMs } = residency.spec;
+  return keepAliveMs === undefined ? undefined : residency.usedAtMs + keepAliveMs;
+}
+
+/** What time alone will change: a residency or a wait that comes to its bound, an idle pool, a load. */
+function wakeAt({ state, nowMs }: Step, sharing: readonly PoolState[]): void {
+  const isWaited = sharing.some(
+    ({ residency, queue }) => residency?.phase === 'unloaded' && queue.size > 0,
+  );
+  let atMs = Infinity;
+  const consider = (candidateMs: number | undefined): void => {
+    if (candidateMs !== undefined && candidateMs > nowMs) atMs = Math.min(atMs, candidateMs);
+  };
+  for (const pool of sharing) {
+    const { residency } = pool;
+    if (residency === undefined) continue;
+    consider(idleOutAtMs(pool));
+    if (residency.phase === 'loading') consider(residency.sinceMs + patienceMs(residency));
+    if (!isWaited) continue;
+    if (residency.phase === 'loaded') consider(residency.sinceMs + residency.spec.minResidencyMs);
+    if (residency.unservedSinceMs !== undefined && !isOverdue(pool, nowMs)) {
+      consider(residency.unservedSinceMs + residency.spec.maxWaitMs);
+    }
+  }
+  if (atMs === Infinity) state.timers.cancel(timerKeys.swap);
+  else state.timers.set(timerKeys.swap, atMs, { kind: 'swap' });
+}
