@@ -80,7 +80,7 @@ export function toOpenAiFailure(
 }
 
 const TYPE = /^\w[\w -]{0,63}$/;
-const PARAM = /^[a-z_]{1,64}$/;
+const PARAM = /^[a-z_][\w.]{0,63}$/;
 const CONTEXT = /maximum context length is (\d{1,9})/;
 
 function toError(error: unknown, message: string): OpenAiError {
