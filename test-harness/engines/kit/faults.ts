@@ -13,10 +13,11 @@ export type SimFault =
   | { readonly kind: 'eof'; readonly after_tokens: number }
   /** Sends an event that is not JSON. */
   | { readonly kind: 'garbage'; readonly after_tokens: number }
-  /** Sends an error object under status 200. */
+  /** Sends an error object under status 200; in some protocols it holds a status of its own. */
   | {
       readonly kind: 'error-in-stream';
       readonly after_tokens: number;
+      readonly status?: number;
       readonly message?: string;
     }
   /** Sends nothing for `ms` after the headers. */

@@ -14,8 +14,8 @@ export interface Framing {
   tokens(tokens: readonly SimToken[], sent: number): string;
   /** What follows the last token. */
   end(sent: number): string;
-  /** A failure under status 200, and whatever the protocol sends after one. */
-  error(message: string): string;
+  /** A failure under status 200, and whatever the protocol sends after one; `status` is what it stands for. */
+  error(message: string, status: number): string;
   /** An event that is not what it should be. */
   readonly garbage: string;
   /** The beginning of an event. */
@@ -167,7 +167,9 @@ export class TokenStream {
         this.#res.end(events + garbage);
         return;
       case 'error-in-stream':
-        this.#res.end(events + this.#framing.error(fault.message ?? 'decode failed'));
+        this.#res.end(
+          events + this.#framing.error(fault.message ?? 'decode failed', fault.status ?? 500),
+        );
         return;
       case 'cut':
         this.#res.write(events + half, () => this.#res.destroy());
