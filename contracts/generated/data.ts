@@ -532,7 +532,7 @@ export interface components {
              * @description What ended the attempt.
              * @enum {string}
              */
-            readonly reason: "fault" | "idle-timeout" | "replica-gone" | "drain" | "recovery" | "preempted";
+            readonly reason: "fault" | "idle-timeout" | "replica-gone" | "replica-crashed" | "drain" | "recovery" | "preempted";
         };
         /** @description The daemon was started again; of what came before, only the durable facts are left. */
         readonly RestartedEntry: {

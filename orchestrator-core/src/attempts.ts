@@ -1,4 +1,5 @@
 /** How attempts end: well, by a fault and perhaps a re-run, by a watchdog, by cancel. */
+import { MOST_CRASHES } from './apart.ts';
 import { costOf } from './estimate.ts';
 import { chargeTo, countInFlight } from './fold.ts';
 import { retryAfterMs } from './forecast.ts';
@@ -88,10 +89,16 @@ export function cancel(step: Step, taskId: string, reason: CancelReason): void {
 }
 
 /** The replica under the task is lost; it has left the pool already. */
-export function loseAttempt(step: Step, task: TaskRecord): void {
+export function loseAttempt(step: Step, task: TaskRecord, hasCrashed: boolean): void {
   abort(step, task, 'replica-gone');
+  if (hasCrashed && task.crashes + 1 >= MOST_CRASHES) {
+    const message = `${MOST_CRASHES} engines crashed while this task ran on them`;
+    endFailed(step, task, { code: 'WORKER_RESET', message, retriable: false });
+    return;
+  }
   const fault = { code: 'WORKER_RESET', message: 'the replica was lost', retriable: true } as const;
-  settleFault(step, task, fault, 'replica-gone', task.hasProgress);
+  const reason = hasCrashed ? 'replica-crashed' : 'replica-gone';
+  settleFault(step, task, fault, reason, task.hasProgress);
 }
 
 /** The watchdog's timer fired (ORCH-3016): progress since it was set only moves it on. */
@@ -191,6 +198,14 @@ export function abort(step: Step, task: TaskRecord, reason: AbortReason): void {
   step.effect({ type: 'abort', taskId, attempt: task.attempt, replicaId, reason });
 }
 
+/** Replicas that failed together, such as those of one host, are not asked again together. */
+const JITTER = 0.5;
+
+/** In [0, 1), spread evenly over numbers that follow each other (Knuth's multiplicative hash). */
+function fractionOf(value: number): number {
+  return (Math.imul(value, 2654435761) >>> 0) / 2 ** 32;
+}
+
 /**
  * Keeps a broken replica, which frees its slots fastest of all, from swallowing the queue before
  * anyone has marked it unready. Faults of attempts that ran beside the first one count once.
@@ -202,8 +217,8 @@ function restReplica(step: Step, task: TaskRecord, replicaId: string): void {
   if (replica === undefined || replica.restsUntilMs > nowMs) return;
   const { cooldownBaseMs, cooldownMaxMs } = state.tuning;
   replica.faults += 1;
-  replica.restsUntilMs =
-    nowMs + Math.min(cooldownMaxMs, cooldownBaseMs * 2 ** (replica.faults - 1));
+  const restMs = Math.min(cooldownMaxMs, cooldownBaseMs * 2 ** (replica.faults - 1));
+  replica.restsUntilMs = nowMs + restMs * (1 - JITTER * fractionOf(task.seq));
   const key = timerKeys.rest(pool.poolId, replicaId);
   state.timers.set(key, replica.restsUntilMs, { kind: 'rest', poolId: pool.poolId });
 }

@@ -145,7 +145,7 @@ function handle(step: Step, command: Command): void {
     case 'replica-set':
       return setReplica(step, command.replica);
     case 'replica-gone':
-      return loseReplica(step, command.poolId, command.replicaId);
+      return loseReplica(step, command.poolId, command.replicaId, command.crashed === true);
     case 'pool-unloaded':
       return noteUnloaded(step, poolOf(step.state, command.poolId));
     case 'admit':

@@ -3,6 +3,7 @@
  * from the ledger is the state that wrote it. An event that does not fit the state is a damaged
  * ledger and throws; nothing is guessed.
  */
+import { keysApart } from './apart.ts';
 import { costOf, estimateTask, prepaidCost, urgencyOf } from './estimate.ts';
 import type { WaitingTask } from './fair-queue.ts';
 import { laneOf } from './lanes.ts';
@@ -66,6 +67,7 @@ export function newRecord(spec: TaskSpec, seq: number, acceptedAtMs: number): Ta
     attempt: 0,
     running: undefined,
     faults: 0,
+    crashes: 0,
     ranMs: 0,
     pinnedSetId: undefined,
     avoidReplicaId: undefined,
@@ -118,11 +120,13 @@ function applyRequeued(state: CoreState, event: EventOf<'task.requeued'>, atMs: 
     case 'drain':
       task.ranMs += atMs - attempt.dispatchedAtMs;
       break;
+    case 'replica-crashed':
     case 'fault':
     case 'idle-timeout':
     case 'replica-gone':
       task.ranMs += atMs - attempt.dispatchedAtMs;
       task.faults += 1;
+      if (event.reason === 'replica-crashed') task.crashes += 1;
       task.avoidReplicaId = attempt.replicaId;
   }
   task.pinnedSetId = event.pinnedSetId;
@@ -235,7 +239,7 @@ export interface AttemptPlan {
 }
 
 export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptStart): void {
-  const { taskId, poolId, tenantId, placement } = task.spec;
+  const { taskId, poolId, tenantId } = task.spec;
   const { attempt, replicaId, setId, dispatchedAtMs } = start;
   const pool = poolOf(state, poolId);
   task.attempt = attempt;
@@ -252,9 +256,8 @@ export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptS
   pool.held.count += 1;
   pool.held.dispatchedAtSumMs += dispatchedAtMs;
   pool.inDispatchOrder.add(taskId);
-  if (placement?.antiAffinity !== undefined) {
-    pool.replicas.get(replicaId)?.antiAffinity.add(placement.antiAffinity);
-  }
+  const replica = pool.replicas.get(replicaId);
+  for (const key of keysApart(task)) replica?.antiAffinity.add(key);
   // While events are folded the pool may have no spec yet; recovery ends these attempts anyway.
   if (pool.spec === undefined) return;
   const { dueMs } = attemptDue(task, task.running, pool.spec);
@@ -262,7 +265,7 @@ export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptS
 }
 
 function stopAttempt(state: CoreState, task: TaskRecord, nowMs: number) {
-  const { taskId, poolId, tenantId, placement } = task.spec;
+  const { taskId, poolId, tenantId } = task.spec;
   const { running } = task;
   if (running === undefined) throw new Error(`task ${taskId} is not running`);
   const pool = poolOf(state, poolId);
@@ -278,7 +281,7 @@ function stopAttempt(state: CoreState, task: TaskRecord, nowMs: number) {
   slotsChanged(pool, replicaId, () => removeFrom(pool.running, replicaId, taskId));
   const replica = pool.replicas.get(replicaId);
   replica?.load.end(taskId, nowMs);
-  if (placement?.antiAffinity !== undefined) replica?.antiAffinity.delete(placement.antiAffinity);
+  for (const key of keysApart(task)) replica?.antiAffinity.delete(key);
   if (state.tenants.stopped(tenantId)) wakePoolsOf(state, tenantId);
   pool.held.count -= 1;
   pool.held.dispatchedAtSumMs -= running.dispatchedAtMs;

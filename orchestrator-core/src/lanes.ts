@@ -3,6 +3,7 @@
  * behind it. A lane is named for the replicas, not for the words of the request, so that there are few
  * of them whatever clients ask for.
  */
+import { keysApart } from './apart.ts';
 import type { PoolState, TaskRecord } from './state.ts';
 
 /** Anti-affinity keys are the client's own words; as many lanes as this keep them apart well enough. */
@@ -18,13 +19,18 @@ export interface LaneSpec {
 }
 
 /** '' for a task that any replica may run. Holds until the pool's replicas change. */
-export function laneOf(pool: PoolState, { pinnedSetId, spec: { placement } }: TaskRecord): string {
-  if (pinnedSetId === undefined && placement === undefined) return '';
+export function laneOf(pool: PoolState, task: TaskRecord): string {
+  const {
+    pinnedSetId,
+    spec: { placement },
+  } = task;
+  const keys = keysApart(task);
+  if (pinnedSetId === undefined && placement === undefined && keys.length === 0) return '';
   const isFree = placement?.devices === undefined && placement?.labels === undefined;
   const lane: LaneSpec = {
     setId: pinnedSetId ?? null,
     replicaIds: isFree ? null : matchingReplicas(pool, placement),
-    keyLane: placement?.antiAffinity === undefined ? null : keyLane(placement.antiAffinity),
+    keyLane: keys.length === 0 ? null : keyLane(keys.join('\n')),
   };
   return JSON.stringify(lane);
 }

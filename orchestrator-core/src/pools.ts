@@ -40,7 +40,12 @@ export function setReplica(step: Step, view: ReplicaView): void {
   step.touch(pool);
 }
 
-export function loseReplica(step: Step, poolId: string, replicaId: string): void {
+export function loseReplica(
+  step: Step,
+  poolId: string,
+  replicaId: string,
+  hasCrashed: boolean,
+): void {
   const { state } = step;
   const pool = state.pools.get(poolId);
   if (pool === undefined) return;
@@ -52,7 +57,7 @@ export function loseReplica(step: Step, poolId: string, replicaId: string): void
   if (pool.sessionsByReplica.has(replicaId)) {
     step.record({ type: 'sessions.cooled', poolId, replicaId });
   }
-  for (const task of runningTasks(state, pool, replicaId)) loseAttempt(step, task);
+  for (const task of runningTasks(state, pool, replicaId)) loseAttempt(step, task, hasCrashed);
   step.touch(pool);
 }
 

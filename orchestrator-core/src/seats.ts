@@ -1,4 +1,5 @@
 /** The replicas of a pool as they are at one moment, and what keeps a task from them. */
+import { keysApart } from './apart.ts';
 import type { PassOver } from './decision.ts';
 import { slackNow } from './batch-room.ts';
 import { hasLabels } from './lanes.ts';
@@ -90,9 +91,8 @@ export function blockAt(
       return 'device';
     }
     if (!hasLabels(view.labels, placement.labels)) return 'labels';
-    const key = placement.antiAffinity;
-    if (key !== undefined && replica.antiAffinity.has(key)) return 'anti-affinity';
   }
+  for (const key of keysApart(task)) if (replica.antiAffinity.has(key)) return 'anti-affinity';
   if (!hasSlot) return 'no-slot';
   if (view.kvTokens !== undefined && load.reservedTokens > 0) {
     const { promptTokens, outputTokens } = task.estimate;

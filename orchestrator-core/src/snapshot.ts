@@ -33,6 +33,8 @@ export interface DurableTask {
   readonly attempt: number;
   readonly running?: RunningAttempt | undefined;
   readonly faults: number;
+  /** Absent: none. */
+  readonly crashes?: number | undefined;
   readonly ranMs: number;
   readonly pinnedSetId?: string | undefined;
   readonly avoidReplicaId?: string | undefined;
@@ -93,6 +95,7 @@ function toDurableTask(task: TaskRecord): DurableTask {
     attempt: task.attempt,
     running: task.running,
     faults: task.faults,
+    ...(task.crashes === 0 ? {} : { crashes: task.crashes }),
     ranMs: task.ranMs,
     pinnedSetId: task.pinnedSetId,
     avoidReplicaId: task.avoidReplicaId,
@@ -105,6 +108,7 @@ function loadTask(state: CoreState, saved: DurableTask): void {
   const task = newRecord(saved.spec, saved.seq, saved.acceptedAtMs);
   task.attempt = saved.attempt;
   task.faults = saved.faults;
+  task.crashes = saved.crashes ?? 0;
   task.ranMs = saved.ranMs;
   task.pinnedSetId = saved.pinnedSetId;
   task.avoidReplicaId = saved.avoidReplicaId;

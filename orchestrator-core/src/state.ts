@@ -55,6 +55,8 @@ export interface TaskRecord {
   faults: number;
   /** Slot time of earlier attempts, against the pool's `wallMs`. */
   ranMs: number;
+  /** Engines that crashed while it ran on them. */
+  crashes: number;
   pinnedSetId: string | undefined;
   avoidReplicaId: string | undefined;
   /** How often it was stopped for others. */
@@ -84,7 +86,7 @@ export interface ReplicaRecord {
   readonly load: ReplicaLoad;
   /** The pool's count of dispatches when it last got one. */
   lastTurn: number;
-  /** Anti-affinity keys of what runs on it. */
+  /** Keys of what runs on it, see `keysApart`. */
   readonly antiAffinity: Set<string>;
 }
 

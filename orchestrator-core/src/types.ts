@@ -146,9 +146,15 @@ export type Outcome =
 
 export type TaskState = 'queued' | 'running' | 'completed' | 'failed' | 'canceled';
 
-/** Why a running task went back to the queue. Only the first three count against `maxAttempts`. */
+/** Why a running task went back to the queue. Only the first four count against `maxAttempts`. */
 export type RequeueReason =
-  'fault' | 'idle-timeout' | 'replica-gone' | 'drain' | 'recovery' | 'preempted';
+  | 'fault'
+  | 'idle-timeout'
+  | 'replica-gone'
+  | 'replica-crashed'
+  | 'drain'
+  | 'recovery'
+  | 'preempted';
 
 /** Why an attempt ended without finishing its task. */
 export interface AttemptFault {
@@ -163,8 +169,16 @@ export type Command =
   /** All tenants there are; one that is not named has weight 1 and no bound. */
   | { readonly type: 'tenants-set'; readonly tenants: readonly TenantSpec[] }
   | { readonly type: 'replica-set'; readonly replica: ReplicaView }
-  /** The replica and all it held in memory are lost, also when the same id starts again. */
-  | { readonly type: 'replica-gone'; readonly poolId: string; readonly replicaId: string }
+  /**
+   * The replica and all it held in memory are lost, also when the same id starts again. `crashed`: its
+   * engine failed by itself, and what ran on it may be why.
+   */
+  | {
+      readonly type: 'replica-gone';
+      readonly poolId: string;
+      readonly replicaId: string;
+      readonly crashed?: boolean;
+    }
   /**
    * Whether the pool can get a ready replica again without an operator. While it cannot, admission
    * fails fast and what waits ends with POOL_UNAVAILABLE; a replica that becomes ready ends that.

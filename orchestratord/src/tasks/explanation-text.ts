@@ -170,6 +170,7 @@ const REQUEUED: Readonly<Record<RequeueReason, string>> = {
   fault: 'the attempt failed',
   'idle-timeout': 'the engine went silent',
   'replica-gone': 'the replica was lost',
+  'replica-crashed': 'the engine crashed',
   drain: 'the pool drained',
   recovery: 'the daemon had stopped while it ran',
   preempted: 'stopped to make room for another task',
