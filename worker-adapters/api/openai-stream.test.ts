@@ -76,6 +76,22 @@ test('without usage the chunks with text are counted', () => {
   expect(result).toMatchObject({ tokensIn: 0, tokensOut: 2, cachedTokens: 0 });
 });
 
+test('without usage the chunks of reasoning are counted too, and told', () => {
+  const told: string[] = [];
+  const read = createOpenAiReader({
+    engine: 'openai',
+    logprobs: 0,
+    toFailure: (error) => toOpenAiFailure('openai', 'the server', error),
+    onReasoning: () => void told.push('reasoning'),
+  });
+  const pieces: string[] = [];
+  const events = [delta({ reasoning: 'hm' }), delta({ content: ' a' }), delta({}, 'stop')];
+  for (const event of events) read(JSON.stringify(event), pieces, []);
+  expect(read('[DONE]', pieces, [])).toMatchObject({ tokensOut: 2 });
+  expect(pieces).toEqual([' a']);
+  expect(told).toEqual(['reasoning']);
+});
+
 test('usage may come on any chunk, and the last one counts', () => {
   const events = [
     { ...text(' a'), usage: { prompt_tokens: 0, completion_tokens: 0 } },

@@ -11,6 +11,8 @@ export interface OpenAiStreamOptions {
   readonly logprobs: number;
   /** Names the failure that an error object in the stream stands for. */
   readonly toFailure: (error: OpenAiError) => EngineError;
+  /** Called at each chunk of reasoning: the model works, though it gives no text yet. */
+  readonly onReasoning?: (() => void) | undefined;
 }
 
 const DONE = '[DONE]';
@@ -18,16 +20,16 @@ const DONE = '[DONE]';
 /**
  * A reader for one stream of `/v1/completions` or `/v1/chat/completions`: chunks with text in `text` or
  * `delta.content`, one of them with a `finish_reason`, `usage` on any chunk, then `[DONE]`. Text that the
- * server keeps apart as reasoning is no part of the answer.
+ * server keeps apart as reasoning is no part of the answer, but was generated as well.
  *
  * Probabilities of a token whose text is held back (it may begin a stop string) come in a chunk without
  * text and belong to the piece that follows.
  */
 export function createOpenAiReader(options: OpenAiStreamOptions) {
-  const { engine, logprobs: top, toFailure } = options;
+  const { engine, logprobs: top, toFailure, onReasoning } = options;
   let finishReason: EngineResult['finishReason'] | undefined;
   let usage: unknown;
-  let textChunks = 0;
+  let chunks = 0;
   let withheld: TokenLogprob[] = [];
 
   /** @throws EngineError for an error object, and `garbage` or `broken` for a stream that makes no sense */
@@ -40,7 +42,7 @@ export function createOpenAiReader(options: OpenAiStreamOptions) {
       if (finishReason === undefined) {
         throw new EngineError('broken', engine, 'the stream ended before the generation did');
       }
-      return toResult(finishReason, usage, textChunks);
+      return toResult(finishReason, usage, chunks);
     }
     const chunk = parseJson(data);
     const error = parseOpenAiError(chunk);
@@ -54,11 +56,14 @@ export function createOpenAiReader(options: OpenAiStreamOptions) {
     if (choice === undefined) return undefined;
     const delta = field(choice, 'delta');
     const text = stringField(choice, 'text') ?? stringField(delta, 'content') ?? '';
-    if (top > 0 && !isReasoning(delta)) {
+    if (isReasoning(delta)) {
+      chunks += 1;
+      onReasoning?.();
+    } else if (top > 0) {
       withheld.push(...readOpenAiLogprobs(field(choice, 'logprobs'), top));
     }
     if (text !== '') {
-      textChunks += 1;
+      chunks += 1;
       pieces.push(text);
       if (top > 0) {
         logprobs.push(withheld);
@@ -81,13 +86,13 @@ function isReasoning(delta: unknown): boolean {
 function toResult(
   finishReason: EngineResult['finishReason'],
   usage: unknown,
-  textChunks: number,
+  chunks: number,
 ): EngineResult {
   const details = field(usage, 'prompt_tokens_details');
   return {
     finishReason,
     tokensIn: numberField(usage, 'prompt_tokens') ?? 0,
-    tokensOut: numberField(usage, 'completion_tokens') ?? textChunks,
+    tokensOut: numberField(usage, 'completion_tokens') ?? chunks,
     cachedTokens: numberField(details, 'cached_tokens') ?? 0,
     decodeMs: undefined,
     slotId: undefined,
