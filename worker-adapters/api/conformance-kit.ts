@@ -3,6 +3,7 @@ import type { describe, expect, test } from 'vitest';
 import type {
   AdapterTimeouts,
   ChatMessage,
+  EngineFault,
   EngineProps,
   EngineRequest,
   OpenAdapter,
@@ -79,6 +80,10 @@ export interface EngineTraits {
   readonly refusesInStream: readonly Refusal[];
   /** KV of a slot can be saved to a file and restored. */
   readonly savesSlots: boolean;
+  /** What a missing route stands for; by default `garbage`, the sign of another kind of engine. */
+  readonly unknownRoute?: EngineFault;
+  /** A prompt longer than its context is cut without a word, and not refused. */
+  readonly cutsPrompts?: boolean;
 }
 
 export interface AdapterSimulator extends AsyncDisposable {

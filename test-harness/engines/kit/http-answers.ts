@@ -1,21 +1,24 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 /** An answer other than 200, in the words of the protocol. */
 export class SimHttpError extends Error {
   readonly status: number;
   /** Sent as JSON, a string as plain text. */
   readonly body: object | string;
+  /** Besides the type of the body. */
+  readonly headers: OutgoingHttpHeaders;
 
-  constructor(status: number, body: object | string) {
+  constructor(status: number, body: object | string, headers: OutgoingHttpHeaders = {}) {
     super(`HTTP ${status}`);
     this.status = status;
     this.body = body;
+    this.headers = headers;
   }
 
   send(res: ServerResponse): void {
     const isText = typeof this.body === 'string';
     const type = isText ? 'text/plain; charset=utf-8' : JSON_TYPE;
-    res.writeHead(this.status, { 'content-type': type });
+    res.writeHead(this.status, { 'content-type': type, ...this.headers });
     res.end(isText ? this.body : JSON.stringify(this.body));
   }
 }
