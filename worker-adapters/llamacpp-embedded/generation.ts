@@ -1,7 +1,8 @@
+import { createStopFilter } from '../api/stop-filter.ts';
 import type { CompletionParams } from './completion-request.ts';
 import { canonicalPositions, prefillChunks, reusablePositions } from './prefill.ts';
 import type { Slot } from './slots.ts';
-import { CONTEXT_TOKENS, createStopFilter, createTokenText } from './text-pieces.ts';
+import { CONTEXT_TOKENS, createTokenText } from './text-pieces.ts';
 import type { Constraint, TokenModel } from './token-model.ts';
 import type { ProbReport } from './token-probs.ts';
 
