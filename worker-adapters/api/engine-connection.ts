@@ -28,7 +28,7 @@ export type EngineCall = Pick<ControlCall, 'method' | 'path' | 'body' | 'signal'
 
 export type StreamCall<Result> = Pick<
   SseCall<Result>,
-  'path' | 'body' | 'sink' | 'signal' | 'logprobs' | 'read' | 'readEnd'
+  'path' | 'body' | 'sink' | 'signal' | 'logprobs' | 'read' | 'readEnd' | 'stopsAtResult'
 > & { readonly correlationId: string };
 
 /** Health must be answered while every stream is busy: control calls have their own connections. */

@@ -35,6 +35,11 @@ export interface SseCall<Result> {
    */
   readonly readEnd?:
     ((pieces: string[], logprobs: (readonly TokenLogprob[])[]) => Result | undefined) | undefined;
+  /**
+   * A result of `read` may come before the engine has ended: what it sends after it closes the
+   * connection, which stops it.
+   */
+  readonly stopsAtResult?: boolean | undefined;
   /** Names the failure that an answer other than 200 stands for. */
   readonly refusal: (status: number, body: string) => EngineError;
   /** The engine answered, whatever the status. */
@@ -134,7 +139,10 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled || this.#outcome !== undefined) return;
+    if (this.#settled || this.#outcome !== undefined) {
+      if (this.#call.stopsAtResult === true) this.#closeConnection('the result is there');
+      return;
+    }
     if (this.#status !== 200) {
       this.#keepErrorBody(chunk);
       return;

@@ -202,7 +202,8 @@ export interface WorkerAdapter extends AsyncDisposable {
   applyTemplate(messages: readonly ChatMessage[], signal?: AbortSignal): Promise<string>;
   /**
    * Runs one generation. Aborting the signal closes the connection, which frees the slot; the call
-   * then rejects with the signal's reason. Success means the engine's own terminal event was seen.
+   * then rejects with the signal's reason. Success means that the engine's own terminal event was seen,
+   * or a stop string that the engine does not look for.
    * @throws EngineError
    */
   submit(request: EngineRequest, sink: TokenSink, signal: AbortSignal): Promise<EngineResult>;
