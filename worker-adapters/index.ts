@@ -5,6 +5,7 @@ export type * from './api/types.ts';
 export { foldSeed } from './api/fold-seed.ts';
 export { LLAMACPP_CAPABILITIES, openLlamaCpp } from './llamacpp/adapter.ts';
 export { OPENAI_CAPABILITIES, openOpenAi } from './openai/adapter.ts';
+export { openTgi, TGI_CAPABILITIES } from './tgi/adapter.ts';
 export { openVllm, VLLM_CAPABILITIES } from './vllm/adapter.ts';
 
 /** Script of the engine process that ships with us; run by Node, see llamacpp-embedded/main.ts. */
