@@ -1,4 +1,4 @@
-import { collect, failureOf, PATIENT, requestOf } from './conformance-kit.ts';
+import { collect, failureOf, PATIENT, requestOf, until } from './conformance-kit.ts';
 import type { SimulatorSetup, Subject, TestKit } from './conformance-kit.ts';
 
 /** The calls around a generation: health, props, counting, templates, metrics. */
@@ -65,9 +65,9 @@ export function describeControl(
       const { sim, adapter } = await setUp({ slots: 1 });
       await using _sim = sim;
       await using _adapter = adapter;
-      const idle = traits.tellsLoad ? 0 : undefined;
-      expect(await adapter.metrics()).toMatchObject({ running: idle, waiting: idle });
-      if (!traits.tellsLoad) return;
+      const unused = traits.tellsLoad === true ? 0 : undefined;
+      expect(await adapter.metrics()).toMatchObject({ running: unused, waiting: unused });
+      if (traits.tellsLoad === false) return;
       sim.fail({ kind: 'stall', after_tokens: 1 });
       const abort = new AbortController();
       const started = Promise.withResolvers<void>();
@@ -77,6 +77,8 @@ export function describeControl(
       expect(await adapter.metrics()).toMatchObject({ running: 1, waiting: 0 });
       abort.abort();
       await running;
+      await until(() => sim.stats().busySlots === 0, 'the slot is freed');
+      expect(await adapter.metrics()).toMatchObject({ running: 0, waiting: 0 });
     });
 
     test('control calls are answered while every stream is busy', async () => {

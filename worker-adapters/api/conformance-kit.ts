@@ -61,8 +61,8 @@ export interface EngineTraits {
   /** Its props tell slots and context. */
   readonly tellsSlots: boolean;
   readonly tellsCtx: boolean;
-  /** Its metrics tell what runs and waits. */
-  readonly tellsLoad: boolean;
+  /** Its metrics tell what runs and waits, some only once there was a request. */
+  readonly tellsLoad: boolean | 'once-used';
   /** Its streams tell how long prompt and output are; otherwise events are counted. */
   readonly tellsUsage: boolean;
   readonly workloads: readonly Workload[];

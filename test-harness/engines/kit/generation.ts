@@ -10,6 +10,8 @@ export interface GenerationRequest {
   readonly stop: readonly string[];
   /** The text of the stop string is sent as well. */
   readonly keepsStop?: boolean;
+  /** A stop string ends the generation only where a token ends with it. */
+  readonly stopsAfterToken?: boolean;
 }
 
 export interface GenerationEnd {
@@ -63,21 +65,28 @@ interface StopFound extends GenerationEnd {
 
 function findStop(request: GenerationRequest, count: number): StopFound | undefined {
   if (request.stop.length === 0) return undefined;
+  const stopsAfterToken = request.stopsAfterToken === true;
+  const longest = Math.max(1, ...request.stop.map((word) => word.length));
   const source = new TokenSource(request.prompt, request.seed);
-  let text = '';
+  /** As much of the text as a stop string may have begun in, and how much came before it. */
+  let tail = '';
+  let before = 0;
   for (let i = 1; i <= count; i++) {
-    text += source.next().text;
+    tail += source.next().text;
     for (const word of request.stop) {
-      const at = text.indexOf(word);
-      if (word === '' || at < 0) continue;
+      const at = stopsAfterToken ? tail.length - word.length : tail.indexOf(word);
+      if (word === '' || at < 0 || !tail.startsWith(word, at)) continue;
       return {
         count: i,
-        textLength: at,
+        textLength: before + at,
         stopType: 'word',
         stoppingWord: word,
         truncated: false,
       };
     }
+    const kept = Math.min(tail.length, longest - 1);
+    before += tail.length - kept;
+    tail = tail.slice(tail.length - kept);
   }
   return undefined;
 }
