@@ -1,12 +1,9 @@
-import { Template } from '@huggingface/jinja';
+import { compileChatTemplate } from '../api/chat-template.ts';
+import type { ChatRenderer } from '../api/chat-template.ts';
+import type { ChatMessage } from '../api/types.ts';
 import { field, invalid, type Body } from './body-fields.ts';
 import { HttpFault } from './http-fault.ts';
 import type { TokenModel } from './token-model.ts';
-
-interface TemplateMessage {
-  readonly role: string;
-  readonly content: string;
-}
 
 /** Renders chat messages with the model's own template, ready for the assistant to answer. */
 export interface ChatTemplate {
@@ -15,7 +12,7 @@ export interface ChatTemplate {
 }
 
 export function createChatTemplate(model: TokenModel): ChatTemplate {
-  let template: Template | undefined;
+  let template: ChatRenderer | undefined;
   return {
     render(body) {
       if (model.chatTemplate === undefined) {
@@ -23,14 +20,9 @@ export function createChatTemplate(model: TokenModel): ChatTemplate {
       }
       const messages = parseMessages(field(body, 'messages'));
       try {
-        template ??= new Template(model.chatTemplate);
-        const prompt = template.render({
-          messages,
-          add_generation_prompt: field(body, 'add_generation_prompt') !== false,
-          bos_token: model.bosToken,
-          eos_token: model.eosToken,
-        });
-        return withoutBos(prompt, model);
+        template ??= compileChatTemplate(model.chatTemplate);
+        const answering = field(body, 'add_generation_prompt') !== false;
+        return withoutBos(template.render(messages, model, answering), model);
       } catch (error) {
         // Templates refuse what they cannot write (raise_exception), which is the caller's to mend.
         throw Object.assign(invalid('the chat template does not accept these messages'), {
@@ -48,7 +40,7 @@ function withoutBos(prompt: string, { addsBos, bosToken }: TokenModel): string {
     : prompt;
 }
 
-function parseMessages(value: unknown): TemplateMessage[] {
+function parseMessages(value: unknown): ChatMessage[] {
   if (!Array.isArray(value) || value.length === 0) throw invalid("'messages' is required");
   return value.map((message: unknown) => {
     if (typeof message !== 'object' || message === null) throw invalid('a message is no object');
