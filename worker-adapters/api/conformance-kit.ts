@@ -70,12 +70,17 @@ export interface EngineTraits {
   readonly endsByEvent: boolean;
   /** One event of its stream may hold several tokens. */
   readonly severalTokensPerChunk: boolean;
+  /** Each event of its stream holds all text so far, so that long streams cost the square. */
+  readonly repeatsText?: boolean;
   /** Requests beyond its slots wait inside it; otherwise they are refused. */
   readonly queues: boolean;
   /** Without a bound a generation runs to the end of the model or the context; else the bound is its own. */
   readonly runsUnbounded: boolean;
-  /** How a generation that fills the context ends: as a `length`, or refused before it begins. */
-  readonly fullContext: 'length' | 'refused';
+  /**
+   * How a generation that fills the context ends: as a `length`, refused before it begins, or as a
+   * `stop` where nothing in the stream tells it from the end of the model.
+   */
+  readonly fullContext: 'length' | 'stop' | 'refused';
   /** Failures it tells in the stream, under status 200. */
   readonly refusesInStream: readonly Refusal[];
   /** KV of a slot can be saved to a file and restored. */

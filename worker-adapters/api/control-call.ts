@@ -10,6 +10,8 @@ export interface ControlCall {
   readonly headers: Readonly<Record<string, string>>;
   /** Sent as JSON when given. */
   readonly body?: object;
+  /** No other call is to follow soon: the connection is closed with the answer. */
+  readonly once?: boolean | undefined;
   /** Bound on the whole call, connecting included, ms. */
   readonly timeoutMs: number;
   /** Bound of the answer, bytes. */
@@ -64,6 +66,7 @@ export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<C
         body: call.body === undefined ? null : JSON.stringify(call.body),
         headersTimeout: 0,
         bodyTimeout: 0,
+        reset: call.once === true,
       },
       {
         onRequestStart(started) {

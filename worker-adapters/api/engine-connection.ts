@@ -22,7 +22,7 @@ export interface ConnectionSettings {
   readonly refusedWhileLoading: boolean;
 }
 
-export type EngineCall = Pick<ControlCall, 'method' | 'path' | 'body' | 'signal'> & {
+export type EngineCall = Pick<ControlCall, 'method' | 'path' | 'body' | 'signal' | 'once'> & {
   readonly correlationId?: string;
 };
 
@@ -135,7 +135,7 @@ export class EngineConnection implements AsyncDisposable {
   }
 
   async #exchange(pool: Pool, call: EngineCall, timeoutMs: number): Promise<ControlAnswer> {
-    const { method, path, body, signal, correlationId } = call;
+    const { method, path, body, signal, once, correlationId } = call;
     const { engine, maxControlBytes: maxBytes } = this.#settings;
     const answer = await this.#noticeLoading(
       callEngine(pool, {
@@ -144,6 +144,7 @@ export class EngineConnection implements AsyncDisposable {
         path: this.#base + path,
         headers: this.#headers(correlationId),
         ...(body === undefined ? {} : { body }),
+        once,
         timeoutMs,
         maxBytes,
         signal,

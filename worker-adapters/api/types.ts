@@ -181,8 +181,13 @@ export interface AdapterOptions {
   readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
   /** Jinja chat template, for engines that have none of their own. */
   readonly chatTemplate?: string | undefined;
-  /** Whether Triton's model streams what is new or all text so far; by default it is told from the stream. */
+  /**
+   * Whether Triton's model streams what is new or all text so far; by default it is told from the
+   * model's configuration or, where that does not say, from the stream.
+   */
   readonly textOutput?: 'delta' | 'cumulative' | undefined;
+  /** Where Triton serves its metrics; by default two ports above `url`, where Triton puts them. */
+  readonly metricsUrl?: string | undefined;
 }
 
 export interface WorkerAdapter extends AsyncDisposable {
