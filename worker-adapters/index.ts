@@ -6,6 +6,7 @@ export { foldSeed } from './api/fold-seed.ts';
 export { LLAMACPP_CAPABILITIES, openLlamaCpp } from './llamacpp/adapter.ts';
 export { OPENAI_CAPABILITIES, openOpenAi } from './openai/adapter.ts';
 export { openTgi, TGI_CAPABILITIES } from './tgi/adapter.ts';
+export { openTriton, TRITON_CAPABILITIES } from './triton/adapter.ts';
 export { openVllm, VLLM_CAPABILITIES } from './vllm/adapter.ts';
 
 /** Script of the engine process that ships with us; run by Node, see llamacpp-embedded/main.ts. */
