@@ -4,6 +4,8 @@
  * change what a pool runs.
  */
 
+import { visibleDevices } from './device-mask.ts';
+
 const PASSED_ON = [
   'PATH',
   'HOME',
@@ -30,12 +32,10 @@ export function childEnvironment(
     if (value !== undefined) env[name] = value;
   }
   const visible = visibleDevices(device);
-  if (visible !== undefined) env['CUDA_VISIBLE_DEVICES'] = visible;
+  if (visible !== undefined) {
+    env['CUDA_VISIBLE_DEVICES'] = visible;
+    // By default CUDA numbers the fastest first: another GPU than the driver's tools mean by the number.
+    env['CUDA_DEVICE_ORDER'] = 'PCI_BUS_ID';
+  }
   return { ...env, ...extra };
-}
-
-/** `cpu` hides every GPU, `cuda:0,1` shows two, a device of another kind is the engine's own business. */
-export function visibleDevices(device: string): string | undefined {
-  if (device === 'cpu') return '';
-  return /^(?:cuda|gpu):(.+)$/i.exec(device)?.[1];
 }

@@ -1,5 +1,7 @@
 /** The command lines of spawned engines. */
 
+import { visibleDevices } from './device-mask.ts';
+
 /** What a command line is made from; part of `PoolSettings`. */
 export interface CommandSettings {
   readonly command: readonly string[];
@@ -9,6 +11,8 @@ export interface CommandSettings {
   readonly slots: number;
   readonly ctx: number;
   readonly threads: number;
+  readonly device: string;
+  readonly tensorSplit: readonly number[] | undefined;
 }
 
 /** What an operator's command may leave to be filled in. */
@@ -21,6 +25,8 @@ export const COMMAND_PLACEHOLDERS = [
   'host',
   'alias',
   'threads',
+  'devices',
+  'tensor_split',
 ] as const;
 
 /**
@@ -38,6 +44,8 @@ export function fillCommand(pool: CommandSettings, port: number): readonly strin
     ctx: pool.ctx,
     ctx_total: pool.ctx * pool.slots,
     threads: pool.threads,
+    devices: visibleDevices(pool.device),
+    tensor_split: pool.tensorSplit?.join(','),
   };
   const values = new Map(Object.entries(fields));
   return pool.command.map((argument) =>

@@ -30,6 +30,12 @@ export class LeaseDesk {
     return this.#granted(this.#table.renew(lease, this.#clock.now()), 'renewed');
   }
 
+  /** Whether anybody holds the replica. */
+  isHeld(replicaId: string): boolean {
+    this.#expire();
+    return this.#table.isHeld(replicaId);
+  }
+
   isLive(lease: Lease): boolean {
     return this.#table.isLive(lease, this.#clock.now());
   }

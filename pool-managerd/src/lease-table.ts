@@ -50,6 +50,11 @@ export class LeaseTable {
     );
   }
 
+  /** Call `expire` first: a lease past its time still counts. */
+  isHeld(replicaId: string): boolean {
+    return this.#live.has(replicaId);
+  }
+
   /** Gives a lease back; false when it was lost before. */
   release(lease: Lease, nowMs: number): boolean {
     return this.isLive(lease, nowMs) && this.#live.delete(lease.replicaId);

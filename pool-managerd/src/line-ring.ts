@@ -21,8 +21,8 @@ export class LineRing {
     return complete;
   }
 
-  /** The newest line that is not empty, finished or not; '' when there is none. */
-  last(): string {
-    return this.#partial.trim() !== '' ? this.#partial.trim() : (this.#lines.at(-1) ?? '');
+  /** Those kept, the newest last, finished or not. */
+  lines(): readonly string[] {
+    return this.#partial.trim() === '' ? [...this.#lines] : [...this.#lines, this.#partial.trim()];
   }
 }

@@ -7,6 +7,7 @@ import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { readGgufHeader } from './gguf-header.ts';
 import type { GgufHeader } from './gguf-header.ts';
+import type { ModelSize } from './headroom.ts';
 
 export interface ModelFacts extends GgufHeader {
   /** `sha256:` and 64 hex digits. */
@@ -38,6 +39,24 @@ export function createModelFacts(): ReadModelFacts {
     });
     return facts;
   };
+}
+
+/**
+ * The size of a model without reading it through: its length and its header. Undefined for what is not a
+ * readable file, such as the name of a model that the engine fetches for itself.
+ */
+export async function measureModel(path: string): Promise<ModelSize | undefined> {
+  try {
+    await using file = await open(path);
+    const status = await file.stat();
+    if (!status.isFile()) return undefined;
+    const head = Buffer.alloc(CHUNK_BYTES);
+    const { bytesRead } = await file.read(head, 0, CHUNK_BYTES, 0);
+    const { kvBytesPerToken } = readGgufHeader(head.subarray(0, bytesRead));
+    return { bytes: status.size, kvBytesPerToken };
+  } catch {
+    return undefined;
+  }
 }
 
 async function fileVersion(path: string): Promise<string> {

@@ -33,6 +33,12 @@ export interface RestartPolicy {
   readonly windowMs: number;
   /** Being ready for this long forgives earlier failures, ms. Default 60000. */
   readonly stableMs: number;
+  /** Like `baseMs`, after an error of the GPU driver. Default 5000. */
+  readonly driverBaseMs: number;
+  /** Failures of one replica within the window that open its circuit breaker. Default 5. */
+  readonly openAfter: number;
+  /** How long an open breaker lets nothing start, ms. Default 15000. */
+  readonly coolDownMs: number;
 }
 
 export interface PoolSettings {
@@ -42,8 +48,16 @@ export interface PoolSettings {
   readonly modelId: string;
   /** Absolute path of the model file; needed by `embedded` and wherever a digest is wanted. */
   readonly modelPath: string | undefined;
+  /** What the model file's SHA-256 must be, `sha256:…`; anything else is never served. */
+  readonly modelDigest: string | undefined;
   /** `cpu`, or `cuda:0,1` / `gpu:0`: the devices a replica's process may see. Default `cpu`. */
   readonly device: string;
+  /** Ratios of a split over the devices, one each; undefined is equal parts. */
+  readonly tensorSplit: readonly number[] | undefined;
+  /** Memory of one replica, bytes; 0 is never checked. Undefined: by the model file. */
+  readonly memoryBytes: number | undefined;
+  /** Whether the replicas are started with the manager, or only by `load`. Default true. */
+  readonly startLoaded: boolean;
   /** Processes to run; `external` has one replica per endpoint instead. Default 1. */
   readonly replicas: number;
   /** What the replicas serve. Default `completion`. */
@@ -78,6 +92,8 @@ export interface PoolSettings {
   readonly hungCheckMs: number;
   /** From SIGTERM to SIGKILL when a replica is replaced, ms. Default 2000. */
   readonly killGraceMs: number;
+  /** For work that runs on a replica which is replaced or unloaded, ms. Default 60000. */
+  readonly retireMs: number;
   readonly probe: ProbePolicy;
   readonly restart: RestartPolicy;
   /** Default `v1`. */
@@ -108,7 +124,11 @@ export function poolSettings(config: PoolConfig): PoolSettings {
     launch: config.launch,
     modelId: config.modelId,
     modelPath: config.modelPath,
+    modelDigest: config.modelDigest,
     device: config.device ?? 'cpu',
+    tensorSplit: config.tensorSplit,
+    memoryBytes: config.memoryBytes,
+    startLoaded: config.startLoaded ?? true,
     replicas,
     workloads: config.workloads ?? ['completion'],
     slots: config.slots ?? 1,
@@ -126,6 +146,7 @@ export function poolSettings(config: PoolConfig): PoolSettings {
     selfTestMs: config.selfTestMs ?? 30_000,
     hungCheckMs: config.hungCheckMs ?? 5000,
     killGraceMs: config.killGraceMs ?? 2000,
+    retireMs: config.retireMs ?? 60_000,
     probe: {
       intervalMs: 2000,
       unreadyIntervalMs: 500,
@@ -141,6 +162,9 @@ export function poolSettings(config: PoolConfig): PoolSettings {
       stormMax: Math.max(16, 4 * replicas),
       windowMs: 60_000,
       stableMs: 60_000,
+      driverBaseMs: 5000,
+      openAfter: 5,
+      coolDownMs: 15_000,
       ...config.restart,
     },
     samplerProfileVersion: config.samplerProfileVersion ?? 'v1',

@@ -11,13 +11,15 @@ export function poolHealth(
   poolId: string,
   draining: boolean,
   replicas: readonly ReplicaView[],
+  /** Of the pool itself rather than of a replica. */
+  ownError: ReplicaMachine['lastError'],
 ): PoolHealth {
   const machines = replicas.map(({ machine }) => machine);
   const newestError = machines
     .flatMap(({ lastError }) => lastError ?? [])
     .reduce<ReplicaMachine['lastError']>(
-      (newest, error) => (newest === undefined || error.atMs >= newest.atMs ? error : newest),
-      undefined,
+      (newest, error) => (newest === undefined || error.atMs > newest.atMs ? error : newest),
+      ownError,
     );
   return {
     poolId,

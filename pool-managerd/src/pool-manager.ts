@@ -4,11 +4,19 @@
  */
 import { OrchError } from '@llama-orch/contracts';
 import type { EngineName, OpenAdapter } from '@llama-orch/worker-adapters';
+import { ProbePermit } from './circuit-breaker.ts';
+import { gpusOf } from './device-mask.ts';
+import { GpuWatch } from './gpu-watch.ts';
 import { LeaseDesk } from './lease-desk.ts';
-import { createModelFacts } from './model-digest.ts';
+import { ManagedPool } from './managed-pool.ts';
+import type { ManagedPoolDeps } from './managed-pool.ts';
+import { MemoryDesk } from './memory-desk.ts';
+import type { MeasureModel } from './memory-desk.ts';
+import { createMemoryProbe } from './memory-probe.ts';
+import type { MemoryProbe } from './memory-probe.ts';
+import { createModelFacts, measureModel } from './model-digest.ts';
 import type { ReadModelFacts } from './model-digest.ts';
 import { OwnedChildren } from './owned-children.ts';
-import { poolHealth } from './pool-health.ts';
 import { poolSettings } from './pool-config.ts';
 import type { PoolConfig } from './pool-config.ts';
 import type { Clock, Logger, Random } from './ports.ts';
@@ -18,7 +26,9 @@ import { StormBound } from './restart-policy.ts';
 import { createSpawnEngine } from './spawn-engine.ts';
 import type { SpawnEngine } from './spawn-engine.ts';
 import type {
+  CanaryShare,
   Lease,
+  ModelTarget,
   PoolEvent,
   PoolHealth,
   PoolManager,
@@ -44,14 +54,13 @@ export interface PoolManagerOptions {
   readonly spawn?: SpawnEngine;
   /** Default: hash the file, once for all replicas that share it. */
   readonly readModelFacts?: ReadModelFacts;
+  /** Default: `/proc` and `nvidia-smi`. */
+  readonly memoryProbe?: MemoryProbe;
+  /** Default: the file's length and header. */
+  readonly measureModel?: MeasureModel;
 }
 
 const DEFAULT_LEASE_TTL_MS = 10_000;
-
-interface Pool {
-  readonly drivers: readonly ReplicaDriver[];
-  draining: boolean;
-}
 
 /** @throws RangeError for settings that cannot describe a pool, and for two pools of one id */
 export function createPoolManager(options: PoolManagerOptions): PoolManager {
@@ -62,8 +71,10 @@ class LocalPoolManager implements PoolManager {
   readonly #options: PoolManagerOptions;
   readonly #children: OwnedChildren | undefined;
   readonly #leases: LeaseDesk;
-  readonly #pools = new Map<string, Pool>();
+  readonly #pools = new Map<string, ManagedPool>();
   readonly #drivers = new Map<string, ReplicaDriver>();
+  readonly #gpuWatch: GpuWatch;
+  readonly #usesGpus: boolean;
   readonly #listeners = new Set<(event: PoolEvent) => void>();
   #phase: 'new' | 'running' | 'stopped' = 'new';
   #stopping: Promise<void> | undefined;
@@ -72,20 +83,28 @@ class LocalPoolManager implements PoolManager {
     this.#options = options;
     const { clock, logger, dataDir, leaseTtlMs = DEFAULT_LEASE_TTL_MS } = options;
     this.#leases = new LeaseDesk(clock, leaseTtlMs, (replicaId, event) => {
-      const poolId = this.#driver(replicaId).snapshot.poolId;
+      const poolId = this.#drivers.get(replicaId)?.snapshot.poolId;
+      if (poolId === undefined) return;
       this.#emit({ type: 'lease', poolId, event });
+      if (event !== 'granted' && event !== 'renewed') this.#pool(poolId).leaseEnded(replicaId);
     });
     this.#children = options.spawn ? undefined : new OwnedChildren(dataDir, clock, logger);
     const spawn = options.spawn ?? createSpawnEngine(this.#children as OwnedChildren, clock);
     const readModelFacts = options.readModelFacts ?? createModelFacts();
-    for (const config of options.pools) this.#addPool(config, { spawn, readModelFacts });
+    const probe = options.memoryProbe ?? createMemoryProbe();
+    const memory = new MemoryDesk(probe, options.measureModel ?? measureModel, clock);
+    const shared = { spawn, readModelFacts, memory, oomKills: () => probe.oomKills() };
+    for (const config of options.pools) this.#addPool(config, shared);
+    this.#usesGpus = options.pools.some(({ device = 'cpu' }) => gpusOf(device).length > 0);
+    this.#gpuWatch = new GpuWatch(memory, clock, () => this.#drivers.values());
   }
 
   start(): void {
     if (this.#phase !== 'new') return;
     this.#phase = 'running';
     this.#children?.sweep();
-    for (const driver of this.#drivers.values()) driver.start();
+    for (const pool of this.#pools.values()) pool.start();
+    if (this.#usesGpus) this.#gpuWatch.start();
   }
 
   subscribe(listener: (event: PoolEvent) => void): () => void {
@@ -96,7 +115,7 @@ class LocalPoolManager implements PoolManager {
   }
 
   replicas(poolId: string): readonly ReplicaSnapshot[] {
-    return this.#pool(poolId).drivers.map(({ snapshot }) => snapshot);
+    return this.#pool(poolId).snapshots;
   }
 
   use(lease: Lease): ReplicaHandle {
@@ -109,7 +128,7 @@ class LocalPoolManager implements PoolManager {
   }
 
   acquire(replicaId: string, holder: string): Lease | undefined {
-    if (this.#driver(replicaId).snapshot.state !== 'ready') return undefined;
+    if (this.#drivers.get(replicaId)?.snapshot.state !== 'ready') return undefined;
     return this.#leases.acquire(replicaId, holder);
   }
 
@@ -122,24 +141,44 @@ class LocalPoolManager implements PoolManager {
   }
 
   suspect(replicaId: string, suspicion: ReplicaSuspicion, detail: string): void {
-    this.#driver(replicaId).suspect(suspicion, detail);
+    // It may have been retired while the accusation was on its way.
+    this.#drivers.get(replicaId)?.suspect(suspicion, detail);
   }
 
   health(poolId: string): PoolHealth {
-    const { drivers, draining } = this.#pool(poolId);
-    return poolHealth(poolId, draining, drivers);
+    return this.#pool(poolId).health;
   }
 
   drain(poolId: string): void {
-    const pool = this.#pool(poolId);
-    pool.draining = true;
-    for (const driver of pool.drivers) driver.drain();
+    this.#pool(poolId).drain();
   }
 
   undrain(poolId: string): void {
-    const pool = this.#pool(poolId);
-    pool.draining = false;
-    for (const driver of pool.drivers) driver.undrain();
+    this.#pool(poolId).undrain();
+  }
+
+  reload(poolId: string, model: ModelTarget): void {
+    this.#pool(poolId).reload(model);
+  }
+
+  canary(poolId: string, model: ModelTarget, share: CanaryShare): void {
+    this.#pool(poolId).canary(model, share);
+  }
+
+  promote(poolId: string): void {
+    this.#pool(poolId).promote();
+  }
+
+  rollback(poolId: string): void {
+    this.#pool(poolId).rollback();
+  }
+
+  load(poolId: string): void {
+    this.#pool(poolId).load();
+  }
+
+  unload(poolId: string, deadlineMs: number): Promise<void> {
+    return this.#pool(poolId).unload(deadlineMs);
   }
 
   stop(graceMs: number): Promise<void> {
@@ -154,39 +193,53 @@ class LocalPoolManager implements PoolManager {
   }
 
   async #stopAll(graceMs: number): Promise<void> {
-    await Promise.all([...this.#drivers.values()].map((driver) => driver.stop(graceMs)));
+    this.#gpuWatch.stop();
+    await Promise.all([...this.#pools.values()].map((pool) => pool.stop(graceMs)));
     this.#leases.close();
     await this.#children?.close();
   }
 
   #addPool(
     config: PoolConfig,
-    { spawn, readModelFacts }: Pick<ReplicaDriverDeps, 'spawn' | 'readModelFacts'>,
+    shared: Pick<ReplicaDriverDeps, 'spawn' | 'readModelFacts' | 'memory' | 'oomKills'>,
   ): void {
     const settings = poolSettings(config);
     if (this.#pools.has(settings.id)) throw new RangeError(`two pools are called ${settings.id}`);
-    const { clock, random, embeddedEntry, openAdapter } = this.#options;
+    const { clock, random, logger, embeddedEntry, openAdapter } = this.#options;
     const storm = new StormBound(settings.restart);
-    const drivers = Array.from({ length: settings.replicas }, (_, index) => {
-      const replicaId = `${settings.id}-${index}`;
+    const permit = new ProbePermit();
+    const openDriver: ManagedPoolDeps['openDriver'] = (member, canaryPercent) => {
+      const { ordinal, generation, settings: pool } = member;
+      const replicaId = `${pool.id}-${ordinal}${generation === 0 ? '' : `.${generation}`}`;
       const driver = new ReplicaDriver({
+        ...shared,
         replicaId,
-        pool: settings,
-        endpoint: settings.launch === 'external' ? settings.endpoints[index] : undefined,
+        ordinal,
+        canaryPercent,
+        pool,
+        endpoint: pool.launch === 'external' ? pool.endpoints[ordinal] : undefined,
         clock,
         random,
-        openAdapter: openAdapter(settings.engine),
+        openAdapter: openAdapter(pool.engine),
         embeddedEntry,
-        spawn,
-        readModelFacts,
         storm,
+        permit,
         fence: () => this.#leases.fence(replicaId),
         emit: (event) => this.#emit(event),
       });
       this.#drivers.set(replicaId, driver);
       return driver;
+    };
+    const pool = new ManagedPool({
+      settings,
+      openDriver,
+      dropDriver: ({ snapshot: { replicaId } }) => void this.#drivers.delete(replicaId),
+      isLeased: (replicaId) => this.#leases.isHeld(replicaId),
+      memory: shared.memory,
+      clock,
+      logger,
     });
-    this.#pools.set(settings.id, { drivers, draining: false });
+    this.#pools.set(settings.id, pool);
   }
 
   #emit(event: PoolEvent): void {
@@ -200,16 +253,10 @@ class LocalPoolManager implements PoolManager {
     }
   }
 
-  #pool(poolId: string): Pool {
+  #pool(poolId: string): ManagedPool {
     const pool = this.#pools.get(poolId);
     if (pool === undefined) throw new OrchError('NOT_FOUND', `there is no pool ${poolId}`);
     return pool;
-  }
-
-  #driver(replicaId: string): ReplicaDriver {
-    const driver = this.#drivers.get(replicaId);
-    if (driver === undefined) throw new OrchError('NOT_FOUND', `there is no replica ${replicaId}`);
-    return driver;
   }
 }
 

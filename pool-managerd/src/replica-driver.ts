@@ -5,6 +5,9 @@
 import type { OpenAdapter, WorkerAdapter } from '@llama-orch/worker-adapters';
 import { DeadlineError, withDeadline } from './deadline.ts';
 import { awaitLoad, expectReady } from './engine-checks.ts';
+import { classifyExit, describeFailure, isDriverError } from './failure-class.ts';
+import { gpusOf } from './device-mask.ts';
+import type { MemoryDesk } from './memory-desk.ts';
 import type { ModelFacts, ReadModelFacts } from './model-digest.ts';
 import type { PoolSettings } from './pool-config.ts';
 import type { Clock, Random } from './ports.ts';
@@ -18,14 +21,25 @@ import type {
 } from './replica-machine.ts';
 import { toSnapshot } from './replica-snapshot.ts';
 import type { Learned } from './replica-snapshot.ts';
+import type { ProbePermit } from './circuit-breaker.ts';
 import type { StormBound } from './restart-policy.ts';
 import { MisfitError, selfTest, tinyWork } from './self-test.ts';
 import { describeExit } from './spawn-engine.ts';
 import type { EngineExit, SpawnEngine } from './spawn-engine.ts';
-import type { PoolEvent, ReplicaHandle, ReplicaSnapshot, ReplicaSuspicion } from './types.ts';
+import type {
+  GpuLoad,
+  PoolEvent,
+  ReplicaHandle,
+  ReplicaSnapshot,
+  ReplicaSuspicion,
+} from './types.ts';
 
 export interface ReplicaDriverDeps {
   readonly replicaId: string;
+  /** Its place in the pool, from 0. */
+  readonly ordinal: number;
+  /** Of a canary, see `ReplicaSnapshot`. */
+  readonly canaryPercent: number | undefined;
   readonly pool: PoolSettings;
   /** Set for `launch: external`. */
   readonly endpoint: string | undefined;
@@ -36,6 +50,10 @@ export interface ReplicaDriverDeps {
   readonly spawn: SpawnEngine;
   readonly readModelFacts: ReadModelFacts;
   readonly storm: StormBound;
+  readonly permit: ProbePermit;
+  readonly memory: MemoryDesk;
+  /** How often the system has killed a process for want of memory; undefined where it does not say. */
+  readonly oomKills: () => number | undefined;
   /** Called before listeners hear that the replica is gone. */
   readonly fence: () => void;
   readonly emit: (event: PoolEvent) => void;
@@ -53,11 +71,20 @@ export class ReplicaDriver {
   #funeral: Promise<void> = Promise.resolve();
   #cancelPending: () => void = () => undefined;
   #startedAtMs = 0;
+  #oomKillsBefore: number | undefined;
+  /** The engine has said that its device does not work, and has not decoded since. */
+  #deviceFault = false;
+  /** What the last failure teaches of memory, once it is known. */
+  #lesson: Promise<void> = Promise.resolve();
+  #canaryPercent: number | undefined;
+  #gpus: readonly GpuLoad[] | undefined;
+  readonly #firstPreload = Promise.withResolvers<boolean>();
   readonly #inbox: ReplicaInput[] = [];
   #stepping = false;
 
   constructor(deps: ReplicaDriverDeps) {
     this.#deps = deps;
+    this.#canaryPercent = deps.canaryPercent;
     this.#machine = newReplica(deps.endpoint === undefined);
     this.#snapshot = this.#takeSnapshot();
   }
@@ -76,6 +103,29 @@ export class ReplicaDriver {
     if (this.#machine.state !== 'ready' || adapter === undefined || this.#learned === undefined)
       return undefined;
     return { snapshot: this.#snapshot, adapter, envelope: this.#learned.report.envelope };
+  }
+
+  /** Loaded and tested; a drain does not count. */
+  get isUp(): boolean {
+    return this.#machine.state === 'ready' || this.#machine.state === 'draining';
+  }
+
+  /** Whether the first start ended well; false too when it was stopped before. */
+  get firstPreload(): Promise<boolean> {
+    return this.#firstPreload.promise;
+  }
+
+  /** @param percent of the tasks, or undefined for a replica like the others */
+  takeShare(percent: number | undefined): void {
+    this.#canaryPercent = percent;
+    this.#snapshot = this.#takeSnapshot();
+    this.#deps.emit({ type: 'replica', replica: this.#snapshot });
+  }
+
+  /** Shown with the next look at the replica; nothing is decided by it. */
+  showGpus(gpus: readonly GpuLoad[] | undefined): void {
+    this.#gpus = gpus;
+    this.#snapshot = this.#takeSnapshot();
   }
 
   start(): void {
@@ -98,6 +148,7 @@ export class ReplicaDriver {
   /** Final. Resolves when the process is gone. */
   stop(graceMs: number): Promise<void> {
     this.#send({ type: 'stop', graceMs });
+    this.#firstPreload.resolve(false);
     return this.#funeral;
   }
 
@@ -114,7 +165,8 @@ export class ReplicaDriver {
   }
 
   #step(input: ReplicaInput): void {
-    const { pool, clock, random, storm, fence, emit } = this.#deps;
+    const { replicaId, endpoint, pool, clock, random, storm, permit, memory, fence, emit } =
+      this.#deps;
     const nowMs = clock.now();
     const before = this.#machine;
     const { machine, actions } = transition(before, input, {
@@ -124,7 +176,11 @@ export class ReplicaDriver {
       killGraceMs: pool.killGraceMs,
       jitter: () => random.next(),
       bookRestart: (delayMs) => storm.book(nowMs, delayMs),
+      // What broke one endpoint is no business of the others.
+      takeProbe: () => endpoint !== undefined || permit.take(replicaId),
     });
+    if (machine.breaker.state !== 'half-open') permit.release(replicaId);
+    if (!isPreloading(machine)) memory.settle(replicaId);
     this.#machine = machine;
     const discard = actions.find((action) => action.type === 'discard');
     const gone = discard !== undefined && ['ready', 'draining', 'unready'].includes(before.state);
@@ -155,6 +211,7 @@ export class ReplicaDriver {
         return;
       case 'report-preload': {
         const ms = clock.now() - this.#startedAtMs;
+        this.#firstPreload.resolve(action.outcome === 'ok');
         return emit({ type: 'preload', replica: this.#snapshot, outcome: action.outcome, ms });
       }
       case 'report-restart': {
@@ -165,11 +222,19 @@ export class ReplicaDriver {
   }
 
   async #launch(): Promise<void> {
-    const { pool, clock } = this.#deps;
+    const { pool, clock, endpoint, oomKills } = this.#deps;
     const life = this.#newLife();
-    await this.#funeral;
+    this.#startedAtMs = clock.now();
+    await Promise.all([this.#funeral, this.#lesson]);
     if (life.over) return;
     this.#startedAtMs = clock.now();
+    this.#oomKillsBefore = oomKills();
+    this.#deviceFault = false;
+    if (endpoint === undefined) {
+      const obstacle = await this.#obstacle(life);
+      if (life.over) return;
+      if (obstacle !== undefined) return this.#send(obstacle);
+    }
     if (pool.modelPath !== undefined) {
       // Read beside the start of the engine; the self-test waits for it and reports its failure.
       this.#deps.readModelFacts(pool.modelPath).catch(() => undefined);
@@ -183,6 +248,25 @@ export class ReplicaDriver {
     if (!life.over) this.#send({ type: 'launched' });
   }
 
+  /** What forbids to spawn the engine now. The model is hashed first only where its digest is prescribed. */
+  async #obstacle(life: ReplicaLife): Promise<ReplicaInput | undefined> {
+    const { replicaId, pool, memory, readModelFacts } = this.#deps;
+    if (pool.modelDigest !== undefined) {
+      const { digest } = await readModelFacts(pool.modelPath ?? '').catch((error: unknown) => ({
+        digest: `unreadable (${messageOf(error)})`,
+      }));
+      if (digest !== pool.modelDigest) {
+        const detail = `the model file is ${digest}, configured is ${pool.modelDigest}`;
+        return { type: 'misfit', detail };
+      }
+    }
+    const verdict = await memory.ask(replicaId, pool);
+    if (life.over) memory.settle(replicaId);
+    if (verdict.kind === 'granted') return undefined;
+    const type = verdict.kind === 'short' ? 'refused' : 'misfit';
+    return { type, detail: verdict.detail };
+  }
+
   #newLife(): ReplicaLife {
     const { pool, endpoint, openAdapter, spawn, embeddedEntry, clock } = this.#deps;
     const life = new ReplicaLife({
@@ -192,17 +276,36 @@ export class ReplicaDriver {
       spawn,
       embeddedEntry,
       clock,
-      onExit: (exit, lastLine) => this.#broken(life, 'exit', this.#describeExit(exit, lastLine)),
+      onExit: (exit, lastLines) => this.#onExit(life, exit, lastLines),
+      onLine: (line) => this.#onLine(line),
     });
     this.#life = life;
     return life;
   }
 
+  #onExit(life: ReplicaLife, exit: EngineExit, lines: readonly string[]): void {
+    const { pool, memory, oomKills } = this.#deps;
+    const onGpu = gpusOf(pool.device).length > 0;
+    const systemWasOutOfMemory = (oomKills() ?? 0) > (this.#oomKillsBefore ?? Infinity);
+    const failure = classifyExit({ exit, lines, onGpu, systemWasOutOfMemory });
+    if (failure === 'vram-oom') this.#lesson = memory.learn(pool, 'gpu');
+    if (failure === 'host-oom' && !onGpu) this.#lesson = memory.learn(pool, 'host');
+    const ended = `the engine ${describeExit(exit)}`;
+    const fact = failure === undefined ? ended : `${ended} (${describeFailure(failure)})`;
+    this.#broken(life, failure ?? 'exit', this.#quoted(fact, lines.at(-1) ?? ''));
+  }
+
   /** Once an engine has served, its output may quote prompts and stays out of sight. */
-  #describeExit(exit: EngineExit, lastLine: string): string {
-    const fact = `the engine ${describeExit(exit)}`;
+  #quoted(fact: string, lastLine: string): string {
     const served = this.#machine.readySinceMs !== undefined || this.#machine.state === 'unready';
     return served || lastLine === '' ? fact : `${fact}: ${lastLine}`;
+  }
+
+  /** A line may quote a prompt, so what it says of the device is checked before it is believed. */
+  #onLine(line: string): void {
+    if (!isDriverError(line)) return;
+    this.#deviceFault = true;
+    this.#send({ type: 'device-fault', detail: 'the engine reports a GPU driver error' });
   }
 
   async #awaitLoad(life: ReplicaLife, adapter: WorkerAdapter): Promise<void> {
@@ -236,6 +339,7 @@ export class ReplicaDriver {
       ]);
       if (life.over) return;
       this.#learned = { report, model };
+      this.#deps.memory.unlearn(pool);
       this.#send({ type: 'passed' });
     } catch (error) {
       if (error instanceof MisfitError) {
@@ -262,12 +366,14 @@ export class ReplicaDriver {
       );
     } catch (error) {
       if (signal.aborted || life.over) return;
-      if (kind === 'decode')
-        this.#broken(life, 'hung', `${this.#lastError()}; check: ${messageOf(error)}`);
-      else this.#send({ type: 'probe-failed', detail: `probe: ${messageOf(error)}` });
+      if (kind === 'decode') {
+        const reason = this.#deviceFault ? 'driver' : 'hung';
+        this.#broken(life, reason, `${this.#lastError()}; check: ${messageOf(error)}`);
+      } else this.#send({ type: 'probe-failed', detail: `probe: ${messageOf(error)}` });
       return;
     }
     if (signal.aborted || life.over) return;
+    if (kind === 'decode') this.#deviceFault = false;
     // Should a self-test follow, an endpoint that came back is timed from here.
     this.#startedAtMs = clock.now();
     this.#send({ type: 'probe-ok' });
@@ -306,9 +412,12 @@ export class ReplicaDriver {
   }
 
   #takeSnapshot(): ReplicaSnapshot {
-    const { replicaId, pool, endpoint } = this.#deps;
+    const { replicaId, ordinal, pool, endpoint } = this.#deps;
     return toSnapshot({
       replicaId,
+      ordinal,
+      canaryPercent: this.#canaryPercent,
+      gpus: this.#gpus,
       pool,
       machine: this.#machine,
       learned: this.#learned,
@@ -316,6 +425,10 @@ export class ReplicaDriver {
       pid: this.#life?.pid,
     });
   }
+}
+
+function isPreloading({ state }: ReplicaMachine): boolean {
+  return state === 'starting' || state === 'loading' || state === 'self-test';
 }
 
 /** Events tell of states and errors; that a probe went well again is not news. */

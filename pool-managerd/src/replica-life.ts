@@ -20,7 +20,9 @@ export interface LifeDeps {
   readonly spawn: SpawnEngine;
   readonly embeddedEntry: string;
   readonly clock: Clock;
-  readonly onExit: (exit: EngineExit, lastLine: string) => void;
+  readonly onExit: (exit: EngineExit, lastLines: readonly string[]) => void;
+  /** Of a process that we started. */
+  readonly onLine: (line: string) => void;
 }
 
 /** Beyond the slots: a probe and a self-test may run while all of them are busy. */
@@ -104,7 +106,7 @@ export class ReplicaLife {
     const engine = spawn(this.#spec(port));
     this.#engine = engine;
     void engine.exited.then((exit) => {
-      if (!this.over) onExit(exit, engine.lastLine());
+      if (!this.over) onExit(exit, engine.lastLines());
     });
     if (pool.launch === 'process') return `http://${pool.host}:${port}`;
     return withDeadline(clock, pool.loadMs, this.signal, () => engine.listening);
@@ -119,6 +121,9 @@ export class ReplicaLife {
         : fillCommand(pool, port),
       env: childEnvironment(pool.device, pool.env, process.env),
       holdStdin: embedded,
+      onLine: (line) => {
+        if (!this.over) this.#deps.onLine(line);
+      },
     };
   }
 }

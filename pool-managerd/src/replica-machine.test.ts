@@ -28,6 +28,7 @@ function context(nowMs = 0): TransitionContext {
     killGraceMs: pool.killGraceMs,
     jitter: () => 0.5,
     bookRestart: (delayMs) => delayMs,
+    takeProbe: () => true,
   };
 }
 

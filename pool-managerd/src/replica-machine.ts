@@ -2,15 +2,18 @@
  * The life of one replica, as a pure function from (machine, input) to (machine, actions). The driver
  * performs the actions and feeds their results back as inputs; it decides nothing.
  *
- *   starting   a process is being spawned, or a connection opened to an endpoint
+ *   starting   a process is being spawned, or a connection opened to an endpoint; before that an owned
+ *              replica's model is verified and memory is found for it
  *                launched → loading
+ *                refused → backoff: there is not memory enough now
+ *                misfit → failed
  *   loading    the engine reads its model; `loadMs` bounds it
  *                loaded → self-test
  *   self-test  properties, tokenize, a decode, a cancel, and the model's digest (ORCH-3002, ORCH-3049)
  *                passed → ready, or draining when a drain was asked for
  *                misfit → failed: the engine cannot be what the configuration promises
  *   ready      the only state that takes new work
- *                too many failed probes, or suspected of hanging → unready
+ *                too many failed probes, suspected of hanging, a driver error → unready
  *   unready    takes no new work, may still be finishing some; probed more often
  *                probe-ok → ready
  *                more failed probes → given up, see below
@@ -27,16 +30,25 @@
  * endpoint cannot be replaced by us and has no budget: it becomes unready, is probed with growing
  * delays for as long as it takes, and passes the self-test anew before it is ready.
  *
+ * Beside the budget every replica has a circuit breaker. Failures that come quickly open it; then the
+ * next start waits for the cool-down and for the pool's permit, so that one replica at a time finds out
+ * whether the fault is over. A passed self-test closes it, a failure opens it again. For an endpoint the
+ * one try is the self-test. A refusal for want of memory is no failure: it counts neither against the
+ * breaker nor against the budget.
+ *
  * `drain` is remembered in every state, so a replica that restarts during a drain comes back draining.
  * An input that does not fit the state is a late answer from a life that is over; it changes nothing.
  */
+import { afterFailure, afterSuccess, CLOSED, halfOpened } from './circuit-breaker.ts';
+import type { Breaker } from './circuit-breaker.ts';
+import type { FailureClass } from './failure-class.ts';
 import type { ProbePolicy, RestartPolicy } from './pool-config.ts';
 import { backoffDelayMs, withinWindow } from './restart-policy.ts';
 import type { ReplicaState, ReplicaSuspicion } from './types.ts';
 
 /** Why a replica was given up; a metric label, so the list is closed. */
 export type GiveUpReason =
-  'launch' | 'exit' | 'load-timeout' | 'self-test' | 'probe' | 'garbage' | 'hung';
+  'launch' | 'exit' | 'load-timeout' | 'self-test' | 'probe' | 'garbage' | 'hung' | FailureClass;
 
 export interface ReplicaMachine {
   /** We started the process and may replace it. */
@@ -51,6 +63,9 @@ export interface ReplicaMachine {
   /** Restarts over the whole life, and the times of those that still count against the budget. */
   readonly restarts: number;
   readonly restartsAtMs: readonly number[];
+  readonly breaker: Breaker;
+  /** Starts refused in a row for want of memory. */
+  readonly refusals: number;
   readonly readySinceMs: number | undefined;
   readonly lastError: { readonly message: string; readonly atMs: number } | undefined;
 }
@@ -63,6 +78,10 @@ export type ReplicaInput =
   | { readonly type: 'loaded' }
   | { readonly type: 'passed' }
   | { readonly type: 'misfit'; readonly detail: string }
+  /** There is not memory enough for it now. */
+  | { readonly type: 'refused'; readonly detail: string }
+  /** It said that its device does not work. */
+  | { readonly type: 'device-fault'; readonly detail: string }
   | { readonly type: 'broken'; readonly reason: GiveUpReason; readonly detail: string }
   | { readonly type: 'probe-ok' }
   | { readonly type: 'probe-failed'; readonly detail: string }
@@ -93,6 +112,8 @@ export interface TransitionContext {
   readonly jitter: () => number;
   /** Books a restart with the pool's storm bound; returns the delay to keep, ms. */
   readonly bookRestart: (delayMs: number) => number;
+  /** Asks for the pool's permit to try with an open breaker; it is given back when the try is over. */
+  readonly takeProbe: () => boolean;
 }
 
 export interface Transition {
@@ -110,6 +131,8 @@ export function newReplica(owned: boolean): ReplicaMachine {
     failures: 0,
     restarts: 0,
     restartsAtMs: [],
+    breaker: CLOSED,
+    refusals: 0,
     readySinceMs: undefined,
     lastError: undefined,
   };
@@ -129,7 +152,10 @@ export function transition(
       return state === 'starting' ? { machine, actions: [{ type: 'launch' }] } : stay;
     case 'launched':
       if (state !== 'starting') return stay;
-      return { machine: { ...machine, state: 'loading' }, actions: [{ type: 'await-load' }] };
+      return {
+        machine: { ...machine, state: 'loading', refusals: 0 },
+        actions: [{ type: 'await-load' }],
+      };
     case 'answered':
       return state === 'loading' ? { machine: { ...machine, answers: true }, actions: [] } : stay;
     case 'loaded':
@@ -137,10 +163,16 @@ export function transition(
     case 'passed':
       return state === 'self-test' ? toReady(machine, context, 'preloaded') : stay;
     case 'misfit':
-      if (state !== 'self-test') return stay;
+      if (state !== 'self-test' && state !== 'starting') return stay;
       return machine.owned
         ? toFailed(machine, input.detail, context)
         : giveUp(machine, 'self-test', input.detail, context);
+    case 'refused':
+      return state === 'starting' ? afterRefusal(machine, input.detail, context) : stay;
+    case 'device-fault':
+      return isProbed(state) && state !== 'unready'
+        ? checkDecoding(machine, input.detail, context)
+        : stay;
     case 'broken':
       return isAlive(state) ? giveUp(machine, input.reason, input.detail, context) : stay;
     case 'probe-ok':
@@ -152,7 +184,7 @@ export function transition(
         ? afterSuspicion(machine, input.suspicion, input.detail, context)
         : stay;
     case 'wait-over':
-      return state === 'backoff' ? toStarting(machine) : stay;
+      return state === 'backoff' ? afterBackoff(machine, context) : stay;
     case 'drain':
       return {
         machine: { ...machine, draining: true, state: state === 'ready' ? 'draining' : state },
@@ -160,7 +192,9 @@ export function transition(
       };
     case 'undrain': {
       const reverted: ReplicaMachine = { ...machine, draining: false };
-      if (state === 'failed') return toStarting({ ...reverted, failures: 0, restartsAtMs: [] });
+      if (state === 'failed') {
+        return toStarting({ ...reverted, failures: 0, restartsAtMs: [], breaker: CLOSED });
+      }
       return {
         machine: { ...reverted, state: state === 'draining' ? 'ready' : state },
         actions: [],
@@ -168,7 +202,13 @@ export function transition(
     }
     case 'stop':
       return {
-        machine: { ...machine, state: 'stopped', answers: false, readySinceMs: undefined },
+        machine: {
+          ...machine,
+          state: 'stopped',
+          answers: false,
+          breaker: CLOSED,
+          readySinceMs: undefined,
+        },
         actions: [{ type: 'discard', graceMs: input.graceMs }],
       };
   }
@@ -187,6 +227,39 @@ function toStarting(machine: ReplicaMachine): Transition {
   return {
     machine: { ...machine, state: 'starting', failedProbes: 0 },
     actions: [{ type: 'launch' }],
+  };
+}
+
+/** With an open breaker only one replica of the pool tries at a time; the others wait on. */
+function afterBackoff(machine: ReplicaMachine, context: TransitionContext): Transition {
+  if (machine.breaker.state !== 'open') return toStarting(machine);
+  if (context.takeProbe()) return toStarting({ ...machine, breaker: halfOpened(machine.breaker) });
+  const delayMs = Math.ceil(((1 + context.jitter()) / 2) * context.restart.coolDownMs);
+  return { machine, actions: [{ type: 'wait', delayMs }] };
+}
+
+function afterRefusal(
+  machine: ReplicaMachine,
+  detail: string,
+  context: TransitionContext,
+): Transition {
+  const { nowMs, restart, jitter } = context;
+  // It was no try: with an open breaker the permit is asked for anew.
+  const breaker: Breaker =
+    machine.breaker.state === 'half-open' ? { ...machine.breaker, state: 'open' } : machine.breaker;
+  return {
+    machine: {
+      ...machine,
+      state: 'backoff',
+      answers: false,
+      breaker,
+      refusals: machine.refusals + 1,
+      lastError: { message: detail, atMs: nowMs },
+    },
+    actions: [
+      ...endOfLife(machine, context),
+      { type: 'wait', delayMs: 1 + backoffDelayMs(machine.refusals, restart, jitter()) },
+    ],
   };
 }
 
@@ -209,6 +282,7 @@ function toReady(
       state: machine.draining ? 'draining' : 'ready',
       answers: true,
       failedProbes: 0,
+      breaker: afterSuccess(machine.breaker),
       readySinceMs: nowMs,
     },
     actions: cause === 'preloaded' ? [{ type: 'report-preload', outcome: 'ok' }, next] : [next],
@@ -243,7 +317,7 @@ function afterGoodProbe(machine: ReplicaMachine, context: TransitionContext): Tr
   if (machine.state === 'unready') {
     // An endpoint that was given up may be another process now: what we learned of it is void.
     return isGivenUp(machine, context)
-      ? toSelfTest(machine)
+      ? toSelfTest({ ...machine, breaker: halfOpened(machine.breaker) })
       : toReady(machine, context, 'recovered');
   }
   return {
@@ -313,13 +387,22 @@ function afterSuspicion(
       };
     case 'hung':
     case 'self-test':
-      if (machine.state === 'unready') return { machine, actions: [] };
-      // No new work while it is checked: it would queue behind the check, or hang as well.
-      return {
-        machine: toUnready(machine, detail, context),
-        actions: [{ type: 'probe', kind: 'decode', delayMs: 0 }],
-      };
+      return machine.state === 'unready'
+        ? { machine, actions: [] }
+        : checkDecoding(machine, detail, context);
   }
+}
+
+/** No new work while it is checked: it would queue behind the check, or hang as well. */
+function checkDecoding(
+  machine: ReplicaMachine,
+  detail: string,
+  context: TransitionContext,
+): Transition {
+  return {
+    machine: toUnready(machine, detail, context),
+    actions: [{ type: 'probe', kind: 'decode', delayMs: 0 }],
+  };
 }
 
 function giveUp(
@@ -328,9 +411,16 @@ function giveUp(
   detail: string,
   context: TransitionContext,
 ): Transition {
-  const { nowMs, probe, restart, jitter } = context;
-  const left: ReplicaMachine = { ...noLongerReady(machine, detail, context), answers: false };
-  const backoffMs = backoffDelayMs(left.failures, restart, jitter());
+  const { nowMs, probe, restart } = context;
+  const breaker = afterFailure(machine.breaker, nowMs, restart);
+  const isOpen = breaker.state === 'open';
+  const message = isOpen ? `${detail}; not tried again for ${restart.coolDownMs} ms` : detail;
+  const left: ReplicaMachine = {
+    ...noLongerReady(machine, message, context),
+    answers: false,
+    breaker,
+  };
+  const backoffMs = (isOpen ? restart.coolDownMs : 0) + pauseAfter(reason, left.failures, context);
   const failures = left.failures + 1;
   const ending = endOfLife(machine, context);
   if (!machine.owned) {
@@ -341,8 +431,8 @@ function giveUp(
   }
   const counting = withinWindow(left.restartsAtMs, nowMs, restart.windowMs);
   if (counting.length >= restart.maxInWindow) {
-    const message = `${detail}; gave up after ${counting.length} restarts in ${restart.windowMs} ms`;
-    return toFailed(machine, message, context);
+    const spent = `${detail}; gave up after ${counting.length} restarts in ${restart.windowMs} ms`;
+    return toFailed(machine, spent, context);
   }
   const delayMs = context.bookRestart(backoffMs);
   return {
@@ -357,9 +447,25 @@ function giveUp(
   };
 }
 
+/** A driver that failed takes its time to come back, and a reset disturbs every engine on the device. */
+function pauseAfter(
+  reason: GiveUpReason,
+  failures: number,
+  { restart, jitter }: TransitionContext,
+): number {
+  const { baseMs, driverBaseMs, maxMs } = restart;
+  const longer = reason === 'driver' ? Math.max(baseMs, driverBaseMs) : baseMs;
+  return backoffDelayMs(failures, { baseMs: longer, maxMs: Math.max(maxMs, longer) }, jitter());
+}
+
 function toFailed(machine: ReplicaMachine, detail: string, context: TransitionContext): Transition {
   return {
-    machine: { ...noLongerReady(machine, detail, context), state: 'failed', answers: false },
+    machine: {
+      ...noLongerReady(machine, detail, context),
+      state: 'failed',
+      answers: false,
+      breaker: CLOSED,
+    },
     actions: endOfLife(machine, context),
   };
 }

@@ -3,7 +3,7 @@ import type { PoolSettings } from './pool-config.ts';
 import type { ReplicaMachine } from './replica-machine.ts';
 import { replicaSetId } from './replica-set.ts';
 import type { SelfTestReport } from './self-test.ts';
-import type { ReplicaSnapshot } from './types.ts';
+import type { GpuLoad, ReplicaSnapshot } from './types.ts';
 
 /** What the latest passed self-test taught about the engine. */
 export interface Learned {
@@ -13,6 +13,9 @@ export interface Learned {
 
 export interface SnapshotSource {
   readonly replicaId: string;
+  readonly ordinal: number;
+  readonly canaryPercent: number | undefined;
+  readonly gpus: readonly GpuLoad[] | undefined;
   readonly pool: PoolSettings;
   readonly machine: ReplicaMachine;
   readonly learned: Learned | undefined;
@@ -22,7 +25,7 @@ export interface SnapshotSource {
 
 /** A replica as everybody else sees it. Until the engine has told its own, configuration stands in. */
 export function toSnapshot(source: SnapshotSource): ReplicaSnapshot {
-  const { replicaId, pool, machine, learned, url, pid } = source;
+  const { replicaId, ordinal, canaryPercent, gpus, pool, machine, learned, url, pid } = source;
   const props = learned?.report.props;
   return {
     replicaId,
@@ -45,6 +48,9 @@ export function toSnapshot(source: SnapshotSource): ReplicaSnapshot {
     pid,
     lastError: machine.lastError?.message,
     readySinceMs: machine.readySinceMs,
+    ordinal,
+    canaryPercent,
+    gpus,
   };
 }
 

@@ -34,7 +34,7 @@ const WAIT = 'setInterval(() => {}, 1000);';
 test('an exit is reported with its code and the last line of output', async () => {
   const engine = run(`console.error('cannot load model'); process.exit(3)`);
   expect(describeExit(await engine.exited)).toBe('exited with code 3');
-  expect(engine.lastLine()).toBe('cannot load model');
+  expect(engine.lastLines().at(-1)).toBe('cannot load model');
   expect(registered.has(engine.pid!)).toBe(false);
 });
 
@@ -60,7 +60,7 @@ test('OC-POOL-3023 output is always drained: an engine that talks without end ne
     write();
   `);
   expect(await engine.exited).toMatchObject({ code: 0 });
-  expect(engine.lastLine()).toHaveLength(400);
+  expect(engine.lastLines().at(-1)).toHaveLength(400);
 });
 
 test('an engine gets the registered environment and nothing of ours', async () => {
@@ -68,7 +68,7 @@ test('an engine gets the registered environment and nothing of ours', async () =
   const engine = run(`console.log(JSON.stringify(Object.keys(process.env)))`);
   await engine.exited;
   delete process.env['LLAMA_ARG_THREADS'];
-  expect(JSON.parse(engine.lastLine())).toEqual(['MARK']);
+  expect(JSON.parse(engine.lastLines().at(-1) ?? '')).toEqual(['MARK']);
 });
 
 test('what an engine started ends with it', async () => {
@@ -78,7 +78,7 @@ test('what an engine started ends with it', async () => {
     ${WAIT}
   `);
   await engine.listening;
-  const child = Number(/\d+/.exec(engine.lastLine())?.[0]);
+  const child = Number(/\d+/.exec(engine.lastLines().at(-1) ?? '')?.[0]);
   process.kill(engine.pid!, 'SIGKILL');
   await engine.exited;
   await until('the child of the engine is gone', () => !isRunning(child));

@@ -13,6 +13,8 @@ export interface EngineSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Give it a stdin that ends with us; otherwise it has none. */
   readonly holdStdin: boolean;
+  /** Told every line that it prints, cut to a bounded length. */
+  readonly onLine?: ((line: string) => void) | undefined;
 }
 
 export interface EngineExit {
@@ -28,8 +30,11 @@ export interface EngineProcess {
   readonly exited: Promise<EngineExit>;
   /** The address from the first `listening on http://…` line; pending for ever without one. */
   readonly listening: Promise<string>;
-  /** The newest line of output. Shown only for engines that never became ready: later ones may quote a prompt. */
-  lastLine(): string;
+  /**
+   * The last lines of output, the newest last. Shown only for engines that never became ready: later
+   * ones may quote a prompt.
+   */
+  lastLines(): readonly string[];
   /** Signals the whole process group. */
   kill(signal: NodeJS.Signals): void;
 }
@@ -51,7 +56,7 @@ const LISTENING = /listening on (https?:\/\/\S+)/;
 const OUTPUT_GRACE_MS = 200;
 
 export function createSpawnEngine(registry: ChildRegistry, clock: Clock): SpawnEngine {
-  return ({ command: [program = '', ...args], env, holdStdin }) => {
+  return ({ command: [program = '', ...args], env, holdStdin, onLine }) => {
     registry.beforeSpawn();
     const child = spawn(program, args, {
       env: { ...env, ...registry.environment },
@@ -71,6 +76,7 @@ export function createSpawnEngine(registry: ChildRegistry, clock: Clock): SpawnE
         for (const line of ring.push(piece)) {
           const url = LISTENING.exec(line)?.[1];
           if (url !== undefined) listening.resolve(url.replace(/\/$/, ''));
+          onLine?.(line);
         }
       });
     }
@@ -98,7 +104,7 @@ export function createSpawnEngine(registry: ChildRegistry, clock: Clock): SpawnE
       pid,
       exited,
       listening: listening.promise,
-      lastLine: () => ring.last(),
+      lastLines: () => ring.lines(),
       kill: (signal) => {
         if (pid !== undefined && child.exitCode === null && child.signalCode === null)
           killGroup(pid, signal);

@@ -43,6 +43,21 @@ export interface ReplicaSnapshot {
   readonly pid: number | undefined;
   readonly lastError: string | undefined;
   readonly readySinceMs: number | undefined;
+  /** Its place among the replicas of its pool, from 0; a replacement takes the place of the one before. */
+  readonly ordinal?: number | undefined;
+  /** Of a canary: the percentage of tasks that it is for. */
+  readonly canaryPercent?: number | undefined;
+  /** The GPUs it computes on, where their driver tells; a few seconds old. */
+  readonly gpus?: readonly GpuLoad[] | undefined;
+}
+
+export interface GpuLoad {
+  /** As in the pool's mask, such as `cuda:0`. */
+  readonly device: string;
+  /** By all processes, bytes. */
+  readonly usedBytes: number;
+  /** Percent. */
+  readonly utilization: number | undefined;
 }
 
 export interface Lease {
@@ -83,6 +98,34 @@ export interface PoolHealth {
   readonly recoverable: boolean;
   readonly lastError: string | undefined;
   readonly replicas: readonly ReplicaSnapshot[];
+  /** False for a pool that was unloaded, or has not been loaded yet. */
+  readonly loaded?: boolean | undefined;
+  /** What is being changed now. */
+  readonly change?: PoolChange | undefined;
+}
+
+/** A change of the pool's model that is under way; a canary is until it is promoted or rolled back. */
+export interface PoolChange {
+  readonly kind: 'reload' | 'canary' | 'promotion' | 'rollback';
+  /** The model that is brought in, or taken out. */
+  readonly modelId: string;
+  /** Of a canary. */
+  readonly percent: number | undefined;
+}
+
+/** A model to start replicas with. */
+export interface ModelTarget {
+  readonly modelId: string;
+  /** Absolute. */
+  readonly modelPath: string;
+  /** `sha256:…` that the file must have. */
+  readonly modelDigest: string | undefined;
+}
+
+export interface CanaryShare {
+  /** Of the tasks, 0 … 100. */
+  readonly percent: number;
+  readonly replicas: number;
 }
 
 /** How a dispatch ended badly, as the dispatcher saw it; the manager probes or replaces the replica. */
@@ -128,6 +171,28 @@ export interface PoolManager extends AsyncDisposable {
   /** Marks replicas as draining: they finish what runs and take nothing new. `undrain` reverts. */
   drain(poolId: string): void;
   undrain(poolId: string): void;
+  /**
+   * Serves another model instead, replica by replica. Returns at once; `health` tells of the progress,
+   * and of the error when the old model serves on.
+   * @throws OrchError NOT_FOUND, and CONFLICT when the pool cannot change its model or is changing it
+   */
+  reload(poolId: string, model: ModelTarget): void;
+  /**
+   * Starts replicas of another model beside those there are, for a share of the tasks.
+   * @throws OrchError NOT_FOUND, CONFLICT as `reload`
+   */
+  canary(poolId: string, model: ModelTarget, share: CanaryShare): void;
+  /** Makes the canary's model the pool's. @throws OrchError NOT_FOUND, and CONFLICT without a canary */
+  promote(poolId: string): void;
+  /** Ends a canary, or a reload that is under way. @throws OrchError NOT_FOUND, and CONFLICT without either */
+  rollback(poolId: string): void;
+  /** Starts the replicas of a pool that is not loaded; returns at once. @throws OrchError NOT_FOUND */
+  load(poolId: string): void;
+  /**
+   * Stops the replicas: they take nothing new, and finish what runs for at most `deadlineMs`. Resolves
+   * when the last process is gone. @throws OrchError NOT_FOUND
+   */
+  unload(poolId: string, deadlineMs: number): Promise<void>;
   /** Stops every process it started and waits for it, at most `graceMs`, then kills. */
   stop(graceMs: number): Promise<void>;
 }

@@ -67,6 +67,7 @@ export class FakeProcess implements EngineProcess {
   readonly listening: Promise<string>;
   readonly exited: Promise<EngineExit>;
   readonly signals: NodeJS.Signals[] = [];
+  readonly output = ['the last line of output'];
   #exit: (exit: EngineExit) => void = () => undefined;
   readonly #engine: FakeEngine;
 
@@ -78,8 +79,14 @@ export class FakeProcess implements EngineProcess {
     this.exited = new Promise((resolve) => (this.#exit = resolve));
   }
 
-  lastLine(): string {
-    return 'the last line of output';
+  lastLines(): readonly string[] {
+    return this.output;
+  }
+
+  /** Prints a line, as an engine does while it runs or as it dies. */
+  print(line: string): void {
+    this.output.push(line);
+    this.spec.onLine?.(line);
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -8,6 +8,8 @@ import { VirtualClock } from './virtual-clock.ts';
 
 export const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
+const NOTHING_KNOWN = { hostFreeBytes: undefined, gpus: undefined };
+
 export interface FakePool extends AsyncDisposable {
   readonly manager: PoolManager;
   readonly clock: VirtualClock;
@@ -49,6 +51,8 @@ export function startFakePool(
     spawn: engine.spawn,
     readModelFacts: () =>
       Promise.resolve({ digest: 'sha256:abc', quant: 'Q4_0', kvBytesPerToken: 0 }),
+    memoryProbe: { read: () => Promise.resolve(NOTHING_KNOWN), oomKills: () => undefined },
+    measureModel: () => Promise.resolve(undefined),
     ...options,
   });
   manager.subscribe((event) => events.push(event));
