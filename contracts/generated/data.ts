@@ -614,7 +614,7 @@ export interface components {
              * @description `chosen`, `open` to a task that waits, or why it was not the one.
              * @enum {string}
              */
-            readonly verdict: "chosen" | "open" | "not-ready" | "resting" | "other-set" | "device" | "labels" | "anti-affinity" | "no-slot" | "no-kv-room" | "prefilling" | "kept-back" | "slower";
+            readonly verdict: "chosen" | "open" | "not-ready" | "resting" | "other-set" | "canary-share" | "device" | "labels" | "anti-affinity" | "no-slot" | "no-kv-room" | "prefilling" | "kept-back" | "slower";
             /** @description Expected time to the first token there; absent where it cannot go. */
             readonly first_token_ms?: components["schemas"]["Millis"];
             /** @description Prompt tokens believed cached there. */

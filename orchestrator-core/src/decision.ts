@@ -6,6 +6,8 @@ export type PassOver =
   | 'not-ready'
   | 'resting'
   | 'other-set'
+  /** One of the two is for the canary's share of the tasks, the other is not. */
+  | 'canary-share'
   | 'device'
   | 'labels'
   | 'anti-affinity'

@@ -4,7 +4,10 @@
  * of them whatever clients ask for.
  */
 import { keysApart } from './apart.ts';
+import { sideOf } from './canary.ts';
+import type { Side } from './canary.ts';
 import type { PoolState, TaskRecord } from './state.ts';
+import { textHash } from './text-hash.ts';
 
 /** Anti-affinity keys are the client's own words; as many lanes as this keep them apart well enough. */
 const KEY_LANES = 32;
@@ -16,6 +19,8 @@ export interface LaneSpec {
   /** The only replicas that may; null is any. */
   readonly replicaIds: readonly string[] | null;
   readonly keyLane: number | null;
+  /** While the pool has a canary: the only side that may run them. */
+  readonly side: Side | null;
 }
 
 /** '' for a task that any replica may run. Holds until the pool's replicas change. */
@@ -25,12 +30,15 @@ export function laneOf(pool: PoolState, task: TaskRecord): string {
     spec: { placement },
   } = task;
   const keys = keysApart(task);
-  if (pinnedSetId === undefined && placement === undefined && keys.length === 0) return '';
+  const side = sideOf(pool, task);
+  const isBound = pinnedSetId !== undefined || placement !== undefined || side !== undefined;
+  if (!isBound && keys.length === 0) return '';
   const isFree = placement?.devices === undefined && placement?.labels === undefined;
   const lane: LaneSpec = {
     setId: pinnedSetId ?? null,
     replicaIds: isFree ? null : matchingReplicas(pool, placement),
-    keyLane: keys.length === 0 ? null : keyLane(keys.join('\n')),
+    keyLane: keys.length === 0 ? null : textHash(keys.join('\n')) % KEY_LANES,
+    side: side ?? null,
   };
   return JSON.stringify(lane);
 }
@@ -64,11 +72,4 @@ function matchingReplicas(
     if (onDevice && hasLabels(view.labels, labels)) ids.push(replicaId);
   }
   return ids.sort();
-}
-
-/** FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/) over UTF-16 units. */
-function keyLane(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % KEY_LANES;
 }

@@ -1,5 +1,6 @@
 /** What the daemon tells about pools and replicas: specs, readiness, loss, drains. */
 import { cutShort, loseAttempt } from './attempts.ts';
+import { canaryShareOf } from './canary.ts';
 import { laneOf } from './lanes.ts';
 import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import { poolOf, slotsChanged, timerKeys } from './state.ts';
@@ -139,9 +140,15 @@ function newReplica(pool: PoolState, view: ReplicaView): ReplicaRecord {
   };
 }
 
-/** The replicas changed: tasks that name labels or devices may fit others now. */
+/** The replicas changed: tasks that name labels or devices may fit others now, and with a canary all may. */
 function relane({ state, nowMs }: Step, pool: PoolState): void {
-  for (const taskId of [...pool.constrained]) {
+  const share = canaryShareOf(viewsOf(pool));
+  const isShared = share !== pool.canaryShare;
+  pool.canaryShare = share;
+  const taskIds = isShared
+    ? Array.from(pool.queue.inArrivalOrder(), ({ taskId }) => taskId)
+    : [...pool.constrained];
+  for (const taskId of taskIds) {
     const task = state.tasks.get(taskId);
     const waiting = pool.queue.get(taskId);
     if (task === undefined || waiting === undefined) continue;
@@ -151,4 +158,8 @@ function relane({ state, nowMs }: Step, pool: PoolState): void {
     pool.queue.remove(taskId);
     pool.queue.push({ ...waiting, lane });
   }
+}
+
+function* viewsOf({ replicas }: PoolState): Iterable<ReplicaView> {
+  for (const { view } of replicas.values()) yield view;
 }

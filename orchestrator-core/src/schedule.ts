@@ -1,4 +1,5 @@
 /** Fills free slots from the queue: one pool, whenever a task or a slot may have become free. */
+import { sideOfReplica } from './canary.ts';
 import type { PoolCause } from './decision.ts';
 import { dispatch } from './dispatch.ts';
 import { asideOf, type Unable } from './dispatch-journal.ts';
@@ -193,10 +194,11 @@ function hasFreeSlot(
 function isLaneOpen(step: Step, pool: PoolState, lane: string): boolean {
   // Without constraints an open replica is all it takes, and there is one.
   if (lane === '') return true;
-  const { setId, replicaIds } = parseLane(lane);
+  const { setId, replicaIds, side } = parseLane(lane);
   for (const replicaId of replicaIds ?? pool.replicas.keys()) {
     const replica = pool.replicas.get(replicaId);
     if (replica === undefined || !hasFreeSlot(step, pool, replicaId, replica)) continue;
+    if (side !== null && side !== sideOfReplica(replica.view)) continue;
     if (setId === null || replica.view.setId === setId) return true;
   }
   return false;

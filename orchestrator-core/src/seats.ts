@@ -2,6 +2,7 @@
 import { keysApart } from './apart.ts';
 import type { PassOver } from './decision.ts';
 import { slackNow } from './batch-room.ts';
+import { sideOf, sideOfReplica } from './canary.ts';
 import { hasLabels } from './lanes.ts';
 import { NOMINAL_TOKENS, type ReplicaLoad } from './replica-load.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
@@ -86,6 +87,10 @@ export function blockAt(
   if (!view.ready) return 'not-ready';
   if (isResting) return 'resting';
   if (task.pinnedSetId !== undefined && task.pinnedSetId !== view.setId) return 'other-set';
+  if (pool.canaryShare !== undefined) {
+    const side = sideOf(pool, task);
+    if (side !== undefined && side !== sideOfReplica(view)) return 'canary-share';
+  }
   if (placement !== undefined) {
     if (placement.devices !== undefined && !placement.devices.includes(view.device ?? '')) {
       return 'device';
@@ -110,6 +115,7 @@ const HARD_BLOCKS: ReadonlySet<PassOver> = new Set([
   'not-ready',
   'resting',
   'other-set',
+  'canary-share',
   'device',
   'labels',
 ]);

@@ -101,6 +101,8 @@ export interface PoolState {
   /** Of a pool that shares its devices with others. */
   residency: Residency | undefined;
   readonly replicas: Map<string, ReplicaRecord>;
+  /** Percentage of tasks for canaries; undefined while the pool has but one side, see `canaryShareOf`. */
+  canaryShare: number | undefined;
   readonly queue: FairQueue;
   readonly inFlight: InFlight;
   readonly batchRoom: BatchRoom;
@@ -178,6 +180,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       drainDeadlineAtMs: undefined,
       residency: undefined,
       replicas: new Map(),
+      canaryShare: undefined,
       queue: new FairQueue({
         windowCost: state.tuning.fairnessWindow,
         creditCosts: { interactive: state.tuning.returnCredit },

@@ -113,6 +113,8 @@ export interface ReplicaView {
   readonly exactPrefixReuse?: boolean | undefined;
   readonly device?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Of a canary: the percentage of tasks that it is for, and no others. */
+  readonly canaryPercent?: number | undefined;
 }
 
 export interface SessionLimits {

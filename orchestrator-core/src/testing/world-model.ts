@@ -4,6 +4,7 @@
  */
 import { assert } from 'vitest';
 import type { Effect, PoolSpec, ReplicaView, TaskSpec, TenantSpec } from '../types.ts';
+import { sharePoint } from '../canary.ts';
 import { aPool } from './fixtures.ts';
 
 /** A live task; waiting when `running` is undefined. */
@@ -48,14 +49,28 @@ export class WorldModel {
   }
 
   /** Whether the task may run there at all, whatever else does. */
-  isAllowed({ spec, pinnedSetId }: ModelTask, { ready, setId, device, labels }: ReplicaView) {
+  isAllowed(task: ModelTask, replica: ReplicaView): boolean {
+    const { spec, pinnedSetId } = task;
+    const { ready, setId, device, labels } = replica;
     const wanted = Object.entries(spec.placement?.labels ?? {});
     return (
       ready &&
+      this.#isOnItsSide(task, replica) &&
       (pinnedSetId === undefined || pinnedSetId === setId) &&
       spec.placement?.devices?.includes(device ?? '') !== false &&
       wanted.every(([name, value]) => labels?.[name] === value)
     );
+  }
+
+  /** While a canary is ready beside others, each task has a side by its session or its id. */
+  #isOnItsSide({ spec, pinnedSetId }: ModelTask, { canaryPercent }: ReplicaView): boolean {
+    const all = [...this.replicas.values()];
+    const shares = all.flatMap((each) => (each.ready ? (each.canaryPercent ?? []) : []));
+    const isShared = shares.length > 0 && all.some((each) => each.canaryPercent === undefined);
+    const isBound = spec.placement?.labels !== undefined || spec.placement?.devices !== undefined;
+    if (!isShared || isBound || pinnedSetId !== undefined) return true;
+    const isForCanary = sharePoint(spec) < Math.max(...shares);
+    return isForCanary === (canaryPercent !== undefined);
   }
 
   /** Whether a task with the same anti-affinity key runs there. */

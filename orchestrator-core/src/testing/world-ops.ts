@@ -59,6 +59,7 @@ const replica = fc.record({
     interruptible: fc.constantFrom(true, true, false),
     device,
     labels: fc.record({ zone }),
+    canaryPercent: fc.constantFrom(undefined, undefined, undefined, undefined, 0, 50, 100),
   }),
 });
 const pool = fc.record({

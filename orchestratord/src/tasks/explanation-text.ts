@@ -150,6 +150,7 @@ const VERDICTS: Readonly<Record<ExplainedReplica['verdict'], string>> = {
   'not-ready': 'not ready',
   resting: 'resting after a fault',
   'other-set': 'of another replica set than the output so far',
+  'canary-share': 'on the other side of a canary',
   device: 'not on a device that was asked for',
   labels: 'without a label that was asked for',
   'anti-affinity': 'runs a task to be kept apart from',
