@@ -1,6 +1,7 @@
 // Made by `npm run contracts` from contracts/openapi; not edited by hand.
+type LeafType = 'string' | 'integer' | 'number' | 'boolean';
 /** JSON pointer of each leaf, `*` for any index → its JSON type. */
-export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer' | 'number'>> = {
+export const CONFIG_LEAVES: Readonly<Record<string, LeafType>> = {
   '/server/host': 'string',
   '/server/port': 'integer',
   '/server/body_limit_bytes': 'integer',
@@ -28,9 +29,14 @@ export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer' | 'numb
   '/pools/*/launch': 'string',
   '/pools/*/model/id': 'string',
   '/pools/*/model/path': 'string',
+  '/pools/*/model/sha256': 'string',
   '/pools/*/model/aliases/*': 'string',
   '/pools/*/model/prompt_format': 'string',
   '/pools/*/device': 'string',
+  '/pools/*/devices/*': 'integer',
+  '/pools/*/tensor_split/*': 'number',
+  '/pools/*/share': 'boolean',
+  '/pools/*/memory_bytes': 'integer',
   '/pools/*/replicas': 'integer',
   '/pools/*/slots': 'integer',
   '/pools/*/ctx': 'integer',
@@ -53,6 +59,11 @@ export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer' | 'numb
   '/pools/*/restart/max_delay_ms': 'integer',
   '/pools/*/restart/max_restarts': 'integer',
   '/pools/*/restart/window_ms': 'integer',
+  '/pools/*/restart/breaker_failures': 'integer',
+  '/pools/*/restart/cool_down_ms': 'integer',
   '/pools/*/endpoints/*': 'string',
   '/pools/*/command/*': 'string',
+  '/models/*/id': 'string',
+  '/models/*/path': 'string',
+  '/models/*/sha256': 'string',
 };

@@ -54,6 +54,11 @@ export interface components {
              *     ]
              */
             readonly pools: readonly components["schemas"]["PoolConfig"][];
+            /**
+             * @description Models that pools can be told to serve instead of their own while the daemon runs (reload, canary), by id.
+             * @default []
+             */
+            readonly models: readonly components["schemas"]["ModelEntry"][];
         };
         /** @description The listener and its limits. */
         readonly ServerConfig: {
@@ -186,6 +191,17 @@ export interface components {
              * @default cpu
              */
             readonly device: string;
+            /** @description The GPUs that each replica may see, by their number in PCI bus order; short for device cuda:0,1. */
+            readonly devices?: readonly number[];
+            /** @description Ratios in which the model is split over the GPUs of the pool, one for each. Only for launch process with {tensor_split} in the command. Required where the GPUs differ in memory. */
+            readonly tensor_split?: readonly number[];
+            /**
+             * @description Whether the GPUs may be those of other pools that say so too. Without it such pools are refused.
+             * @default false
+             */
+            readonly share: boolean;
+            /** @description Memory of one replica: it is not started with less free. 0 is never checked; absent is estimated by the model file. */
+            readonly memory_bytes?: number;
             /**
              * @description How many to start. With launch external it is the number of endpoints.
              * @default 1
@@ -238,7 +254,7 @@ export interface components {
             readonly restart: components["schemas"]["RestartConfig"];
             /** @description Base addresses of engines that run already. Only for launch external, where it is required. */
             readonly endpoints?: readonly string[];
-            /** @description Program and arguments of one replica; {port}, {model}, {ctx} and {slots} are filled in, and {ctx_total} (ctx × slots, what llama-server's -c means), {host}, {alias} and {threads}. Only for launch process, where it is required. No shell is involved. */
+            /** @description Program and arguments of one replica; {port}, {model}, {ctx} and {slots} are filled in, and {ctx_total} (ctx × slots, what llama-server's -c means), {host}, {alias}, {threads}, {devices} and {tensor_split}. Only for launch process, where it is required. No shell is involved. */
             readonly command?: readonly string[];
         } & (unknown & unknown & unknown);
         /** @description Letters, digits, dot, dash and underscore, led by a letter or digit. */
@@ -249,6 +265,8 @@ export interface components {
             readonly id: components["schemas"]["Id"];
             /** @description The GGUF file, relative to the configuration file. Required for launch embedded. */
             readonly path?: string;
+            /** @description Of the model file; another file is not served. Absent is not checked. */
+            readonly sha256?: components["schemas"]["Sha256"];
             /**
              * @description Other names clients may use in model_ref.
              * @default []
@@ -261,6 +279,17 @@ export interface components {
              */
             readonly prompt_format: "auto" | "raw" | "chat";
         };
+        /** @description A model file with a name. */
+        readonly ModelEntry: {
+            /** @description What operators name in new_model_ref. */
+            readonly id: components["schemas"]["Id"];
+            /** @description The model file, relative to the configuration file. */
+            readonly path: string;
+            /** @description Of the file; another file is not served. Absent is not checked. */
+            readonly sha256?: components["schemas"]["Sha256"];
+        };
+        /** @description SHA-256 in lower-case hex. */
+        readonly Sha256: string;
         /** @description How many tasks may wait, and what happens to the next one. */
         readonly QueueConfig: {
             /**
@@ -357,6 +386,16 @@ export interface components {
              * @default 300000
              */
             readonly window_ms: number;
+            /**
+             * @description Failures of one replica within the window after which it is not started until it has cooled down.
+             * @default 5
+             */
+            readonly breaker_failures: number;
+            /**
+             * @description How long that is; then one replica of the pool at a time is tried.
+             * @default 15000
+             */
+            readonly cool_down_ms: number;
         };
     };
     responses: never;

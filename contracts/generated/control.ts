@@ -105,6 +105,86 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/pools/{id}/reload": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Serve another model.
+         * @description Replicas of the new model are started beside the old ones where memory allows, else instead of them, one at a time, and take work once they have passed their self-test; what runs on the old ones finishes. When one fails the old model serves on, and the pool's last_error says why. It holds until the daemon ends.
+         */
+        readonly post: operations["reloadPool"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/pools/{id}/canary": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Try another model on a share of the tasks.
+         * @description Replicas of the new model are started beside the others. Once they are ready they get that percentage of the sessions, and of the tasks without one; while none is ready they get nothing.
+         */
+        readonly post: operations["canaryPool"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/pools/{id}/promote": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Make the canary's model the pool's.
+         * @description The other replicas are replaced as by a reload; those of the canary stay.
+         */
+        readonly post: operations["promotePool"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/pools/{id}/rollback": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * End a canary, or a reload that is under way.
+         * @description All is as before; what runs on the replicas that go finishes there.
+         */
+        readonly post: operations["rollbackPool"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/events": {
         readonly parameters: {
             readonly query?: never;
@@ -256,6 +336,8 @@ export interface components {
             /** @description Context per slot, tokens. */
             readonly ctx?: components["schemas"]["Count"];
             readonly restarts: components["schemas"]["Count"];
+            /** @description Of a canary; the percentage of tasks that it is for. */
+            readonly canary_percent?: components["schemas"]["Percent"];
             readonly ready_since_ms?: components["schemas"]["EpochMillis"];
             readonly last_error?: string;
         };
@@ -284,6 +366,9 @@ export interface components {
             readonly metrics: components["schemas"]["PoolMetrics"];
             readonly replicas: readonly components["schemas"]["Replica"][];
             readonly learned?: components["schemas"]["PoolLearning"];
+            /** @description False while the pool has no replicas by intention. */
+            readonly loaded?: boolean;
+            readonly change?: components["schemas"]["PoolChange"];
         };
         /** @description What the pool's predictions rest on. */
         readonly PoolLearning: {
@@ -347,6 +432,30 @@ export interface components {
             /** @description Between tokens. */
             readonly token_p50_ms?: number;
             readonly token_p95_ms?: number;
+        };
+        readonly Percent: number;
+        /** @description The id of an entry of `models` in the configuration, that of a pool's own model, or the absolute path of a model file on the host of the engine. */
+        readonly ModelRef: string;
+        readonly ReloadRequest: {
+            readonly new_model_ref: components["schemas"]["ModelRef"];
+        };
+        readonly CanaryRequest: {
+            readonly new_model_ref: components["schemas"]["ModelRef"];
+            readonly percent: components["schemas"]["Percent"];
+            /** @description How many to start; no more than the pool has. Absent is one. */
+            readonly replicas?: number;
+        };
+        /** @description What is being changed; a canary is until it is promoted or rolled back. */
+        readonly PoolChange: {
+            /** @enum {string} */
+            readonly kind: "reload" | "canary" | "promotion" | "rollback";
+            /** @description The model that comes; of a rollback the one that goes. */
+            readonly model_id: components["schemas"]["Name"];
+            readonly percent?: components["schemas"]["Percent"];
+        };
+        readonly PoolChangeStatus: {
+            readonly pool_id: components["schemas"]["Name"];
+            readonly change?: components["schemas"]["PoolChange"];
         };
         readonly DrainRequest: {
             /** @description How long running tasks may go on, ms from now. */
@@ -436,6 +545,16 @@ export interface components {
         readonly Uuid: string;
     };
     responses: {
+        /** @description CONFLICT. The pool is in the middle of another change, or cannot change its model; the message says which. */
+        readonly PoolConflict: {
+            headers: {
+                readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["ErrorEnvelope"];
+            };
+        };
         /** @description Any other refusal: 405, 406, 408, 414, 415 and 431 carry code INVALID_PARAMS, 501 and above INTERNAL or a pool's code. Always the envelope, never an HTML page. */
         readonly OtherError: {
             headers: {
@@ -722,6 +841,154 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 500: components["responses"]["Internal"];
+            readonly default: components["responses"]["OtherError"];
+        };
+    };
+    readonly reloadPool: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Echoed on the answer and in every log line. Replaced when not 1 to 128 visible ASCII characters. */
+                readonly "X-Correlation-Id"?: components["parameters"]["CorrelationId"];
+            };
+            readonly path: {
+                /** @description The pool's id in the configuration. */
+                readonly id: components["parameters"]["PoolId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ReloadRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description It is under way; the pool's health tells how far it is. */
+            readonly 202: {
+                headers: {
+                    readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PoolChangeStatus"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["PoolConflict"];
+            readonly 413: components["responses"]["PayloadTooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Internal"];
+            readonly default: components["responses"]["OtherError"];
+        };
+    };
+    readonly canaryPool: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Echoed on the answer and in every log line. Replaced when not 1 to 128 visible ASCII characters. */
+                readonly "X-Correlation-Id"?: components["parameters"]["CorrelationId"];
+            };
+            readonly path: {
+                /** @description The pool's id in the configuration. */
+                readonly id: components["parameters"]["PoolId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CanaryRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description It is under way; the pool's health tells how far it is. */
+            readonly 202: {
+                headers: {
+                    readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PoolChangeStatus"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["PoolConflict"];
+            readonly 413: components["responses"]["PayloadTooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Internal"];
+            readonly default: components["responses"]["OtherError"];
+        };
+    };
+    readonly promotePool: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Echoed on the answer and in every log line. Replaced when not 1 to 128 visible ASCII characters. */
+                readonly "X-Correlation-Id"?: components["parameters"]["CorrelationId"];
+            };
+            readonly path: {
+                /** @description The pool's id in the configuration. */
+                readonly id: components["parameters"]["PoolId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description It is under way; the pool's health tells how far it is. */
+            readonly 202: {
+                headers: {
+                    readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PoolChangeStatus"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["PoolConflict"];
+            readonly 500: components["responses"]["Internal"];
+            readonly default: components["responses"]["OtherError"];
+        };
+    };
+    readonly rollbackPool: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Echoed on the answer and in every log line. Replaced when not 1 to 128 visible ASCII characters. */
+                readonly "X-Correlation-Id"?: components["parameters"]["CorrelationId"];
+            };
+            readonly path: {
+                /** @description The pool's id in the configuration. */
+                readonly id: components["parameters"]["PoolId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description It is under way; the pool's health tells how far it is. */
+            readonly 202: {
+                headers: {
+                    readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PoolChangeStatus"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["PoolConflict"];
             readonly 500: components["responses"]["Internal"];
             readonly default: components["responses"]["OtherError"];
         };

@@ -6,3 +6,5 @@ interface CompiledValidator {
 }
 export const createTask: CompiledValidator;
 export const drainPool: CompiledValidator;
+export const reloadPool: CompiledValidator;
+export const canaryPool: CompiledValidator;

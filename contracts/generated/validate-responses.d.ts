@@ -16,6 +16,7 @@ export const ReplicaSetList: CompiledValidator;
 export const PoolList: CompiledValidator;
 export const PoolHealth: CompiledValidator;
 export const DrainStatus: CompiledValidator;
+export const PoolChangeStatus: CompiledValidator;
 export const EventPage: CompiledValidator;
 export const Liveness: CompiledValidator;
 export const Readiness: CompiledValidator;

@@ -22,8 +22,9 @@ export function configLeavesModule(config: Contract): string {
   );
   return [
     '// Made by `npm run contracts` from contracts/openapi; not edited by hand.',
+    "type LeafType = 'string' | 'integer' | 'number' | 'boolean';",
     '/** JSON pointer of each leaf, `*` for any index → its JSON type. */',
-    "export const CONFIG_LEAVES: Readonly<Record<string, 'string' | 'integer' | 'number'>> = {",
+    'export const CONFIG_LEAVES: Readonly<Record<string, LeafType>> = {',
     ...rows,
     '};',
     '',

@@ -8,7 +8,12 @@ import { CONTRACT_FILES } from './contract-files.ts';
 import { ERROR_KINDS } from './errors.ts';
 import { API_VERSION } from './index.ts';
 import { validateConfig } from './validate-config.ts';
-import { validateDrainRequest, validateTaskRequest } from './validate-request.ts';
+import {
+  validateCanaryRequest,
+  validateDrainRequest,
+  validateReloadRequest,
+  validateTaskRequest,
+} from './validate-request.ts';
 import { validateResponse, validateTaskEvent } from './responses.ts';
 import type { OperationId } from '../generated/operations.ts';
 
@@ -235,7 +240,11 @@ describe('every document', () => {
   });
 
   test('OC-CONFIG-6002 every value of the configuration is described and required or defaulted', () => {
-    const optional = new Set('path endpoints command max_concurrent rps burst'.split(' '));
+    const optional = new Set(
+      'path endpoints command max_concurrent rps burst devices tensor_split memory_bytes sha256'.split(
+        ' ',
+      ),
+    );
     const schemas = object(object(config.document['components'])['schemas']);
     for (const [name, node] of Object.entries(schemas)) {
       const { properties, required = [] } = object(node);
@@ -262,7 +271,12 @@ describe('examples', () => {
     'fits its schema: %s',
     (_, { contract, path, value }) => {
       if (path.includes('requestBody')) {
-        const checks = [validateTaskRequest(value), validateDrainRequest(value)];
+        const checks = [
+          validateTaskRequest(value),
+          validateDrainRequest(value),
+          validateReloadRequest(value),
+          validateCanaryRequest(value),
+        ];
         expect(checks.some((c) => c.ok)).toBe(true);
       } else if (path.includes('text/event-stream')) {
         const events = string(value).matchAll(/^event: (\w+)\ndata: (.*)$/gm);

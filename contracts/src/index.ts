@@ -9,5 +9,10 @@ export { isCorrelationId, isIdempotencyKey, isName, isUuid, parseEventId } from 
 export { parseQuery } from './parse-query.ts';
 export type * from './types.ts';
 export { validateConfig } from './validate-config.ts';
-export { validateDrainRequest, validateTaskRequest } from './validate-request.ts';
+export {
+  validateCanaryRequest,
+  validateDrainRequest,
+  validateReloadRequest,
+  validateTaskRequest,
+} from './validate-request.ts';
 export type { Validated } from './validate-request.ts';

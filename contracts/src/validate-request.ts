@@ -8,7 +8,7 @@ import type { FaultDetail } from './errors.ts';
 import type { RefusalMessage } from './faults.ts';
 import { toFaults } from './faults.ts';
 import { hasAtMostValues, nestsAtMost } from './json-size.ts';
-import type { DrainRequest, TaskRequest } from './types.ts';
+import type { CanaryRequest, DrainRequest, ReloadRequest, TaskRequest } from './types.ts';
 
 export type Validated<T> =
   | { readonly ok: true; readonly value: T }
@@ -48,8 +48,20 @@ function schemaFault(schema: TaskRequest['json_schema']): string | undefined {
 }
 
 export function validateDrainRequest(value: unknown): Validated<DrainRequest> {
-  const details = faultsOf('drainPool', value, []);
-  return details.length > 0 ? { ok: false, details } : { ok: true, value: value as DrainRequest };
+  return validated<DrainRequest>('drainPool', value);
+}
+
+export function validateReloadRequest(value: unknown): Validated<ReloadRequest> {
+  return validated<ReloadRequest>('reloadPool', value);
+}
+
+export function validateCanaryRequest(value: unknown): Validated<CanaryRequest> {
+  return validated<CanaryRequest>('canaryPool', value);
+}
+
+function validated<T>(operation: BodyOperation, value: unknown): Validated<T> {
+  const details = faultsOf(operation, value, []);
+  return details.length > 0 ? { ok: false, details } : { ok: true, value: value as T };
 }
 
 type BodyOperation = keyof typeof untilFirstFault;

@@ -15,6 +15,7 @@ import { EMBEDDED_ENTRY, LLAMACPP_CAPABILITIES, openLlamaCpp } from '@llama-orch
 import { KeyRing } from './auth/key-ring.ts';
 import { RateLimits, tenantsOf } from './auth/tenants.ts';
 import type { Clock } from './clock.ts';
+import { digestOf, modelFinder } from './config/model-targets.ts';
 import { createApp } from './http/app.ts';
 import { limitRate } from './http/authenticate.ts';
 import { readBody as bodyReader } from './http/request-body.ts';
@@ -158,6 +159,7 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
         apiVersion: API_VERSION,
         pools: config.pools.map(toConfiguredPool),
         tenants,
+        findModel: modelFinder(config),
         readBody,
         manager: pools,
         core,
@@ -242,7 +244,10 @@ function toManagedPool(pool: PoolConfig): ManagedPool {
     launch: pool.launch,
     modelId: pool.model.id,
     modelPath: pool.model.path,
+    modelDigest: digestOf(pool.model.sha256),
     device: pool.device,
+    tensorSplit: pool.tensor_split,
+    memoryBytes: pool.memory_bytes,
     replicas: pool.replicas,
     slots: pool.slots,
     ctx: pool.ctx,
@@ -255,11 +260,15 @@ function toManagedPool(pool: PoolConfig): ManagedPool {
     headersMs: timeouts.wall_ms,
     bodyMs: timeouts.wall_ms,
     loadMs: timeouts.load_ms,
+    // What runs ends by then in any case.
+    retireMs: timeouts.wall_ms,
     restart: {
       baseMs: restart.initial_delay_ms,
       maxMs: restart.max_delay_ms,
       maxInWindow: restart.max_restarts,
       windowMs: restart.window_ms,
+      openAfter: restart.breaker_failures,
+      coolDownMs: restart.cool_down_ms,
     },
   };
 }
@@ -272,6 +281,7 @@ function toConfiguredPool(pool: PoolConfig): ConfiguredPool {
     modelId: pool.model.id,
     aliases: pool.model.aliases,
     device: pool.device,
+    replicas: pool.replicas,
     fullPolicy: pool.queue.full_policy,
     capacity: pool.queue.capacity,
     ctx: pool.ctx,

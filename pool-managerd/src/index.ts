@@ -1,4 +1,5 @@
 export { COMMAND_PLACEHOLDERS } from './command-line.ts';
+export { gpusOf } from './device-mask.ts';
 export { createPoolManager } from './pool-manager.ts';
 export type { PoolManagerOptions } from './pool-manager.ts';
 export type * from './types.ts';

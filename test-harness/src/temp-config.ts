@@ -23,6 +23,7 @@ const QUICK_RESTART = {
   initial_delay_ms: 50,
   max_delay_ms: 200,
   max_restarts: 1000,
+  breaker_failures: 1000,
 } as const;
 
 /** A pool of embedded engines with the model of this repository. */

@@ -141,3 +141,43 @@ describe('OC-CONFIG-6003', () => {
     expect(pathsOf({ pools })).toEqual(['/pools/0/model/path']);
   });
 });
+
+describe('ORCH-3012 OC-CONFIG-6012 devices', () => {
+  const on = (id: string, fields: object) => pool({ id, ...fields });
+
+  test('two pools have a GPU in common only when both say so', () => {
+    const both = [on('a', { devices: [0, 1] }), on('b', { device: 'cuda:1' })];
+    expect(pathsOf({ pools: both })).toEqual(['/pools/1/device']);
+    expect(pathsOf({ pools: [on('a', { devices: [0] }), on('b', { devices: [0], share: true })] }))
+      // One that says so cannot speak for the other.
+      .toEqual(['/pools/1/devices']);
+    expect(pathsOf({ pools: both.map((each) => ({ ...each, share: true })) })).toEqual([]);
+    expect(pathsOf({ pools: [on('a', { devices: [0] }), on('b', { devices: [1] })] })).toEqual([]);
+    expect(pathsOf({ pools: [on('a', {}), on('b', {})] })).toEqual([]);
+  });
+
+  test('devices and device are two ways to say one thing', () => {
+    expect(pathsOf({ pools: [pool({ devices: [0], device: 'cuda:0' })] })).toEqual([
+      '/pools/0/devices',
+    ]);
+  });
+
+  test('a split has a ratio for each GPU, and an engine that is told of it', () => {
+    const split = (fields: object, ...words: string[]) => ({
+      ...command('engine', '{port}', ...words),
+      ...fields,
+    });
+    const whole = { devices: [0, 1], tensor_split: [3, 1] };
+    expect(pathsOf({ pools: [split(whole, '{tensor_split}', '{devices}')] })).toEqual([]);
+    expect(pathsOf({ pools: [split(whole)] })).toEqual(['/pools/0/tensor_split']);
+    expect(pathsOf({ pools: [split({ ...whole, devices: [0] }, '{tensor_split}')] })).toEqual([
+      '/pools/0/tensor_split',
+    ]);
+    expect(pathsOf({ pools: [split({}, '{tensor_split}')] })).toEqual(['/pools/0/tensor_split']);
+    expect(pathsOf({ pools: [split({}, '{devices}')] })).toEqual(['/pools/0/devices']);
+  });
+
+  test('models have ids of their own', () => {
+    expect(pathsOf({ models: [model, model] })).toEqual(['/models/1/id']);
+  });
+});

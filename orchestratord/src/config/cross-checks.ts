@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net';
 
 import type { Config, FaultDetail, PoolConfig } from '@llama-orch/contracts';
 import { jsonPointer } from '@llama-orch/contracts';
-import { COMMAND_PLACEHOLDERS } from '@llama-orch/pool-managerd';
+import { COMMAND_PLACEHOLDERS, gpusOf } from '@llama-orch/pool-managerd';
 
 import { DEFAULT_TENANT } from '../auth/identity.ts';
 
@@ -30,6 +30,10 @@ export function crossCheck(config: Config): readonly FaultDetail[] {
         })),
       ),
     ),
+    ...checkUnique(
+      config.models.map(({ id }, i) => ({ path: jsonPointer('models', i, 'id'), value: id })),
+    ),
+    ...checkDevices(config),
     ...config.pools.flatMap((pool, i) =>
       checkPool(pool).map(({ path, message }) => ({
         path: jsonPointer('pools', i) + path,
@@ -87,6 +91,50 @@ function checkUnique(
   });
 }
 
+/** Two pools that do not know of each other would each count on the whole of a GPU. */
+function checkDevices({ pools }: Config): readonly FaultDetail[] {
+  return pools.flatMap((pool, i) => {
+    if (pool.launch === 'external') return [];
+    const mine = gpusOf(deviceOf(pool));
+    const other = pools
+      .slice(0, i)
+      .find(
+        (each) =>
+          each.launch !== 'external' &&
+          !(each.share && pool.share) &&
+          gpusOf(deviceOf(each)).some((gpu) => mine.includes(gpu)),
+      );
+    if (other === undefined) return [];
+    const path = jsonPointer('pools', i, pool.devices === undefined ? 'device' : 'devices');
+    const message = `has a GPU that pool ${other.id} has too; if that is meant, both say share: true`;
+    return [{ path, message }];
+  });
+}
+
+function deviceOf({ device, devices }: PoolConfig): string {
+  return devices === undefined ? device : `cuda:${devices.join(',')}`;
+}
+
+/** A split that the engine is not told of would only be counted with. */
+function checkSplit(pool: PoolConfig): readonly FaultDetail[] {
+  const faults: FaultDetail[] = [];
+  const gpus = gpusOf(deviceOf(pool));
+  if (pool.devices !== undefined && pool.device !== 'cpu') {
+    faults.push({ path: '/devices', message: 'cannot be given together with device' });
+  }
+  const { tensor_split: split, command = [] } = pool;
+  if (split === undefined) return faults;
+  if (split.length !== gpus.length) {
+    const message = `must have one ratio for each GPU of the pool, ${gpus.length}`;
+    faults.push({ path: '/tensor_split', message });
+  }
+  if (!command.some((word) => word.includes('{tensor_split}'))) {
+    const message = 'is used only by a command with {tensor_split}';
+    faults.push({ path: '/tensor_split', message });
+  }
+  return faults;
+}
+
 function checkPool(pool: PoolConfig): readonly FaultDetail[] {
   const faults: FaultDetail[] = [];
   const count = pool.endpoints?.length ?? pool.replicas;
@@ -111,10 +159,11 @@ function checkPool(pool: PoolConfig): readonly FaultDetail[] {
   if (pool.restart.initial_delay_ms > pool.restart.max_delay_ms) {
     faults.push({ path: '/restart/initial_delay_ms', message: 'must be at most max_delay_ms' });
   }
-  return [...faults, ...checkCommand(pool)];
+  return [...faults, ...checkSplit(pool), ...checkCommand(pool)];
 }
 
-function checkCommand({ command, model }: PoolConfig): readonly FaultDetail[] {
+function checkCommand(pool: PoolConfig): readonly FaultDetail[] {
+  const { command, model } = pool;
   if (command === undefined) return [];
   const faults: FaultDetail[] = [];
   const used = new Set(command.flatMap((word) => word.match(/\{[a-z_]+\}/g) ?? []));
@@ -130,6 +179,13 @@ function checkCommand({ command, model }: PoolConfig): readonly FaultDetail[] {
   }
   if (used.has('{model}') && model.path === undefined) {
     faults.push({ path: '/model/path', message: 'is required, since command uses {model}' });
+  }
+  if (used.has('{tensor_split}') && pool.tensor_split === undefined) {
+    const message = 'is required, since command uses {tensor_split}';
+    faults.push({ path: '/tensor_split', message });
+  }
+  if (used.has('{devices}') && gpusOf(deviceOf(pool)).length === 0) {
+    faults.push({ path: '/devices', message: 'is required, since command uses {devices}' });
   }
   return faults;
 }

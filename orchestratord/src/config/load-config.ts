@@ -116,12 +116,17 @@ function resolved(
   return {
     ...config,
     data_dir: absolute(config.data_dir, '/data_dir', fileDir),
+    models: config.models.map((model, i) => ({
+      ...model,
+      path: absolute(model.path, jsonPointer('models', i, 'path'), fileDir),
+    })),
     pools: config.pools.map((pool, i): PoolConfig => {
       const { path } = pool.model;
       const pointer = jsonPointer('pools', i, 'model', 'path');
       const base = filePools ? fileDir : projectRoot;
       return {
         ...pool,
+        device: pool.devices === undefined ? pool.device : `cuda:${pool.devices.join(',')}`,
         replicas: pool.endpoints?.length ?? pool.replicas,
         model:
           path === undefined ? pool.model : { ...pool.model, path: absolute(path, pointer, base) },

@@ -26,8 +26,12 @@ export function settingFromText(
 ): Setting | undefined {
   const type = CONFIG_LEAVES[jsonPointer(...keys.map((k) => (typeof k === 'number' ? '*' : k)))];
   if (type === undefined) return undefined;
-  const value = NUMERIC[type]?.test(text) === true ? Number(text) : text;
-  return { keys, value, source };
+  return { keys, value: valueOf(type, text), source };
+}
+
+function valueOf(type: string, text: string): string | number | boolean {
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  return NUMERIC[type]?.test(text) === true ? Number(text) : text;
 }
 
 /**

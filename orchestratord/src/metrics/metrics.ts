@@ -6,6 +6,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const TASK_LABELS = ['engine', 'engine_version', 'pool_id', 'replica_id', 'priority'] as const;
 const REPLICA_LABELS = ['engine', 'engine_version', 'pool_id', 'replica_id'] as const;
+const GPU_LABELS = [...REPLICA_LABELS, 'device'] as const;
 const LATENCY_LABELS = ['engine', 'engine_version', 'pool_id', 'priority'] as const;
 
 /** From a token on an instant engine to a long queue, ms. */
@@ -59,6 +60,8 @@ export function createMetrics() {
     ),
     queueDepth: gauge('queue_depth', 'Tasks waiting.', LATENCY_LABELS),
     kvCacheUsage: gauge('kv_cache_usage_ratio', 'Share of KV cells in use.', REPLICA_LABELS),
+    gpuUtilization: gauge('gpu_utilization', 'Of a GPU, percent.', GPU_LABELS),
+    vramUsedBytes: gauge('vram_used_bytes', 'Memory in use on a GPU, by all, bytes.', GPU_LABELS),
     firstTokenMs: histogram(
       'latency_first_token_ms',
       'Admission to first token, ms.',
@@ -89,6 +92,10 @@ export function createMetrics() {
       'engine',
       'pool_id',
       'outcome',
+    ]),
+    driverResets: counter('driver_resets_total', 'Restarts after an error of a GPU driver.', [
+      'pool_id',
+      'device',
     ]),
     leaseEvents: counter('lease_events_total', 'Lease grants, renewals and losses.', [
       'pool_id',

@@ -3,21 +3,31 @@ import {
   OrchError,
   invalidParams,
   isName,
+  validateCanaryRequest,
   validateDrainRequest,
+  validateReloadRequest,
   type Capabilities,
   type DrainStatus,
   type EngineCapabilities,
   type Pool,
+  type PoolChangeStatus,
   type PoolHealthView,
   type PoolMetrics,
   type Replica,
   type ReplicaSet,
+  type Validated,
 } from '@llama-orch/contracts';
 import type { Core, PoolView } from '@llama-orch/orchestrator-core';
-import type { PoolManager, ReplicaSnapshot } from '@llama-orch/pool-managerd';
+import type {
+  PoolChange,
+  PoolHealth,
+  PoolManager,
+  ReplicaSnapshot,
+} from '@llama-orch/pool-managerd';
 import { Router, type Request, type RequestHandler } from 'express';
 import type { Tenant } from '../auth/tenants.ts';
 import type { Clock } from '../clock.ts';
+import type { FindModel } from '../config/model-targets.ts';
 import { allow, identityOf } from '../http/authenticate.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { parseJsonBody } from '../http/json-body.ts';
@@ -33,6 +43,7 @@ export interface ConfiguredPool {
   readonly modelId: string;
   readonly aliases: readonly string[];
   readonly device: string;
+  readonly replicas: number;
   readonly fullPolicy: Pool['full_policy'];
   readonly capacity: number;
   readonly ctx: number;
@@ -44,6 +55,7 @@ export interface PoolRoutesOptions {
   readonly apiVersion: string;
   readonly pools: readonly ConfiguredPool[];
   readonly tenants: ReadonlyMap<string, Tenant>;
+  readonly findModel: FindModel;
   readonly readBody: RequestHandler;
   readonly manager: PoolManager;
   readonly core: Core;
@@ -90,10 +102,9 @@ export function poolRoutes(options: PoolRoutesOptions): Router {
     .route('/v1/pools/:id/drain')
     .post(allow('drainPool'), options.readBody, async (req, res) => {
       const { id } = findPool(req, pools);
-      const body = validateDrainRequest(parseJsonBody(req).value);
-      if (!body.ok) throw invalidParams('The request body', body.details);
+      const { deadline_ms: deadlineMs } = valid(validateDrainRequest(parseJsonBody(req).value));
       manager.drain(id);
-      await host.apply({ type: 'drain', poolId: id, deadlineMs: body.value.deadline_ms }).durable;
+      await host.apply({ type: 'drain', poolId: id, deadlineMs }).durable;
       res.status(202).json(toDrainStatus(id, core, clock));
     })
     .all(methodNotAllowed('POST'));
@@ -108,7 +119,56 @@ export function poolRoutes(options: PoolRoutesOptions): Router {
     })
     .all(methodNotAllowed('POST'));
 
+  router
+    .route('/v1/pools/:id/reload')
+    .post(allow('reloadPool'), options.readBody, (req, res) => {
+      const { id } = findPool(req, pools);
+      const { new_model_ref: ref } = valid(validateReloadRequest(parseJsonBody(req).value));
+      manager.reload(id, options.findModel(ref));
+      res.status(202).json(toChangeStatus(manager.health(id)));
+    })
+    .all(methodNotAllowed('POST'));
+
+  router
+    .route('/v1/pools/:id/canary')
+    .post(allow('canaryPool'), options.readBody, (req, res) => {
+      const pool = findPool(req, pools);
+      const body = valid(validateCanaryRequest(parseJsonBody(req).value));
+      const { new_model_ref: ref, percent, replicas = 1 } = body;
+      if (replicas > pool.replicas) {
+        const message = `must be at most the pool's own replicas, ${pool.replicas}`;
+        throw invalidParams('The request body', [{ path: '/replicas', message }]);
+      }
+      manager.canary(pool.id, options.findModel(ref), { percent, replicas });
+      res.status(202).json(toChangeStatus(manager.health(pool.id)));
+    })
+    .all(methodNotAllowed('POST'));
+
+  router
+    .route('/v1/pools/:id/promote')
+    .post(allow('promotePool'), (req, res) => {
+      const { id } = findPool(req, pools);
+      manager.promote(id);
+      res.status(202).json(toChangeStatus(manager.health(id)));
+    })
+    .all(methodNotAllowed('POST'));
+
+  router
+    .route('/v1/pools/:id/rollback')
+    .post(allow('rollbackPool'), (req, res) => {
+      const { id } = findPool(req, pools);
+      manager.rollback(id);
+      res.status(202).json(toChangeStatus(manager.health(id)));
+    })
+    .all(methodNotAllowed('POST'));
+
   return router;
+}
+
+/** @throws OrchError INVALID_PARAMS */
+function valid<T>(checked: Validated<T>): T {
+  if (!checked.ok) throw invalidParams('The request body', checked.details);
+  return checked.value;
 }
 
 /** @throws OrchError NOT_FOUND, INVALID_PARAMS */
@@ -136,17 +196,24 @@ function toCapabilities(tenant: Tenant | undefined, options: PoolRoutesOptions):
         rate_limits: toRateLimits(tenant),
         features: [...new Set(mine.flatMap((pool) => pool.features))],
         models: mine.map((pool) => {
-          const digest = manager.replicas(pool.id).find((each) => each.modelDigest !== '');
+          const replica = servingReplica(pool, manager);
           return {
-            id: pool.modelId,
+            id: replica?.modelId ?? pool.modelId,
             pool_id: pool.id,
-            ...(digest === undefined ? {} : { digest: digest.modelDigest }),
+            ...(replica === undefined ? {} : { digest: replica.modelDigest }),
             ...(pool.aliases.length === 0 ? {} : { aliases: [...pool.aliases] }),
           };
         }),
       };
     }),
   };
+}
+
+/** One that has loaded what the pool serves now; a canary serves something else. */
+function servingReplica({ id }: ConfiguredPool, manager: PoolManager): ReplicaSnapshot | undefined {
+  return manager
+    .replicas(id)
+    .find(({ modelDigest, canaryPercent }) => modelDigest !== '' && canaryPercent === undefined);
 }
 
 function toRateLimits(tenant: Tenant | undefined): EngineCapabilities['rate_limits'] {
@@ -213,6 +280,7 @@ function toReplica(replica: ReplicaSnapshot, options: PoolRoutesOptions): Replic
     slots_free: serving ? Math.max(0, replica.slots - busy) : 0,
     ctx: replica.ctx,
     restarts: replica.restarts,
+    ...(replica.canaryPercent === undefined ? {} : { canary_percent: replica.canaryPercent }),
     ...(replica.readySinceMs === undefined
       ? {}
       : { ready_since_ms: Math.round(replica.readySinceMs) }),
@@ -226,7 +294,7 @@ function toPool(pool: ConfiguredPool, options: PoolRoutesOptions): Pool {
     id: pool.id,
     engine: pool.engine,
     launch: pool.launch,
-    model_id: pool.modelId,
+    model_id: servingReplica(pool, options.manager)?.modelId ?? pool.modelId,
     device: pool.device,
     full_policy: pool.fullPolicy,
     live: health.live,
@@ -248,7 +316,19 @@ function toPoolHealth(pool: ConfiguredPool, options: PoolRoutesOptions): PoolHea
     metrics: toPoolMetrics(pool, options),
     replicas: health.replicas.map((replica) => toReplica(replica, options)),
     ...toLearning(options.core.poolView(pool.id)?.learned),
+    ...(health.loaded === undefined ? {} : { loaded: health.loaded }),
+    ...toChange(health.change),
   };
+}
+
+function toChange(change: PoolChange | undefined): Pick<PoolHealthView, 'change'> {
+  if (change === undefined) return {};
+  const { kind, modelId, percent } = change;
+  return { change: { kind, model_id: modelId, ...(percent === undefined ? {} : { percent }) } };
+}
+
+function toChangeStatus({ poolId, change }: PoolHealth): PoolChangeStatus {
+  return { pool_id: poolId, ...toChange(change) };
 }
 
 function toLearning(learned: PoolView['learned'] | undefined): Pick<PoolHealthView, 'learned'> {

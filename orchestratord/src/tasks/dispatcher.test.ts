@@ -66,6 +66,7 @@ function setUp(options: { readonly leased?: boolean } = {}) {
     onResult: vi.fn(),
     prefixAfter: () => undefined,
     onUnexpected: vi.fn(),
+    onAttemptOver: vi.fn(),
     onIdle,
   });
   const dispatch = (task: LiveTask) =>

@@ -15,6 +15,8 @@ export interface DispatcherOptions extends AttemptPorts {
   readonly pools: PoolManager;
   /** The lease held on a replica, if it is held. */
   readonly leaseOf: (replicaId: string) => Lease | undefined;
+  /** An attempt on the replica is over. */
+  readonly onAttemptOver: (replicaId: string) => void;
   /** The last running attempt is over. */
   readonly onIdle: () => void;
   /** An attempt failed with something we did not foresee. */
@@ -118,6 +120,7 @@ export class Dispatcher {
     const { taskId } = running.task;
     if (this.#running.get(taskId) !== running) return;
     this.#running.delete(taskId);
+    this.#options.onAttemptOver(running.replicaId);
     if (this.#running.size === 0) this.#options.onIdle();
   }
 

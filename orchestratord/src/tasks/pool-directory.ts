@@ -15,8 +15,8 @@ export interface PoolEntry {
 export interface PoolDirectoryOptions {
   /** In configured order; the first is the default. */
   readonly pools: readonly PoolEntry[];
-  /** Digests of the model files that a pool's replicas have loaded. */
-  readonly digestsOf: (poolId: string) => readonly string[];
+  /** Ids and digests of the models that a pool's replicas have loaded. */
+  readonly loadedIn: (poolId: string) => readonly string[];
   /** Waiting and running tasks: the less loaded of two fitting pools is taken. */
   readonly loadOf: (poolId: string) => number;
 }
@@ -34,10 +34,7 @@ export class PoolDirectory {
    */
   resolve(request: TaskRequest): PoolEntry {
     const { model_ref: modelRef, engine, workload = 'completion' } = request;
-    const named =
-      modelRef === undefined
-        ? this.#options.pools
-        : this.#options.pools.filter((pool) => this.#serves(pool, modelRef));
+    const named = modelRef === undefined ? this.#options.pools : this.#named(modelRef);
     const fitting = engine === undefined ? named : named.filter((pool) => pool.engine === engine);
     if (fitting.length === 0) {
       const path = named.length === 0 ? '/model_ref' : '/engine';
@@ -54,11 +51,15 @@ export class PoolDirectory {
     return chosen;
   }
 
-  #serves(pool: PoolEntry, modelRef: string): boolean {
-    if (pool.modelId === modelRef || pool.aliases.includes(modelRef)) return true;
-    return (
-      modelRef.startsWith('sha256:') && this.#options.digestsOf(pool.poolId).includes(modelRef)
+  /** By its configured names first; a model that came later is known by what the replicas say. */
+  #named(modelRef: string): readonly PoolEntry[] {
+    const { pools, loadedIn } = this.#options;
+    const configured = pools.filter(
+      ({ modelId, aliases }) => modelId === modelRef || aliases.includes(modelRef),
     );
+    return configured.length > 0
+      ? configured
+      : pools.filter(({ poolId }) => loadedIn(poolId).includes(modelRef));
   }
 
   #leastLoaded(pools: readonly PoolEntry[]): PoolEntry | undefined {

@@ -25,11 +25,15 @@ export interface ReplicaBridgeOptions {
   readonly log: Logger;
   /** A replica's process, and what it held in memory, is gone. */
   readonly onGone: (replicaId: string) => void;
+  /** Attempts that run on a replica now. */
+  readonly runningOn: (replicaId: string) => number;
 }
 
 export class ReplicaBridge {
   readonly #options: ReplicaBridgeOptions;
   readonly #leases = new Map<string, Lease>();
+  /** Leased replicas that take nothing new: their leases are given back once nothing runs there. */
+  readonly #leaving = new Set<string>();
   readonly #recoverable = new Map<string, boolean>();
   readonly #unmatched = new Map<string, number>();
   #unsubscribe: (() => void) | undefined;
@@ -50,6 +54,11 @@ export class ReplicaBridge {
     return this.#leases.get(replicaId);
   }
 
+  /** Call when an attempt on the replica has ended. */
+  attemptOver(replicaId: string): void {
+    if (this.#leaving.has(replicaId)) this.#giveBackIfIdle(replicaId);
+  }
+
   leases(): Iterable<Lease> {
     return this.#leases.values();
   }
@@ -67,6 +76,7 @@ export class ReplicaBridge {
     this.#cancelRenewal?.();
     for (const lease of this.#leases.values()) this.#options.pools.release(lease);
     this.#leases.clear();
+    this.#leaving.clear();
   }
 
   #on(event: PoolEvent): void {
@@ -89,6 +99,9 @@ export class ReplicaBridge {
           replica_id: replicaId,
           reason: event.reason,
         });
+        if (event.reason === 'driver') {
+          metrics.driverResets.inc({ pool_id: poolId, device: event.replica.device });
+        }
         log.warn(
           { ...replicaFields(event.replica), reason: event.reason, delay_ms: event.delayMs },
           'replica restarts',
@@ -111,6 +124,7 @@ export class ReplicaBridge {
   /** While a replica may come back the core knows of it: what is pinned to its set waits for it. */
   #tellCore(replica: ReplicaSnapshot): void {
     const { poolId, replicaId, setId, slots, ctx, state, device, exactPrefixReuse } = replica;
+    const { canaryPercent } = replica;
     if (state === 'stopped' || state === 'failed') {
       this.#forget(replica);
       return;
@@ -129,13 +143,29 @@ export class ReplicaBridge {
         exactPrefixReuse,
         labels: this.#options.labelsOf(replica),
         interruptible: this.#options.isInterruptible(replica),
+        canaryPercent,
       },
     });
+    if (state !== 'draining') this.#leaving.delete(replicaId);
+    else if (this.#leases.has(replicaId)) {
+      this.#leaving.add(replicaId);
+      this.#giveBackIfIdle(replicaId);
+    }
+  }
+
+  /** Tells the manager that nothing of ours runs there any more, so that it need not wait. */
+  #giveBackIfIdle(replicaId: string): void {
+    const lease = this.#leases.get(replicaId);
+    if (lease === undefined || this.#options.runningOn(replicaId) > 0) return;
+    this.#leaving.delete(replicaId);
+    this.#leases.delete(replicaId);
+    this.#options.pools.release(lease);
   }
 
   /** What ran there is lost, and what it held in memory. */
   #forget({ poolId, replicaId }: ReplicaSnapshot): void {
     this.#leases.delete(replicaId);
+    this.#leaving.delete(replicaId);
     this.#options.onGone(replicaId);
     this.#options.command({ type: 'replica-gone', poolId, replicaId });
   }

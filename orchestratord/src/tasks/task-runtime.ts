@@ -12,6 +12,7 @@ import type { Logger } from '../logging.ts';
 import { tenantsOf } from '../auth/tenants.ts';
 import { attemptMetrics } from '../metrics/attempt-metrics.ts';
 import { EngineTelemetry } from '../metrics/engine-telemetry.ts';
+import { showGpus } from '../metrics/gpu-metrics.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { SchedulingMetrics } from '../metrics/scheduling-metrics.ts';
 import type { SloWindow } from '../metrics/slo-window.ts';
@@ -104,13 +105,14 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     onEvents: (count) => upkeep.onEvents(count),
   });
   const command = (each: Command): void => host.tell(each);
-  const bridge = new ReplicaBridge({
+  const bridge: ReplicaBridge = new ReplicaBridge({
     pools,
     command,
     holder: HOLDER,
     renewEveryMs: LEASE_RENEW_MS,
-    labelsOf: ({ poolId, replicaId }) => {
-      const ordinal = pools.replicas(poolId).findIndex((each) => each.replicaId === replicaId);
+    labelsOf: ({ poolId, replicaId, ordinal: place }) => {
+      const replicas = pools.replicas(poolId);
+      const ordinal = place ?? replicas.findIndex((each) => each.replicaId === replicaId);
       const pool = config.pools.find(({ id }) => id === poolId);
       return pool?.replica_labels[ordinal] ?? {};
     },
@@ -120,6 +122,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     metrics,
     log,
     onGone: (replicaId) => sessionSlots.forget(replicaId),
+    runningOn: (replicaId) => dispatcher.runningOn(replicaId),
   });
   const dispatcher = new Dispatcher({
     pools,
@@ -127,6 +130,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     transcripts,
     command,
     leaseOf: (replicaId) => bridge.leaseOf(replicaId),
+    onAttemptOver: (replicaId) => bridge.attemptOver(replicaId),
     onUnexpected: (task, error) =>
       log.error({ job_id: task.taskId, err: error }, 'an attempt failed unexpectedly'),
     ...attemptMetrics(metrics, scheduling, clock),
@@ -152,7 +156,11 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       promptFormat: pool.model.prompt_format,
       workloads: LLAMACPP_CAPABILITIES.workloads,
     })),
-    digestsOf: (poolId) => pools.replicas(poolId).map((replica) => replica.modelDigest),
+    loadedIn: (poolId) =>
+      pools
+        .replicas(poolId)
+        .filter(({ canaryPercent }) => canaryPercent === undefined)
+        .flatMap(({ modelId, modelDigest }) => [modelId, modelDigest]),
     loadOf: (poolId) => {
       const view = core.poolView(poolId);
       return view === undefined ? 0 : view.waiting.interactive + view.waiting.batch + view.running;
@@ -341,6 +349,10 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
           );
         }
       }
+      showGpus(
+        metrics,
+        config.pools.flatMap(({ id }) => pools.replicas(id)),
+      );
       scheduling.collect(clock.now());
       return metrics.registry.metrics();
     },

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { modelFinder } from './model-targets.ts';
+
+const SHA = 'a'.repeat(64);
+const find = modelFinder({
+  models: [{ id: 'next', path: '/m/next.gguf', sha256: SHA }],
+  pools: [],
+});
+
+test('ORCH-2102 a model is found by its id in the configuration, with the digest it must have', () => {
+  expect(find('next')).toEqual({
+    modelId: 'next',
+    modelPath: '/m/next.gguf',
+    modelDigest: `sha256:${SHA}`,
+  });
+});
+
+test('or by the absolute path of its file, which then names it', () => {
+  expect(find('/m/My Model (v2).gguf')).toEqual({
+    modelId: 'My_Model__v2_',
+    modelPath: '/m/My Model (v2).gguf',
+    modelDigest: undefined,
+  });
+  expect(find('/m/.gguf').modelId).toBe('model');
+});
+
+test('and anything else is refused without repeating it', () => {
+  expect(() => find('../secret')).toThrow(
+    expect.objectContaining({
+      kind: 'INVALID_PARAMS',
+      details: [
+        {
+          path: '/new_model_ref',
+          message: 'is neither the id of a configured model nor an absolute path',
+        },
+      ],
+    }),
+  );
+});
