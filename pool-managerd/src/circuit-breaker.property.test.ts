@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ProbePermit } from './circuit-breaker.ts';
 import { poolSettings } from './pool-config.ts';
 import { newReplica, transition } from './replica-machine.ts';
-import type { ReplicaInput, ReplicaMachine } from './replica-machine.ts';
+import type { ReplicaInput, ReplicaMachine } from './replica-machine-types.ts';
 
 const REPLICAS = 3;
 const { probe, restart, killGraceMs } = poolSettings({

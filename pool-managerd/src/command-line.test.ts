@@ -40,3 +40,18 @@ test('the embedded engine picks its own port and holds on to our stdin', () => {
     'node main.ts --model /models/with space.gguf --port 0 --host 127.0.0.1 --slots 2 --ctx 512 --threads 1 --alias tiny --parent-stdin',
   );
 });
+
+test('ORCH-3012 the mask and the ratios of a split are filled in as the pool names them', () => {
+  const command = ['engine', '{port}', '--gpus={devices}', '-ts', '{tensor_split}'];
+  const settings = poolSettings({
+    ...POOL,
+    launch: 'process',
+    command,
+    device: 'cuda:0,2',
+    tensorSplit: [3, 1],
+  });
+  expect(fillCommand(settings, 1).slice(2)).toEqual(['--gpus=0,2', '-ts', '3,1']);
+  expect(() => poolSettings({ ...POOL, launch: 'process', command })).toThrow(
+    'nothing to fill {devices} with',
+  );
+});

@@ -5,6 +5,7 @@
  * The messages are those of llama.cpp (`ggml-cuda.cu`, `llama-kv-cache.cpp`, `server.cpp`), of PyTorch and
  * vLLM, and of the NVIDIA driver.
  */
+import { describeExit } from './spawn-engine.ts';
 import type { EngineExit } from './spawn-engine.ts';
 
 export type FailureClass = 'vram-oom' | 'host-oom' | 'driver' | 'model' | 'port';
@@ -54,9 +55,18 @@ export function classifyExit(scene: DeathScene): FailureClass | undefined {
   return says(MODEL) ? 'model' : undefined;
 }
 
-/** For messages to operators. */
-export function describeFailure(failure: FailureClass): string {
-  return IN_WORDS[failure];
+/**
+ * For messages to operators.
+ * @param lastLine of the output, or '' when it must not be quoted
+ */
+export function describeDeath(
+  exit: EngineExit,
+  failure: FailureClass | undefined,
+  lastLine: string,
+): string {
+  const cause = failure === undefined ? '' : ` (${IN_WORDS[failure]})`;
+  const quote = lastLine === '' ? '' : `: ${lastLine}`;
+  return `the engine ${describeExit(exit)}${cause}${quote}`;
 }
 
 /** A line of an engine that still runs which says that its device does not work any more. */

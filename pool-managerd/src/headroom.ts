@@ -66,6 +66,11 @@ export function demandsOf(
   }));
 }
 
+/** Whether it is known of every place how much is free there. */
+export function isMeasurable(demands: readonly Demand[], reading: MemoryReading): boolean {
+  return demands.length > 0 && demands.every(({ place }) => freeAt(place, reading) !== undefined);
+}
+
 /**
  * What stands in the way of a start, in words; undefined when nothing does.
  * @param promised to replicas that are starting and may not have taken it yet

@@ -7,4 +7,4 @@ export type { ModelFacts, ReadModelFacts } from './model-digest.ts';
 export type { LaunchKind, PoolConfig, ProbePolicy, RestartPolicy } from './pool-config.ts';
 export type { Clock, Logger, Random } from './ports.ts';
 export type { EngineExit, EngineProcess, EngineSpec, SpawnEngine } from './spawn-engine.ts';
-export type { GiveUpReason } from './replica-machine.ts';
+export type { GiveUpReason } from './replica-machine-types.ts';

@@ -121,6 +121,23 @@ describe('what an engine dies of', () => {
     expect(pool.engine.spawned).toHaveLength(2);
   });
 
+  test('ORCH-3039 after ten minutes it is tried again with as much as failed before', async () => {
+    const memory = new FakeMemory();
+    memory.gpuFreeGib = 40;
+    await using pool = startFakePool(
+      GPU,
+      { health: { state: 'loading' } },
+      { memoryProbe: memory },
+    );
+    await settle();
+    pool.engine.spawned[0]!.print('CUDA error: out of memory');
+    pool.engine.spawned[0]!.exit(1);
+    await pool.clock.advance(599_000);
+    expect(pool.engine.spawned).toHaveLength(1);
+    await pool.clock.advance(31_001);
+    expect(pool.engine.spawned).toHaveLength(2);
+  });
+
   test('ORCH-3039 a kill counts as host memory only when the system says so', async () => {
     const memory = new FakeMemory();
     await using pool = startFakePool({}, {}, { memoryProbe: memory });

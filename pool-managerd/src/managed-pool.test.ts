@@ -126,11 +126,25 @@ describe('ORCH-2102 reload', () => {
     await settle();
     expect(shown(pool)).toEqual(['default-0.1 next ready']);
     expect(pool.manager.health('default').lastError).toBeUndefined();
-    // And when the new one fails, the old one is started again.
+    // And when the new one fails, the old one is started again, and nobody is told that all is lost.
+    const recoverable: boolean[] = [];
+    pool.manager.subscribe(() => recoverable.push(pool.manager.health('default').recoverable));
     pool.manager.reload('default', { ...BAD, modelId: 'bad' });
     await pool.clock.advance(1000);
     expect(shown(pool)).toEqual(['default-0.1 next ready']);
     expect(pool.manager.health('default').lastError).toContain('bad was not brought in');
+    expect(new Set(recoverable)).toEqual(new Set([true]));
+  });
+
+  test('OC-POOL-3031 where nobody can tell whether there is memory, the old one is not put at risk', async () => {
+    const read = () => Promise.resolve({ hostFreeBytes: undefined, gpus: undefined });
+    const memoryProbe = { read, oomKills: () => undefined };
+    await using pool = startFakePool({}, {}, { ...OPTIONS, memoryProbe });
+    await settle();
+    pool.engine.behaviour.health = { state: 'loading' };
+    pool.manager.reload('default', NEXT);
+    await settle();
+    expect(shown(pool)).toEqual(['default-0.1 next loading']);
   });
 
   test('is refused while another change is under way, and where the engine is not ours', async () => {

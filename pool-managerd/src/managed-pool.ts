@@ -7,6 +7,7 @@
  * nobody holds a lease on it, or its time is up.
  */
 import { OrchError } from '@llama-orch/contracts';
+import { LeaseWaits } from './lease-waits.ts';
 import type { MemoryDesk } from './memory-desk.ts';
 import { poolHealth } from './pool-health.ts';
 import type { PoolSettings } from './pool-config.ts';
@@ -58,11 +59,11 @@ export class ManagedPool {
   /** Settles when everything asked for so far is done. */
   #tail: Promise<void> = Promise.resolve();
   #lastError: { readonly message: string; readonly atMs: number } | undefined;
-  /** Those who wait for the end of a lease, by replica. */
-  readonly #leaseWaiters = new Map<string, () => void>();
+  readonly #leases: LeaseWaits;
 
   constructor(deps: ManagedPoolDeps) {
     this.#deps = deps;
+    this.#leases = new LeaseWaits(deps.clock, deps.isLeased);
     this.#settings = deps.settings;
     this.#loaded = deps.settings.startLoaded;
     if (this.#loaded) this.#openAll();
@@ -74,13 +75,14 @@ export class ManagedPool {
 
   get health(): PoolHealth {
     const { id } = this.#deps.settings;
+    const drivers = this.#members.map(({ driver }) => driver);
+    const ownError = this.#lastError ?? (this.#loaded ? undefined : NOT_LOADED);
+    const health = poolHealth(id, this.#draining, drivers, ownError);
+    // Whatever becomes of the new model, in the end there is one that serves.
+    const isComingBack = this.#change?.kind === 'reload' || this.#change?.kind === 'promotion';
     return {
-      ...poolHealth(
-        id,
-        this.#draining,
-        this.#members.map(({ driver }) => driver),
-        this.#lastError ?? (this.#loaded ? undefined : NOT_LOADED),
-      ),
+      ...health,
+      recoverable: health.recoverable || isComingBack,
       loaded: this.#loaded,
       change: this.#change,
     };
@@ -104,7 +106,7 @@ export class ManagedPool {
 
   /** A lease on one of the replicas is over. */
   leaseEnded(replicaId: string): void {
-    this.#leaseWaiters.get(replicaId)?.();
+    this.#leases.ended(replicaId);
   }
 
   load(): void {
@@ -181,7 +183,7 @@ export class ManagedPool {
   async stop(graceMs: number): Promise<void> {
     this.#phase = 'stopped';
     this.#abort.abort(new Error('the pool is being stopped'));
-    for (const wake of this.#leaseWaiters.values()) wake();
+    this.#leases.endAll();
     await Promise.all(this.#members.map(({ driver }) => driver.stop(graceMs)));
     await this.#tail;
   }
@@ -225,8 +227,9 @@ export class ManagedPool {
     if (present === undefined) {
       const next = this.#open(ordinal, generation, settings);
       const { memory } = this.#deps;
-      const { kind } = await memory.ask(next.driver.snapshot.replicaId, settings);
-      if (kind === 'short') await this.#retireAll(old);
+      const verdict = await memory.ask(next.driver.snapshot.replicaId, settings);
+      // On a guess the old one, which works, would be put at risk.
+      if (verdict.kind !== 'granted' || !verdict.isKnown) await this.#retireAll(old);
       const fault = await this.#bringUp(next, this.#abort.signal);
       if (fault !== undefined) return fault;
     }
@@ -319,25 +322,11 @@ export class ManagedPool {
     const { driver, settings } = member;
     if (this.#phase !== 'stopped') {
       driver.drain();
-      await this.#leaseEnd(driver.snapshot.replicaId, deadlineMs);
+      await this.#leases.untilFree(driver.snapshot.replicaId, deadlineMs);
     }
     await driver.stop(settings.killGraceMs);
     this.#members = this.#members.filter((each) => each !== member);
     this.#deps.dropDriver(driver);
-  }
-
-  #leaseEnd(replicaId: string, deadlineMs: number): Promise<void> {
-    const { isLeased, clock } = this.#deps;
-    if (this.#phase === 'stopped' || !isLeased(replicaId)) return Promise.resolve();
-    return new Promise((resolve) => {
-      const settle = (): void => {
-        cancel();
-        this.#leaseWaiters.delete(replicaId);
-        resolve();
-      };
-      const cancel = clock.setTimer(deadlineMs, settle);
-      this.#leaseWaiters.set(replicaId, settle);
-    });
   }
 
   // ── order of changes ──────────────────────────────────────────────────────────────────────────

@@ -3,8 +3,15 @@
  * must not count on the same bytes, and a start that ran out of memory teaches what the next one needs.
  */
 import { withDeadline } from './deadline.ts';
-import { demandsOf, learnedFloor, memoryNeed, shortage, unequalSplit } from './headroom.ts';
-import type { ModelSize, Place } from './headroom.ts';
+import {
+  demandsOf,
+  isMeasurable,
+  learnedFloor,
+  memoryNeed,
+  shortage,
+  unequalSplit,
+} from './headroom.ts';
+import type { BytesAt, ModelSize, Place } from './headroom.ts';
 import type { MemoryProbe, MemoryReading } from './memory-probe.ts';
 import type { PoolSettings } from './pool-config.ts';
 import type { Clock } from './ports.ts';
@@ -13,14 +20,16 @@ import type { Clock } from './ports.ts';
 export type MeasureModel = (path: string) => Promise<ModelSize | undefined>;
 
 export type Verdict =
-  | { readonly kind: 'granted' }
+  /** `isKnown`: the memory was there when looked at; else nobody could tell. */
+  | { readonly kind: 'granted'; readonly isKnown: boolean }
   /** May change by itself. */
   | { readonly kind: 'short'; readonly detail: string }
   /** Only an operator can change it. */
   | { readonly kind: 'unsplittable'; readonly detail: string };
 
-const GRANTED: Verdict = { kind: 'granted' };
 const UNKNOWN: MemoryReading = { hostFreeBytes: undefined, gpus: undefined };
+/** What was learned of one failure: others may have taken the memory then. After this it is tried again, ms. */
+const LESSON_MS = 600_000;
 /** Not knowing is no reason to keep an engine waiting. */
 const PROBE_MS = 3000;
 
@@ -29,9 +38,9 @@ export class MemoryDesk {
   readonly #measure: MeasureModel;
   readonly #clock: Clock;
   /** What starting replicas were promised, by replica. */
-  readonly #promised = new Map<string, ReadonlyMap<Place, number>>();
+  readonly #promised = new Map<string, BytesAt>();
   /** By what is started: the pool and its model. */
-  readonly #learned = new Map<string, Map<Place, number>>();
+  readonly #learned = new Map<string, { readonly floors: BytesAt; readonly atMs: number }>();
 
   constructor(probe: MemoryProbe, measure: MeasureModel, clock: Clock) {
     this.#probe = probe;
@@ -45,11 +54,12 @@ export class MemoryDesk {
     const detail = unequalSplit(pool, reading);
     if (detail !== undefined) return { kind: 'unsplittable', detail };
     const demands = demandsOf(pool, bytes ?? 0, reading);
-    const learned = this.#learned.get(keyOf(pool)) ?? new Map<Place, number>();
-    const lacking = shortage(demands, reading, this.#promisedToOthers(replicaId), learned);
+    const promised = this.#promisedToOthers(replicaId);
+    const lacking = shortage(demands, reading, promised, this.#floorsOf(pool));
     if (lacking !== undefined) return { kind: 'short', detail: lacking };
     this.#promised.set(replicaId, new Map(demands.map((each) => [each.place, each.bytes])));
-    return GRANTED;
+    const isMeasured = bytes !== undefined && isMeasurable(demands, reading);
+    return { kind: 'granted', isKnown: isMeasured || pool.memoryBytes === 0 };
   }
 
   /** The replica holds its memory, or has given up: either way the probe tells the truth again. */
@@ -60,14 +70,14 @@ export class MemoryDesk {
   /** An engine ran out of memory and is gone: the next start needs more than is free now. */
   async learn(pool: PoolSettings, where: 'host' | 'gpu'): Promise<void> {
     const reading = await this.reading();
-    const floors = this.#learned.get(keyOf(pool)) ?? new Map<Place, number>();
-    this.#learned.set(keyOf(pool), floors);
+    const floors = new Map(this.#floorsOf(pool));
     const places: readonly Place[] =
       where === 'host' ? ['host'] : demandsOf(pool, 0, reading).map(({ place }) => place);
     for (const place of places) {
       const floor = learnedFloor(place, reading);
       if (floor !== undefined) floors.set(place, floor);
     }
+    this.#learned.set(keyOf(pool), { floors, atMs: this.#clock.now() });
   }
 
   /** An engine started after all. */
@@ -86,7 +96,13 @@ export class MemoryDesk {
     return memoryNeed(pool, modelPath === undefined ? undefined : await this.#measure(modelPath));
   }
 
-  #promisedToOthers(replicaId: string): ReadonlyMap<Place, number> {
+  #floorsOf(pool: PoolSettings): BytesAt {
+    const learned = this.#learned.get(keyOf(pool));
+    const isFresh = learned !== undefined && this.#clock.now() - learned.atMs < LESSON_MS;
+    return isFresh ? learned.floors : new Map();
+  }
+
+  #promisedToOthers(replicaId: string): BytesAt {
     const sums = new Map<Place, number>();
     for (const [other, promised] of this.#promised) {
       if (other === replicaId) continue;

@@ -1,4 +1,4 @@
-import type { ReplicaMachine } from './replica-machine.ts';
+import type { ReplicaMachine } from './replica-machine-types.ts';
 import type { PoolHealth, ReplicaSnapshot } from './types.ts';
 
 interface ReplicaView {

@@ -3,28 +3,28 @@
  * result back as an input. Inputs are taken one at a time, so a listener may call back at any moment.
  */
 import type { OpenAdapter, WorkerAdapter } from '@llama-orch/worker-adapters';
+import { gpusOf } from './device-mask.ts';
 import { DeadlineError, withDeadline } from './deadline.ts';
 import { awaitLoad, expectReady } from './engine-checks.ts';
-import { classifyExit, describeFailure, isDriverError } from './failure-class.ts';
-import { gpusOf } from './device-mask.ts';
+import { classifyExit, describeDeath, isDriverError } from './failure-class.ts';
 import type { MemoryDesk } from './memory-desk.ts';
 import type { ModelFacts, ReadModelFacts } from './model-digest.ts';
 import type { PoolSettings } from './pool-config.ts';
 import type { Clock, Random } from './ports.ts';
 import { ReplicaLife } from './replica-life.ts';
+import { findObstacle } from './launch-obstacle.ts';
 import { newReplica, transition } from './replica-machine.ts';
 import type {
   GiveUpReason,
   ReplicaAction,
   ReplicaInput,
   ReplicaMachine,
-} from './replica-machine.ts';
+} from './replica-machine-types.ts';
 import { toSnapshot } from './replica-snapshot.ts';
 import type { Learned } from './replica-snapshot.ts';
 import type { ProbePermit } from './circuit-breaker.ts';
 import type { StormBound } from './restart-policy.ts';
 import { MisfitError, selfTest, tinyWork } from './self-test.ts';
-import { describeExit } from './spawn-engine.ts';
 import type { EngineExit, SpawnEngine } from './spawn-engine.ts';
 import type {
   GpuLoad,
@@ -222,7 +222,7 @@ export class ReplicaDriver {
   }
 
   async #launch(): Promise<void> {
-    const { pool, clock, endpoint, oomKills } = this.#deps;
+    const { replicaId, pool, clock, endpoint, memory, oomKills } = this.#deps;
     const life = this.#newLife();
     this.#startedAtMs = clock.now();
     await Promise.all([this.#funeral, this.#lesson]);
@@ -231,8 +231,9 @@ export class ReplicaDriver {
     this.#oomKillsBefore = oomKills();
     this.#deviceFault = false;
     if (endpoint === undefined) {
-      const obstacle = await this.#obstacle(life);
-      if (life.over) return;
+      const obstacle = await findObstacle(this.#deps);
+      // Nobody else will: it ended before this replica was given its memory.
+      if (life.over) return memory.settle(replicaId);
       if (obstacle !== undefined) return this.#send(obstacle);
     }
     if (pool.modelPath !== undefined) {
@@ -246,25 +247,6 @@ export class ReplicaDriver {
       return this.#broken(life, reason, `the engine could not be started: ${messageOf(error)}`);
     }
     if (!life.over) this.#send({ type: 'launched' });
-  }
-
-  /** What forbids to spawn the engine now. The model is hashed first only where its digest is prescribed. */
-  async #obstacle(life: ReplicaLife): Promise<ReplicaInput | undefined> {
-    const { replicaId, pool, memory, readModelFacts } = this.#deps;
-    if (pool.modelDigest !== undefined) {
-      const { digest } = await readModelFacts(pool.modelPath ?? '').catch((error: unknown) => ({
-        digest: `unreadable (${messageOf(error)})`,
-      }));
-      if (digest !== pool.modelDigest) {
-        const detail = `the model file is ${digest}, configured is ${pool.modelDigest}`;
-        return { type: 'misfit', detail };
-      }
-    }
-    const verdict = await memory.ask(replicaId, pool);
-    if (life.over) memory.settle(replicaId);
-    if (verdict.kind === 'granted') return undefined;
-    const type = verdict.kind === 'short' ? 'refused' : 'misfit';
-    return { type, detail: verdict.detail };
   }
 
   #newLife(): ReplicaLife {
@@ -290,15 +272,10 @@ export class ReplicaDriver {
     const failure = classifyExit({ exit, lines, onGpu, systemWasOutOfMemory });
     if (failure === 'vram-oom') this.#lesson = memory.learn(pool, 'gpu');
     if (failure === 'host-oom' && !onGpu) this.#lesson = memory.learn(pool, 'host');
-    const ended = `the engine ${describeExit(exit)}`;
-    const fact = failure === undefined ? ended : `${ended} (${describeFailure(failure)})`;
-    this.#broken(life, failure ?? 'exit', this.#quoted(fact, lines.at(-1) ?? ''));
-  }
-
-  /** Once an engine has served, its output may quote prompts and stays out of sight. */
-  #quoted(fact: string, lastLine: string): string {
+    // Once an engine has served, its output may quote prompts and stays out of sight.
     const served = this.#machine.readySinceMs !== undefined || this.#machine.state === 'unready';
-    return served || lastLine === '' ? fact : `${fact}: ${lastLine}`;
+    const detail = describeDeath(exit, failure, served ? '' : (lines.at(-1) ?? ''));
+    this.#broken(life, failure ?? 'exit', detail);
   }
 
   /** A line may quote a prompt, so what it says of the device is checked before it is believed. */

@@ -6,7 +6,7 @@ import type {
   ReplicaMachine,
   Transition,
   TransitionContext,
-} from './replica-machine.ts';
+} from './replica-machine-types.ts';
 import { poolSettings } from './pool-config.ts';
 import type { ReplicaState } from './types.ts';
 

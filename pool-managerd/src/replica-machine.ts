@@ -39,87 +39,18 @@
  * `drain` is remembered in every state, so a replica that restarts during a drain comes back draining.
  * An input that does not fit the state is a late answer from a life that is over; it changes nothing.
  */
-import { afterFailure, afterSuccess, CLOSED, halfOpened } from './circuit-breaker.ts';
+import { afterSuccess, CLOSED, halfOpened } from './circuit-breaker.ts';
 import type { Breaker } from './circuit-breaker.ts';
-import type { FailureClass } from './failure-class.ts';
-import type { ProbePolicy, RestartPolicy } from './pool-config.ts';
-import { backoffDelayMs, withinWindow } from './restart-policy.ts';
+import { endOfLife, giveUp, noLongerReady, toFailed } from './give-up.ts';
+import type {
+  ReplicaAction,
+  ReplicaInput,
+  ReplicaMachine,
+  Transition,
+  TransitionContext,
+} from './replica-machine-types.ts';
+import { backoffDelayMs } from './restart-policy.ts';
 import type { ReplicaState, ReplicaSuspicion } from './types.ts';
-
-/** Why a replica was given up; a metric label, so the list is closed. */
-export type GiveUpReason =
-  'launch' | 'exit' | 'load-timeout' | 'self-test' | 'probe' | 'garbage' | 'hung' | FailureClass;
-
-export interface ReplicaMachine {
-  /** We started the process and may replace it. */
-  readonly owned: boolean;
-  readonly state: ReplicaState;
-  readonly draining: boolean;
-  /** The engine answered when last asked. */
-  readonly answers: boolean;
-  readonly failedProbes: number;
-  /** Failures in a row, forgiven by a stable period: the exponent of the backoff. */
-  readonly failures: number;
-  /** Restarts over the whole life, and the times of those that still count against the budget. */
-  readonly restarts: number;
-  readonly restartsAtMs: readonly number[];
-  readonly breaker: Breaker;
-  /** Starts refused in a row for want of memory. */
-  readonly refusals: number;
-  readonly readySinceMs: number | undefined;
-  readonly lastError: { readonly message: string; readonly atMs: number } | undefined;
-}
-
-export type ReplicaInput =
-  | { readonly type: 'start' }
-  | { readonly type: 'launched' }
-  /** The engine answers but is still loading. */
-  | { readonly type: 'answered' }
-  | { readonly type: 'loaded' }
-  | { readonly type: 'passed' }
-  | { readonly type: 'misfit'; readonly detail: string }
-  /** There is not memory enough for it now. */
-  | { readonly type: 'refused'; readonly detail: string }
-  /** It said that its device does not work. */
-  | { readonly type: 'device-fault'; readonly detail: string }
-  | { readonly type: 'broken'; readonly reason: GiveUpReason; readonly detail: string }
-  | { readonly type: 'probe-ok' }
-  | { readonly type: 'probe-failed'; readonly detail: string }
-  | { readonly type: 'suspected'; readonly suspicion: ReplicaSuspicion; readonly detail: string }
-  | { readonly type: 'wait-over' }
-  | { readonly type: 'drain' }
-  | { readonly type: 'undrain' }
-  | { readonly type: 'stop'; readonly graceMs: number };
-
-export type ReplicaAction =
-  | { readonly type: 'launch' }
-  | { readonly type: 'await-load' }
-  | { readonly type: 'self-test' }
-  /** Replaces whatever probe or wait is pending. `decode` asks for a token where `health` only asks. */
-  | { readonly type: 'probe'; readonly kind: 'health' | 'decode'; readonly delayMs: number }
-  | { readonly type: 'wait'; readonly delayMs: number }
-  /** End this life: close the connections, stop the process within the grace, forget what is pending. */
-  | { readonly type: 'discard'; readonly graceMs: number }
-  | { readonly type: 'report-preload'; readonly outcome: 'ok' | 'failed' }
-  | { readonly type: 'report-restart'; readonly reason: GiveUpReason; readonly delayMs: number };
-
-export interface TransitionContext {
-  readonly nowMs: number;
-  readonly probe: ProbePolicy;
-  readonly restart: RestartPolicy;
-  readonly killGraceMs: number;
-  /** Uniform in [0, 1). */
-  readonly jitter: () => number;
-  /** Books a restart with the pool's storm bound; returns the delay to keep, ms. */
-  readonly bookRestart: (delayMs: number) => number;
-  /** Asks for the pool's permit to try with an open breaker; it is given back when the try is over. */
-  readonly takeProbe: () => boolean;
-}
-
-export interface Transition {
-  readonly machine: ReplicaMachine;
-  readonly actions: readonly ReplicaAction[];
-}
 
 export function newReplica(owned: boolean): ReplicaMachine {
   return {
@@ -297,22 +228,6 @@ function toUnready(
   return { ...noLongerReady(machine, detail, context), state: 'unready' };
 }
 
-/** Leaves the ready period behind; one that was long enough forgives the failures before it. */
-function noLongerReady(
-  machine: ReplicaMachine,
-  message: string,
-  { nowMs, restart }: TransitionContext,
-): ReplicaMachine {
-  const stable =
-    machine.readySinceMs !== undefined && nowMs - machine.readySinceMs >= restart.stableMs;
-  return {
-    ...machine,
-    failures: stable ? 0 : machine.failures,
-    readySinceMs: undefined,
-    lastError: { message, atMs: nowMs },
-  };
-}
-
 function afterGoodProbe(machine: ReplicaMachine, context: TransitionContext): Transition {
   if (machine.state === 'unready') {
     // An endpoint that was given up may be another process now: what we learned of it is void.
@@ -403,78 +318,4 @@ function checkDecoding(
     machine: toUnready(machine, detail, context),
     actions: [{ type: 'probe', kind: 'decode', delayMs: 0 }],
   };
-}
-
-function giveUp(
-  machine: ReplicaMachine,
-  reason: GiveUpReason,
-  detail: string,
-  context: TransitionContext,
-): Transition {
-  const { nowMs, probe, restart } = context;
-  const breaker = afterFailure(machine.breaker, nowMs, restart);
-  const isOpen = breaker.state === 'open';
-  const message = isOpen ? `${detail}; not tried again for ${restart.coolDownMs} ms` : detail;
-  const left: ReplicaMachine = {
-    ...noLongerReady(machine, message, context),
-    answers: false,
-    breaker,
-  };
-  const backoffMs = (isOpen ? restart.coolDownMs : 0) + pauseAfter(reason, left.failures, context);
-  const failures = left.failures + 1;
-  const ending = endOfLife(machine, context);
-  if (!machine.owned) {
-    return {
-      machine: { ...left, state: 'unready', failures, failedProbes: probe.replaceAfter },
-      actions: [...ending, { type: 'probe', kind: 'health', delayMs: backoffMs }],
-    };
-  }
-  const counting = withinWindow(left.restartsAtMs, nowMs, restart.windowMs);
-  if (counting.length >= restart.maxInWindow) {
-    const spent = `${detail}; gave up after ${counting.length} restarts in ${restart.windowMs} ms`;
-    return toFailed(machine, spent, context);
-  }
-  const delayMs = context.bookRestart(backoffMs);
-  return {
-    machine: {
-      ...left,
-      state: 'backoff',
-      failures,
-      restarts: left.restarts + 1,
-      restartsAtMs: [...counting, nowMs],
-    },
-    actions: [...ending, { type: 'report-restart', reason, delayMs }, { type: 'wait', delayMs }],
-  };
-}
-
-/** A driver that failed takes its time to come back, and a reset disturbs every engine on the device. */
-function pauseAfter(
-  reason: GiveUpReason,
-  failures: number,
-  { restart, jitter }: TransitionContext,
-): number {
-  const { baseMs, driverBaseMs, maxMs } = restart;
-  const longer = reason === 'driver' ? Math.max(baseMs, driverBaseMs) : baseMs;
-  return backoffDelayMs(failures, { baseMs: longer, maxMs: Math.max(maxMs, longer) }, jitter());
-}
-
-function toFailed(machine: ReplicaMachine, detail: string, context: TransitionContext): Transition {
-  return {
-    machine: {
-      ...noLongerReady(machine, detail, context),
-      state: 'failed',
-      answers: false,
-      breaker: CLOSED,
-    },
-    actions: endOfLife(machine, context),
-  };
-}
-
-function endOfLife(
-  machine: ReplicaMachine,
-  { killGraceMs }: TransitionContext,
-): readonly ReplicaAction[] {
-  const discard: ReplicaAction = { type: 'discard', graceMs: killGraceMs };
-  const preloading = ['starting', 'loading', 'self-test'].includes(machine.state);
-  return preloading ? [{ type: 'report-preload', outcome: 'failed' }, discard] : [discard];
 }

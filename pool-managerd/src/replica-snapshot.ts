@@ -1,6 +1,6 @@
 import type { ModelFacts } from './model-digest.ts';
 import type { PoolSettings } from './pool-config.ts';
-import type { ReplicaMachine } from './replica-machine.ts';
+import type { ReplicaMachine } from './replica-machine-types.ts';
 import { replicaSetId } from './replica-set.ts';
 import type { SelfTestReport } from './self-test.ts';
 import type { GpuLoad, ReplicaSnapshot } from './types.ts';

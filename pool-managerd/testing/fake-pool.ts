@@ -8,7 +8,7 @@ import { VirtualClock } from './virtual-clock.ts';
 
 export const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-const NOTHING_KNOWN = { hostFreeBytes: undefined, gpus: undefined };
+const PLENTY = { hostFreeBytes: 2 ** 40, gpus: undefined };
 
 export interface FakePool extends AsyncDisposable {
   readonly manager: PoolManager;
@@ -51,8 +51,8 @@ export function startFakePool(
     spawn: engine.spawn,
     readModelFacts: () =>
       Promise.resolve({ digest: 'sha256:abc', quant: 'Q4_0', kvBytesPerToken: 0 }),
-    memoryProbe: { read: () => Promise.resolve(NOTHING_KNOWN), oomKills: () => undefined },
-    measureModel: () => Promise.resolve(undefined),
+    memoryProbe: { read: () => Promise.resolve(PLENTY), oomKills: () => undefined },
+    measureModel: () => Promise.resolve({ bytes: 1000, kvBytesPerToken: 0 }),
     ...options,
   });
   manager.subscribe((event) => events.push(event));

@@ -157,6 +157,15 @@ describe('OC-CONFIG-6006 layers', () => {
     });
   });
 
+  test('a variable says true or false, and nothing else passes for it', () => {
+    const env = { LLAMA_ORCH_POOLS__0__SHARE: 'true', LLAMA_ORCH_POOLS__0__DEVICES__0: '1' };
+    expect(load(undefined, { env }).config.pools[0]).toMatchObject({
+      share: true,
+      device: 'cuda:1',
+    });
+    expect(() => load(undefined, { env: { LLAMA_ORCH_POOLS__0__SHARE: 'yes' } })).toThrow();
+  });
+
   test('text stays text where text is wanted', () => {
     const env = { LLAMA_ORCH_POOLS__0__MODEL__ID: '007' };
     expect(load(undefined, { env }).config.pools[0]?.model.id).toBe('007');
