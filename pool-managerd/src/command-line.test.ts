@@ -52,6 +52,6 @@ test('ORCH-3012 the mask and the ratios of a split are filled in as the pool nam
   });
   expect(fillCommand(settings, 1).slice(2)).toEqual(['--gpus=0,2', '-ts', '3,1']);
   expect(() => poolSettings({ ...POOL, launch: 'process', command })).toThrow(
-    'nothing to fill {devices} with',
+    'nothing to fill {tensor_split} with',
   );
 });

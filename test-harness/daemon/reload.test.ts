@@ -4,12 +4,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PoolChangeStatus, TaskRequest } from '@llama-orch/contracts';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
 import type { EventStream } from '../src/event-stream.ts';
 import { checkWholeStream } from '../src/stream-check.ts';
 import { embeddedPool, simulatorPool, TINY_HAIKU } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
+
+/** A few processes are started one after the other, on a machine that may be busy. */
+const STARTS_MS = 90_000;
+vi.setConfig({ testTimeout: 2 * STARTS_MS, hookTimeout: STARTS_MS });
 
 let directory: string;
 let daemon: DaemonProcess;
@@ -45,7 +49,7 @@ beforeAll(async () => {
       pools: [poolOf('first')],
     },
   });
-  await daemon.client.untilReady(2);
+  await daemon.client.untilReady(2, 'default', STARTS_MS);
 });
 afterAll(async () => {
   await daemon[Symbol.asyncDispose]();
@@ -59,11 +63,15 @@ const change = (
 
 /** The change is over, and so many replicas are all there is. */
 const settled = (replicas: number) =>
-  waitFor('the end of the change', async () => {
-    const health = await daemon.client.poolHealth();
-    const isDone = health.change === undefined && health.replicas.length === replicas;
-    return isDone && health.replicas.every(({ state }) => state === 'ready') && health;
-  });
+  waitFor(
+    'the end of the change',
+    async () => {
+      const health = await daemon.client.poolHealth();
+      const isDone = health.change === undefined && health.replicas.length === replicas;
+      return isDone && health.replicas.every(({ state }) => state === 'ready') && health;
+    },
+    STARTS_MS,
+  );
 
 async function servedBy(task: TaskRequest = { prompt: 'p' }): Promise<string> {
   return digestOf(await daemon.client.run(task));
@@ -132,7 +140,7 @@ describe('ORCH-3033 canary', () => {
   test('gets its share of the sessions, each of which stays on its side, until it is rolled back', async () => {
     const stable = await servedBy();
     expect((await change('canaryPool', { new_model_ref: 'second', percent: 50 })).status).toBe(202);
-    const health = await daemon.client.untilReady(3);
+    const health = await daemon.client.untilReady(3, 'default', STARTS_MS);
     expect(health.change).toEqual({ kind: 'canary', model_id: 'second', percent: 50 });
     expect(health.replicas.map((each) => each.canary_percent)).toEqual([undefined, undefined, 50]);
     const sides = await Promise.all(
@@ -157,7 +165,7 @@ describe('ORCH-3033 canary', () => {
   test('gets nothing while it is not ready, and a killed one leaves its tasks to the others', async () => {
     const stable = await servedBy();
     await change('canaryPool', { new_model_ref: 'second', percent: 100 });
-    const health = await daemon.client.untilReady(3);
+    const health = await daemon.client.untilReady(3, 'default', STARTS_MS);
     expect(await servedBy()).toBe(digests.get('second'));
     const canary = health.replicas.find((each) => each.canary_percent === 100);
     const port = new URL(canary?.url ?? '').port;
@@ -174,7 +182,7 @@ describe('ORCH-3033 canary', () => {
 
   test('becomes the model of the pool when it is promoted', async () => {
     await change('canaryPool', { new_model_ref: 'second', percent: 10 });
-    const { replicas } = await daemon.client.untilReady(3);
+    const { replicas } = await daemon.client.untilReady(3, 'default', STARTS_MS);
     const canary = replicas.find((each) => each.canary_percent === 10)?.replica_id;
     expect((await change('promotePool')).status).toBe(202);
     const health = await settled(2);
@@ -194,13 +202,17 @@ test('ORCH-3037 an embedded engine is reloaded with a model whose digest is pres
   await using own = await startDaemon({
     config: { models, pools: [embeddedPool({ replicas: 1 })] },
   });
-  await own.client.untilReady(1);
+  await own.client.untilReady(1, 'default', STARTS_MS);
   const before = await own.client.run({ prompt: 'Write a haiku.', seed: 7 });
   await own.client.call('reloadPool', { path: ['default'], body: { new_model_ref: 'again' } });
-  await waitFor('the other replica', async () => {
-    const { replicas, change: left } = await own.client.poolHealth();
-    return left === undefined && replicas[0]?.replica_id === 'default-0.1';
-  });
+  await waitFor(
+    'the other replica',
+    async () => {
+      const { replicas, change: left } = await own.client.poolHealth();
+      return left === undefined && replicas[0]?.replica_id === 'default-0.1';
+    },
+    STARTS_MS,
+  );
   const after = await own.client.run({ prompt: 'Write a haiku.', seed: 7 });
   expect(after.text).toBe(before.text);
 });
