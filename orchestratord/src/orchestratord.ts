@@ -44,7 +44,7 @@ export interface DaemonPorts {
 
 export interface Daemon {
   readonly url: string;
-  /** Resolves when every pool that launches its own engines has a ready replica, or after `timeoutMs`. */
+  /** Resolves when every loaded pool that launches its own engines has a ready replica, or after `timeoutMs`. */
   untilServing(timeoutMs: number): Promise<void>;
   /** Refuses new work, lets running tasks finish for `graceMs`, persists, stops the engines. */
   stop(graceMs: number): Promise<void>;
@@ -195,7 +195,7 @@ function untilServing(
   const isServing = () =>
     launched.every((id) => {
       const health = pools.health(id);
-      return health.ready || !health.recoverable;
+      return health.ready || !health.recoverable || health.loaded === false;
     });
   if (isServing()) return Promise.resolve();
   return new Promise((resolve) => {

@@ -259,7 +259,7 @@ describe('loading and unloading', () => {
     expect(pool.manager.health('default')).toMatchObject({
       loaded: false,
       live: false,
-      recoverable: false,
+      recoverable: true,
       lastError: 'the pool is not loaded',
       replicas: [],
     });

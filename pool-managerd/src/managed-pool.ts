@@ -78,8 +78,9 @@ export class ManagedPool {
     const drivers = this.#members.map(({ driver }) => driver);
     const ownError = this.#lastError ?? (this.#loaded ? undefined : NOT_LOADED);
     const health = poolHealth(id, this.#draining, drivers, ownError);
-    // Whatever becomes of the new model, in the end there is one that serves.
-    const isComingBack = this.#change?.kind === 'reload' || this.#change?.kind === 'promotion';
+    // Whatever becomes of a new model, in the end there is one that serves; and who unloads can load.
+    const isComingBack =
+      !this.#loaded || this.#change?.kind === 'reload' || this.#change?.kind === 'promotion';
     return {
       ...health,
       recoverable: health.recoverable || isComingBack,

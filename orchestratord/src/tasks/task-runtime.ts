@@ -328,9 +328,9 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       return [
         ledgerCheck(),
         ...config.pools.map(({ id }) => {
-          const { ready, lastError } = pools.health(id);
+          const { ready, loaded, lastError } = pools.health(id);
           const name = `pool:${id}`;
-          return ready
+          return ready || loaded === false
             ? { name, ok: true }
             : { name, ok: false, detail: (lastError ?? 'no replica is ready').slice(0, 1024) };
         }),
