@@ -173,6 +173,19 @@ describe('ORCH-2102 reload', () => {
     expect(() => pool.manager.rollback('default')).toThrow('neither a canary nor a change');
   });
 
+  test('OC-POOL-3031 an old replica that finishes its work is not brought back by undrain', async () => {
+    await using pool = startFakePool({}, {}, { ...OPTIONS, leaseTtlMs: 600_000 });
+    await settle();
+    const lease = pool.manager.acquire('default-0', 'core')!;
+    pool.manager.reload('default', NEXT);
+    await settle();
+    pool.manager.undrain('default');
+    expect(shown(pool)).toEqual(['default-0 tiny draining', 'default-0.1 next ready']);
+    pool.manager.release(lease);
+    await settle();
+    expect(shown(pool)).toEqual(['default-0.1 next ready']);
+  });
+
   test('keeps a drain: the new replicas take nothing until undrain', async () => {
     await using pool = startFakePool({}, {}, OPTIONS);
     await settle();
@@ -313,6 +326,18 @@ describe('loading and unloading', () => {
     await settle();
     expect(pool.manager.acquire('default-0', 'core')!.token).toBeGreaterThan(lease.token);
   });
+});
+
+test('OC-POOL-3034 a canary of a pool that is unloaded at once is never started', async () => {
+  await using pool = startFakePool({}, {}, OPTIONS);
+  await settle();
+  const unloaded = pool.manager.unload('default', 0);
+  pool.manager.canary('default', NEXT, { percent: 1, replicas: 1 });
+  await unloaded;
+  await settle();
+  expect(shown(pool)).toEqual([]);
+  expect(pool.engine.spawned).toHaveLength(1);
+  expect(pool.manager.health('default').change).toBeUndefined();
 });
 
 test('OC-POOL-3024 stopping in the middle of a change leaves nothing behind', async () => {

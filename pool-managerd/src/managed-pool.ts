@@ -1,7 +1,7 @@
 /**
  * The replicas of one pool as they come and go: loaded and unloaded on command, replaced by those of
  * another model, or joined by a canary. Each model that is brought in makes a generation, whose replicas
- * have ids of their own; replicas of two generations never share a set, since they share no digest.
+ * have ids of their own; they share a set with those of another only when the model file is the same.
  *
  * Changes are carried out one at a time. A replica that has to go is drained first, and is stopped once
  * nobody holds a lease on it, or its time is up.
@@ -50,6 +50,8 @@ export class ManagedPool {
   #generation = 0;
   #newestGeneration = 0;
   #members: readonly Member[] = [];
+  /** Those of them that end as soon as nothing runs there: no command brings them back. */
+  readonly #retiring = new Set<Member>();
   #canary: Canary | undefined;
   #draining = false;
   #loaded: boolean;
@@ -102,7 +104,7 @@ export class ManagedPool {
 
   undrain(): void {
     this.#draining = false;
-    for (const { driver } of this.#members) driver.undrain();
+    for (const member of this.#members) if (!this.#retiring.has(member)) member.driver.undrain();
   }
 
   /** A lease on one of the replicas is over. */
@@ -123,8 +125,10 @@ export class ManagedPool {
   unload(deadlineMs: number): Promise<void> {
     return this.#enqueue(async () => {
       this.#loaded = false;
-      this.#canary = undefined;
-      this.#change = undefined;
+      if (this.#canary !== undefined) {
+        this.#canary = undefined;
+        this.#change = undefined;
+      }
       await Promise.all(this.#members.map((member) => this.#retire(member, deadlineMs)));
     });
   }
@@ -246,6 +250,7 @@ export class ManagedPool {
     this.#settings = settings;
     this.#generation = generation;
     for (let ordinal = 0; ordinal < settings.replicas; ordinal++) {
+      if (this.#phase === 'stopped') return;
       const isThere = this.#of(generation).some((each) => each.ordinal === ordinal);
       if (!isThere) {
         const again = this.#open(ordinal, generation, settings);
@@ -259,6 +264,8 @@ export class ManagedPool {
 
   async #bringUpCanary(canary: Canary, replicas: number): Promise<void> {
     const { settings, generation, percent } = canary;
+    // It may have been rolled back, or the pool unloaded, while it waited its turn.
+    if (this.#canary !== canary) return;
     const members = Array.from({ length: replicas }, (_, ordinal) =>
       this.#open(ordinal, generation, settings, percent),
     );
@@ -321,12 +328,14 @@ export class ManagedPool {
   /** Takes nothing new, finishes what runs as long as there is time, and ends. */
   async #retire(member: Member, deadlineMs: number): Promise<void> {
     const { driver, settings } = member;
+    this.#retiring.add(member);
     if (this.#phase !== 'stopped') {
       driver.drain();
       await this.#leases.untilFree(driver.snapshot.replicaId, deadlineMs);
     }
     await driver.stop(settings.killGraceMs);
     this.#members = this.#members.filter((each) => each !== member);
+    this.#retiring.delete(member);
     this.#deps.dropDriver(driver);
   }
 

@@ -98,6 +98,9 @@ test('OC-CTRL-2087 a replica that works keeps its lease when nothing runs, and o
   expect(state.taken).toBe(false);
   show({ state: 'ready' });
   expect(state.taken).toBe(true);
+  // It may be retired while it is unready, of which nobody would hear.
+  show({ state: 'unready' });
+  expect(state.taken).toBe(false);
 });
 
 test('ORCH-3033 the core is told which replicas are canaries, and for which share', () => {

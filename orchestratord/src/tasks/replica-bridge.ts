@@ -146,7 +146,7 @@ export class ReplicaBridge {
         canaryPercent,
       },
     });
-    if (state !== 'draining') this.#leaving.delete(replicaId);
+    if (state === 'ready') this.#leaving.delete(replicaId);
     else if (this.#leases.has(replicaId)) {
       this.#leaving.add(replicaId);
       this.#giveBackIfIdle(replicaId);
