@@ -200,6 +200,13 @@ export interface components {
              * @default false
              */
             readonly share: boolean;
+            /** @description Makes the pool share its devices with other pools that have this too: it is loaded when a task asks for it, in turns with them, and unloaded when nobody has for so long; with -1 only when another needs the room. Without it the pool is loaded from the start and stays. */
+            readonly keep_alive_ms?: number;
+            /**
+             * @description How pools with keep_alive_ms take turns.
+             * @default {}
+             */
+            readonly swap: components["schemas"]["SwapConfig"];
             /** @description Memory of one replica: it is not started with less free. 0 is never checked; absent is estimated by the model file. */
             readonly memory_bytes?: number;
             /**
@@ -307,6 +314,29 @@ export interface components {
             readonly interactive_capacity?: number;
             /** @description A tighter bound for waiting batch tasks. Without it only capacity binds. */
             readonly batch_capacity?: number;
+        };
+        /** @description How pools with keep_alive_ms take turns on their devices. */
+        readonly SwapConfig: {
+            /**
+             * @description Part of each of its devices that the pool takes while loaded; pools whose shares add up to 1 or less are loaded side by side.
+             * @default 1
+             */
+            readonly device_share: number;
+            /**
+             * @description Once loaded it stays for so long while it has work.
+             * @default 5000
+             */
+            readonly min_residency_ms: number;
+            /**
+             * @description When its tasks have waited so long for it to be loaded, a busy pool makes room.
+             * @default 120000
+             */
+            readonly max_wait_ms: number;
+            /**
+             * @description How long loading is expected to take, until it was seen.
+             * @default 10000
+             */
+            readonly load_ms: number;
         };
         /** @description Names with a value each, such as zone with a. */
         readonly Labels: {

@@ -5,7 +5,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { API_VERSION, CONTRACT_FILES, type Config, type PoolConfig } from '@llama-orch/contracts';
-import { createCore, type Core, type PoolSpec } from '@llama-orch/orchestrator-core';
+import {
+  createCore,
+  type Core,
+  type PoolSpec,
+  type ResidencySpec,
+} from '@llama-orch/orchestrator-core';
 import {
   createPoolManager,
   type PoolConfig as ManagedPool,
@@ -15,6 +20,7 @@ import { EMBEDDED_ENTRY, LLAMACPP_CAPABILITIES, openLlamaCpp } from '@llama-orch
 import { KeyRing } from './auth/key-ring.ts';
 import { RateLimits, tenantsOf } from './auth/tenants.ts';
 import type { Clock } from './clock.ts';
+import { sharedDevices } from './config/cross-checks.ts';
 import { digestOf, modelFinder } from './config/model-targets.ts';
 import { createApp } from './http/app.ts';
 import { limitRate } from './http/authenticate.ts';
@@ -233,6 +239,21 @@ function toPoolSpec(pool: PoolConfig): PoolSpec {
     },
     preemption: pool.scheduling.preemption,
     maxPreemptions: pool.scheduling.max_preemptions,
+    residency: toResidency(pool),
+  };
+}
+
+function toResidency(pool: PoolConfig): ResidencySpec | undefined {
+  const { keep_alive_ms: keepAliveMs, swap } = pool;
+  if (keepAliveMs === undefined) return undefined;
+  return {
+    devices: sharedDevices(pool),
+    share: swap.device_share,
+    keepAliveMs: keepAliveMs < 0 ? undefined : keepAliveMs,
+    minResidencyMs: swap.min_residency_ms,
+    maxWaitMs: swap.max_wait_ms,
+    loadMs: swap.load_ms,
+    keepsCache: false,
   };
 }
 
@@ -248,6 +269,7 @@ function toManagedPool(pool: PoolConfig): ManagedPool {
     device: pool.device,
     tensorSplit: pool.tensor_split,
     memoryBytes: pool.memory_bytes,
+    startLoaded: pool.keep_alive_ms === undefined,
     replicas: pool.replicas,
     slots: pool.slots,
     ctx: pool.ctx,

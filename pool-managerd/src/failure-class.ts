@@ -56,6 +56,30 @@ export function classifyExit(scene: DeathScene): FailureClass | undefined {
 }
 
 /**
+ * Whether the engine failed by itself: it ended on a signal of its own, with a failure of its own or of its
+ * device. Not when it was killed from outside, or by the system for want of memory.
+ */
+export function hasCrashed(
+  { code, signal }: EngineExit,
+  failure: FailureClass | undefined,
+): boolean {
+  if (failure === 'driver' || failure === 'vram-oom') return true;
+  if (failure !== undefined) return false;
+  if (signal !== null) return !FROM_OUTSIDE.has(signal);
+  return code !== null && code !== 0 && !CODES_FROM_OUTSIDE.has(code);
+}
+
+const FROM_OUTSIDE: ReadonlySet<string> = new Set([
+  'SIGKILL',
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  'SIGQUIT',
+]);
+/** A shell's word for the same: 128 and the number of the signal. */
+const CODES_FROM_OUTSIDE: ReadonlySet<number> = new Set([129, 130, 131, 137, 143]);
+
+/**
  * For messages to operators.
  * @param lastLine of the output, or '' when it must not be quoted
  */

@@ -6,7 +6,7 @@ import type { OpenAdapter, WorkerAdapter } from '@llama-orch/worker-adapters';
 import { gpusOf } from './device-mask.ts';
 import { DeadlineError, withDeadline } from './deadline.ts';
 import { awaitLoad, expectReady } from './engine-checks.ts';
-import { classifyExit, describeDeath, isDriverError } from './failure-class.ts';
+import { classifyExit, describeDeath, hasCrashed, isDriverError } from './failure-class.ts';
 import type { MemoryDesk } from './memory-desk.ts';
 import type { ModelFacts, ReadModelFacts } from './model-digest.ts';
 import type { PoolSettings } from './pool-config.ts';
@@ -188,7 +188,9 @@ export class ReplicaDriver {
     if (discard !== undefined) this.#discard(discard.graceMs);
     if (gone || isVisibleChange(before, machine)) {
       this.#snapshot = this.#takeSnapshot();
-      emit({ type: gone ? 'replica-gone' : 'replica', replica: this.#snapshot });
+      const replica = this.#snapshot;
+      const crashed = input.type === 'broken' && input.crashed === true;
+      emit(gone ? { type: 'replica-gone', replica, crashed } : { type: 'replica', replica });
     }
     for (const action of actions) this.#perform(action);
   }
@@ -275,7 +277,7 @@ export class ReplicaDriver {
     // Once an engine has served, its output may quote prompts and stays out of sight.
     const served = this.#machine.readySinceMs !== undefined || this.#machine.state === 'unready';
     const detail = describeDeath(exit, failure, served ? '' : (lines.at(-1) ?? ''));
-    this.#broken(life, failure ?? 'exit', detail);
+    this.#broken(life, failure ?? 'exit', detail, hasCrashed(exit, failure));
   }
 
   /** A line may quote a prompt, so what it says of the device is checked before it is believed. */
@@ -364,8 +366,8 @@ export class ReplicaDriver {
     this.#funeral = Promise.all([this.#funeral, life.end(graceMs)]).then(() => undefined);
   }
 
-  #broken(life: ReplicaLife, reason: GiveUpReason, detail: string): void {
-    if (!life.over) this.#send({ type: 'broken', reason, detail });
+  #broken(life: ReplicaLife, reason: GiveUpReason, detail: string, crashed = false): void {
+    if (!life.over) this.#send({ type: 'broken', reason, detail, crashed });
   }
 
   #underLife(run: (life: ReplicaLife, adapter: WorkerAdapter) => Promise<void>): void {

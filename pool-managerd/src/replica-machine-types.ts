@@ -40,7 +40,13 @@ export type ReplicaInput =
   | { readonly type: 'refused'; readonly detail: string }
   /** It said that its device does not work. */
   | { readonly type: 'device-fault'; readonly detail: string }
-  | { readonly type: 'broken'; readonly reason: GiveUpReason; readonly detail: string }
+  /** `crashed`: the engine ended by itself, and what it ran may be why. */
+  | {
+      readonly type: 'broken';
+      readonly reason: GiveUpReason;
+      readonly detail: string;
+      readonly crashed?: boolean;
+    }
   | { readonly type: 'probe-ok' }
   | { readonly type: 'probe-failed'; readonly detail: string }
   | { readonly type: 'suspected'; readonly suspicion: ReplicaSuspicion; readonly detail: string }

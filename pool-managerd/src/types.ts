@@ -72,7 +72,12 @@ export type LeaseEventName = 'granted' | 'renewed' | 'expired' | 'fenced' | 'rel
 
 export type PoolEvent =
   | { readonly type: 'replica'; readonly replica: ReplicaSnapshot }
-  | { readonly type: 'replica-gone'; readonly replica: ReplicaSnapshot }
+  /** `crashed`: its engine ended by itself, and what ran on it may be why. */
+  | {
+      readonly type: 'replica-gone';
+      readonly replica: ReplicaSnapshot;
+      readonly crashed: boolean;
+    }
   | {
       readonly type: 'restart';
       readonly replica: ReplicaSnapshot;

@@ -102,13 +102,20 @@ function checkDevices({ pools }: Config): readonly FaultDetail[] {
         (each) =>
           each.launch !== 'external' &&
           !(each.share && pool.share) &&
+          !(each.keep_alive_ms !== undefined && pool.keep_alive_ms !== undefined) &&
           gpusOf(deviceOf(each)).some((gpu) => mine.includes(gpu)),
       );
     if (other === undefined) return [];
     const path = jsonPointer('pools', i, pool.devices === undefined ? 'device' : 'devices');
-    const message = `has a GPU that pool ${other.id} has too; if that is meant, both say share: true`;
+    const message = `has a GPU that pool ${other.id} has too; if that is meant, both say share: true, or have keep_alive_ms`;
     return [{ path, message }];
   });
+}
+
+/** What a pool shares with others: its GPUs, or whatever else it computes on. */
+export function sharedDevices(pool: PoolConfig): readonly string[] {
+  const gpus = gpusOf(deviceOf(pool));
+  return gpus.length > 0 ? gpus.map((gpu) => `gpu:${gpu}`) : [deviceOf(pool)];
 }
 
 function deviceOf({ device, devices }: PoolConfig): string {
@@ -155,6 +162,10 @@ function checkPool(pool: PoolConfig): readonly FaultDetail[] {
   if (pool.replica_labels.length > count) {
     const message = `has more entries than the pool has replicas, ${count}`;
     faults.push({ path: '/replica_labels', message });
+  }
+  if (pool.keep_alive_ms !== undefined && pool.launch === 'external') {
+    const message = 'is for engines that are started here: those of others cannot be unloaded';
+    faults.push({ path: '/keep_alive_ms', message });
   }
   if (pool.restart.initial_delay_ms > pool.restart.max_delay_ms) {
     faults.push({ path: '/restart/initial_delay_ms', message: 'must be at most max_delay_ms' });

@@ -20,6 +20,12 @@ import { ReplayCheck, ReplayDivergedError } from './replay-check.ts';
 import type { TokenEntry } from './task-log.ts';
 import type { TranscriptWriter } from './transcript-writer.ts';
 
+/**
+ * A broken connection and the end of the process behind it are told in any order. The core moves the task
+ * at the latter, and knows then whether the engine crashed; the former waits this long for it, ms.
+ */
+const CRASH_NEWS_MS = 100;
+
 /** The core's idle watchdog needs to hear of progress only this often, ms. */
 const PROGRESS_EVERY_MS = 50;
 
@@ -90,6 +96,9 @@ export async function runAttempt(
     });
     return {};
   } catch (error) {
+    if (isBroken(error) && replica.snapshot.pid !== undefined) {
+      await pause(CRASH_NEWS_MS, signal, ports.clock);
+    }
     if (signal.aborted) return {};
     ports.command({
       type: 'fail',
@@ -100,6 +109,23 @@ export async function runAttempt(
     });
     return toSuspicion(error);
   }
+}
+
+function isBroken(error: unknown): boolean {
+  return error instanceof EngineError && error.fault === 'broken';
+}
+
+/** Resolves after `ms`, or when the signal is aborted. */
+function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = clock.setTimer(ms, end);
+    signal.addEventListener('abort', end);
+  });
 }
 
 class LogSink implements TokenSink {

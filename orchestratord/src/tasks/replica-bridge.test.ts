@@ -43,7 +43,7 @@ function setUp() {
   const told = async (unmatched: number): Promise<number> => {
     state.unmatched = unmatched;
     const replica = { poolId: 'p', replicaId: 'p-0', state: 'failed' } as ReplicaSnapshot;
-    tell({ type: 'replica-gone', replica });
+    tell({ type: 'replica-gone', crashed: false, replica });
     await Promise.resolve();
     return warn.mock.calls.length;
   };

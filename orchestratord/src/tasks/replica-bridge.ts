@@ -85,7 +85,7 @@ export class ReplicaBridge {
       case 'replica':
       case 'replica-gone':
         log.info(replicaFields(event.replica), `replica is ${event.replica.state}`);
-        if (event.type === 'replica-gone') this.#forget(event.replica);
+        if (event.type === 'replica-gone') this.#forget(event.replica, event.crashed);
         this.#tellCore(event.replica);
         this.#tellAvailability(event.replica.poolId);
         // Once the core, which may be within a step, has taken the command.
@@ -163,11 +163,11 @@ export class ReplicaBridge {
   }
 
   /** What ran there is lost, and what it held in memory. */
-  #forget({ poolId, replicaId }: ReplicaSnapshot): void {
+  #forget({ poolId, replicaId }: ReplicaSnapshot, crashed = false): void {
     this.#leases.delete(replicaId);
     this.#leaving.delete(replicaId);
     this.#options.onGone(replicaId);
-    this.#options.command({ type: 'replica-gone', poolId, replicaId });
+    this.#options.command({ type: 'replica-gone', poolId, replicaId, crashed });
   }
 
   #tellAvailability(poolId: string): void {

@@ -49,6 +49,9 @@ export interface TaskBookOptions {
   readonly dispatch: (task: LiveTask, effect: DispatchEffect) => void;
   readonly abort: (effect: AbortEffect) => void;
   readonly evictSession: (sessionId: string, replicaId: string) => void;
+  /** Starts, or ends, the engines of a pool that shares its devices. */
+  readonly loadPool: (poolId: string) => void;
+  readonly unloadPool: (poolId: string) => void;
   /** What a full queue of the pool does: the policy that evicted a task. */
   readonly fullPolicyOf: (poolId: string) => string;
   readonly weightOf: (tenantId: string) => number;
@@ -146,6 +149,12 @@ export class TaskBook implements EffectHandler {
         return this.#ended(effect, nowMs);
       case 'evict-session':
         this.#options.evictSession(effect.sessionId, effect.replicaId);
+        return undefined;
+      case 'load-pool':
+        this.#options.loadPool(effect.poolId);
+        return undefined;
+      case 'unload-pool':
+        this.#options.unloadPool(effect.poolId);
         return undefined;
     }
   }

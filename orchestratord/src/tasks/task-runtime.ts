@@ -58,6 +58,8 @@ const LEASE_RENEW_MS = 3_000;
 /** Asking an engine for a token count must not hold an admission longer, ms. */
 const COUNT_TIMEOUT_MS = 1_000;
 const HOLDER = 'orchestratord';
+/** For leases to be given back before the engines of a pool are ended, ms. */
+const UNLOAD_WAIT_MS = 1_000;
 
 export type TaskRuntime = ReturnType<typeof createTaskRuntime>;
 
@@ -82,6 +84,8 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     dispatch: (task, effect) => dispatcher.dispatch(task, effect),
     abort: (effect) => dispatcher.abort(effect),
     evictSession: (sessionId, replicaId) => void eraseSession(sessionId, replicaId),
+    loadPool: (poolId) => pools.load(poolId),
+    unloadPool: (poolId) => void unloadPool(poolId),
     fullPolicyOf: (poolId) =>
       config.pools.find((pool) => pool.id === poolId)?.queue.full_policy ?? '',
     weightOf: (tenantId) => tenants.get(tenantId)?.weight ?? 1,
@@ -198,6 +202,16 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       // Not knowing is not a reason to refuse: the engine itself will, if the prompt is too long.
       return undefined;
     }
+  }
+
+  /** Nothing runs there any more; what did not end by itself was never given work. */
+  async function unloadPool(poolId: string): Promise<void> {
+    try {
+      await pools.unload(poolId, UNLOAD_WAIT_MS);
+    } catch (error) {
+      log.error({ pool_id: poolId, err: error }, 'a pool was not unloaded as it should be');
+    }
+    command({ type: 'pool-unloaded', poolId });
   }
 
   async function eraseSession(sessionId: string, replicaId: string): Promise<void> {
