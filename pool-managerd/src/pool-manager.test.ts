@@ -71,6 +71,18 @@ describe('preload', () => {
     expect(pool.manager.replicas('default')[0]?.lastError).toContain('within 1000 ms');
   });
 
+  test('OC-POOL-3001 a server that only chats is tested in chat', async () => {
+    await using pool = startFakePool({}, { decode: 'chat-only' });
+    await pool.clock.advance(0);
+    expect(pool.state()).toBe('ready');
+  });
+
+  test('OC-POOL-3001 a pool that embeds is not asked for text', async () => {
+    await using pool = startFakePool({ workloads: ['embedding', 'rerank'] }, { decode: 'broken' });
+    await pool.clock.advance(0);
+    expect(pool.state()).toBe('ready');
+  });
+
   test('OC-POOL-3006 a read of the state never waits for a starting replica', () => {
     const pool = startFakePool({}, { health: 'silent' });
     expect(pool.state()).toBe('starting');

@@ -6,6 +6,7 @@ import { EngineError } from '@llama-orch/worker-adapters';
 import type {
   EngineProps,
   EngineRequest,
+  EngineResult,
   TokenSink,
   WorkerAdapter,
   Workload,
@@ -34,6 +35,7 @@ export class MisfitError extends Error {
   override readonly name = 'MisfitError';
 }
 
+const TEXT = 'The quick brown fox';
 const SLOT_POLL_MS = 10;
 const NO_SINK: TokenSink = { started: () => undefined, tokens: () => undefined };
 
@@ -67,8 +69,23 @@ export async function selfTest(
   return { props, envelope };
 }
 
+/** Text first; a server that only chats refuses it, and is asked in its way. */
+async function generate(
+  adapter: WorkerAdapter,
+  asked: EngineRequest,
+  sink: TokenSink,
+  signal: AbortSignal,
+): Promise<EngineResult> {
+  try {
+    return await adapter.submit(asked, sink, signal);
+  } catch (error) {
+    if (!(error instanceof EngineError && error.fault === 'permanent')) throw error;
+    return adapter.submit({ ...asked, prompt: [{ role: 'user', content: TEXT }] }, sink, signal);
+  }
+}
+
 async function tinyDecode(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
-  const { tokensOut } = await adapter.submit(request('decode', 1), NO_SINK, signal);
+  const { tokensOut } = await generate(adapter, request('decode', 1), NO_SINK, signal);
   if (tokensOut < 1) throw new Error('no token came back');
 }
 
@@ -84,12 +101,12 @@ export function tinyWork(
 
 async function tinyEmbed(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
   const ids = { taskId: 'self-test-embed', correlationId: 'self-test-embed' };
-  await adapter.embed({ ...ids, inputs: ['The quick brown fox'] }, signal);
+  await adapter.embed({ ...ids, inputs: [TEXT] }, signal);
 }
 
 async function tinyRerank(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
   const ids = { taskId: 'self-test-rerank', correlationId: 'self-test-rerank' };
-  const documents = ['The quick brown fox', 'The lazy dog'];
+  const documents = [TEXT, 'The lazy dog'];
   const request = { ...ids, query: 'a fox', documents, topN: undefined };
   const { results } = await adapter.rerank(request, signal);
   if (results.length !== documents.length) throw new Error('not every document was ranked');
@@ -105,7 +122,7 @@ async function step<T>(name: string, run: () => Promise<T>): Promise<T> {
 }
 
 async function tokenize(adapter: WorkerAdapter, signal: AbortSignal): Promise<void> {
-  const tokens = await adapter.countTokens('The quick brown fox', signal);
+  const tokens = await adapter.countTokens(TEXT, signal);
   if (tokens === undefined) return;
   if (!Number.isInteger(tokens) || tokens < 1) throw new Error('no tokens were counted');
 }
@@ -119,7 +136,8 @@ async function cancelDecode(
   const cancel = new AbortController();
   const sink: TokenSink = { started: () => undefined, tokens: () => cancel.abort() };
   try {
-    await adapter.submit(request('cancel', 256), sink, AbortSignal.any([signal, cancel.signal]));
+    const either = AbortSignal.any([signal, cancel.signal]);
+    await generate(adapter, request('cancel', 256), sink, either);
   } catch (error) {
     // The rejection is the cancel itself, unless the time for the whole test ran out.
     signal.throwIfAborted();
@@ -151,7 +169,7 @@ function request(name: string, maxTokens: number): EngineRequest {
   return {
     taskId: `self-test-${name}`,
     correlationId: `self-test-${name}`,
-    prompt: 'The quick brown fox',
+    prompt: TEXT,
     maxTokens,
     seed: 1,
     sampling: {

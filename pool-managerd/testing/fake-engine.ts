@@ -23,7 +23,8 @@ import type { EngineExit, EngineProcess, EngineSpec } from '../src/spawn-engine.
 export interface FakeBehaviour {
   health: EngineHealth | 'silent';
   props: Partial<EngineProps>;
-  decode: 'ok' | 'silent' | 'broken';
+  /** `chat-only`: text is refused, messages are not. */
+  decode: 'ok' | 'silent' | 'broken' | 'chat-only';
   /** A slot stays busy after its request was cancelled. */
   leakSlots: boolean;
   template: (content: string) => string;
@@ -150,12 +151,15 @@ export class FakeAdapter implements WorkerAdapter {
   }
 
   async submit(
-    { maxTokens = 1 }: EngineRequest,
+    { maxTokens = 1, prompt }: EngineRequest,
     sink: TokenSink,
     signal: AbortSignal,
   ): Promise<EngineResult> {
     const { decode, leakSlots } = this.#behaviour;
     if (decode === 'silent') return untilAborted(signal);
+    if (decode === 'chat-only' && typeof prompt === 'string') {
+      throw new EngineError('permanent', 'llamacpp', 'there is no route for text');
+    }
     if (decode === 'broken') throw new EngineError('broken', 'llamacpp', 'connection reset');
     this.busySlots += 1;
     try {
