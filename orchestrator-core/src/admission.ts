@@ -130,6 +130,8 @@ function refusalBySize(task: TaskSpec, ctx: number): Refusal | undefined {
   if (task.ctx !== undefined && task.ctx > ctx) {
     return invalid('/ctx', `the pool's context is ${ctx} tokens, ${task.ctx} were asked for`);
   }
+  // Its texts do not share a context.
+  if (task.answersWhole) return undefined;
   const promptTokens = task.promptTokensExact ? task.promptTokens : Math.min(task.promptTokens, 1);
   const outputTokens = task.maxTokens ?? 1;
   if (promptTokens + outputTokens <= ctx) return undefined;

@@ -24,10 +24,7 @@ export function progress(step: Step, command: CommandOf<'progress'>): void {
   if (replica === undefined || task.running === undefined) return;
   replica.load.progress(task.spec.taskId, command.tokensOut, nowMs, command.lastTokenMs);
   if (task.outputTokens === 0) {
-    if (task.firstTokenAtMs === undefined) {
-      task.firstTokenAtMs = nowMs;
-      learnForecast(pool, task, nowMs);
-    }
+    noteFirstToken(pool, task, nowMs);
     // The replica can take another prompt.
     if (pool.queue.size > 0) step.touch(pool);
   }
@@ -35,6 +32,12 @@ export function progress(step: Step, command: CommandOf<'progress'>): void {
   const cost = costOf(state.tuning, task.estimate.uncachedTokens, command.tokensOut);
   if (cost > task.chargedCost) chargeTo(state, task, cost);
   if (command.tokensOut > task.estimate.outputTokens) countInFlight(state, task);
+}
+
+function noteFirstToken(pool: PoolState, task: TaskRecord, nowMs: number): void {
+  if (task.firstTokenAtMs !== undefined) return;
+  task.firstTokenAtMs = nowMs;
+  learnForecast(pool, task, nowMs);
 }
 
 /** Learns how wrong the forecast of the first token was. */
@@ -52,10 +55,12 @@ export function finish(step: Step, command: CommandOf<'finish'>): void {
   const replica = pool.replicas.get(task.running.replicaId);
   if (replica !== undefined) {
     replica.faults = 0;
-    // Of a short answer this may be all that is ever told.
-    if (command.usage.tokensOut > 0) {
-      replica.load.progress(command.taskId, command.usage.tokensOut, step.nowMs);
-    }
+    // Of a short answer this may be all that is ever told. A whole one is there when its prompts are
+    // done, which is the moment of a first token.
+    const { answersWhole } = task.spec;
+    const tokensOut = answersWhole ? 1 : command.usage.tokensOut;
+    if (tokensOut > 0) replica.load.progress(command.taskId, tokensOut, step.nowMs);
+    if (answersWhole) noteFirstToken(pool, task, step.nowMs);
   }
   const { taskId, finishReason, usage, prefix } = command;
   if (task.forecast !== undefined) {

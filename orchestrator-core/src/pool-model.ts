@@ -152,7 +152,7 @@ export class PoolModel {
     const promptTokens = this.#scale.promptTokens(spec.promptTokens, spec.promptTokensExact);
     const cached = Math.max(0, Math.min(cachedTokens, promptTokens - 1));
     const uncachedTokens = Math.max(1, promptTokens - cached);
-    const outputTokens = this.#lengths.expect(spec).mean;
+    const outputTokens = spec.answersWhole ? 0 : this.#lengths.expect(spec).mean;
     const prefillMs = this.prefillMs(uncachedTokens, cached);
     const alone = { decoding: 1, decodeContext: promptTokens };
     const decodeMs = outputTokens * (this.#tokenMs ?? this.#latency.tokenMs(alone));
@@ -184,7 +184,10 @@ export class PoolModel {
       this.#tokenMs = before + weight * (tokenMs - before);
     }
     this.#lengths.observe(spec, usage.tokensOut, isCutOff);
-    if (!spec.promptTokensExact) this.#scale.observe(spec.promptTokens, usage.tokensIn);
+    // Engines that do not count say 0.
+    if (!spec.promptTokensExact && usage.tokensIn > 0) {
+      this.#scale.observe(spec.promptTokens, usage.tokensIn);
+    }
   }
 
   /** A slot was freed, however its task ended. */

@@ -235,14 +235,17 @@ export const timerKeys = {
   swap: 'swap',
 } as const;
 
-/** When the running attempt times out, and of what; wall time counts slot time over all attempts. */
+/**
+ * When the running attempt times out, and of what; wall time counts slot time over all attempts. What is
+ * answered whole gives no sign of life meanwhile, so its silence means nothing.
+ */
 export function attemptDue(
   task: TaskRecord,
   running: RunningAttempt,
   spec: PoolSpec,
 ): { readonly dueMs: number; readonly timeout: 'wall' | 'idle' } {
   const wallDueMs = running.dispatchedAtMs + Math.max(0, spec.wallMs - task.ranMs);
-  const idleDueMs = task.lastProgressMs + spec.idleMs;
+  const idleDueMs = task.spec.answersWhole ? Infinity : task.lastProgressMs + spec.idleMs;
   return wallDueMs <= idleDueMs
     ? { dueMs: wallDueMs, timeout: 'wall' }
     : { dueMs: idleDueMs, timeout: 'idle' };

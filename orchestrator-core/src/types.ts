@@ -50,6 +50,11 @@ export interface TaskSpec {
   readonly deadlineFor?: DeadlineFor | undefined;
   /** Strict tasks give the same bytes when run again, so they may be re-run after output was sent. */
   readonly rerunnable: boolean;
+  /**
+   * An embedding or a ranking: no token ever comes, the answer is there all at once, and nothing of it
+   * is seen before. Its prompt is every text together; whether each fits the context is checked before.
+   */
+  readonly answersWhole?: boolean | undefined;
   readonly kvHint: 'reuse' | 'cold';
   /** Chained hashes of the prompt, or undefined when nothing is known of it. */
   readonly prefix?: PromptPrefix | undefined;

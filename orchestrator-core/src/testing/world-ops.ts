@@ -28,6 +28,7 @@ const admit = fc.record({
     tenantId,
     priority: fc.constantFrom('interactive' as const, 'batch' as const),
     rerunnable: fc.boolean(),
+    answersWhole: fc.constantFrom(undefined, undefined, true),
     sessionId: fc.constantFrom(undefined, undefined, 'x', 'y', 'z'),
     kvHint: fc.constantFrom('reuse' as const, 'reuse' as const, 'cold' as const),
     promptTokens: fc.constantFrom(1, 8, 300, 3_000),
