@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
+export { adapterOf } from './adapters.ts';
+export type { EngineAdapter } from './adapters.ts';
 export { EngineError, ENGINE_FAULTS } from './api/types.ts';
 export type * from './api/types.ts';
 export { foldSeed } from './api/fold-seed.ts';

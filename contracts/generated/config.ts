@@ -173,19 +173,38 @@ export interface components {
             /** @description Names the pool in paths, metrics and logs. */
             readonly id: components["schemas"]["Id"];
             /**
-             * @description Which adapter speaks to the replicas.
+             * @description Which adapter speaks to the replicas. Servers that speak the API of OpenAI (SGLang, Ollama, LM Studio, providers) are openai.
              * @default llamacpp
              * @enum {string}
              */
-            readonly engine: "llamacpp";
+            readonly engine: "llamacpp" | "vllm" | "tgi" | "triton" | "openai";
             /**
-             * @description embedded starts the llama.cpp worker that ships with llama-orch; process starts `command`; external uses `endpoints` that run already.
+             * @description embedded starts the llama.cpp worker that ships with llama-orch, so only for engine llamacpp; process starts `command`; external uses `endpoints` that run already.
              * @default embedded
              * @enum {string}
              */
             readonly launch: "embedded" | "process" | "external";
             /** @description What the pool serves. */
             readonly model: components["schemas"]["ModelConfig"];
+            /**
+             * @description What tasks may ask of the pool. The engine must have it, and a replica proves it before it takes work: most engines serve one of them per process.
+             * @default [
+             *       "completion"
+             *     ]
+             */
+            readonly workloads: readonly ("completion" | "embedding" | "rerank")[];
+            /**
+             * @description What you vouch for: exact means that the same prompt, seed and sampling give the same bytes on every replica, whatever runs beside; only then are tasks strict, so that one whose replica died after its first token goes on elsewhere. Absent is exact for llamacpp and none for the others. vLLM keeps it when every replica is started with VLLM_BATCH_INVARIANT=1 on the same version, model and kind of GPU.
+             * @enum {string}
+             */
+            readonly determinism?: "exact" | "none";
+            /** @description Name of the environment variable that holds the key the engine asks for, sent as a bearer token. The variable must be set when the daemon starts. Absent sends no key. */
+            readonly api_key_env?: string;
+            /**
+             * @description Only for engine triton: whether the model's text_output streams what is new (delta) or all text so far (cumulative). Absent tells it from the stream.
+             * @enum {string}
+             */
+            readonly text_output?: "delta" | "cumulative";
             /**
              * @description Where the replicas compute: cpu, or a device name the engine knows.
              * @default cpu
@@ -259,11 +278,11 @@ export interface components {
              * @default {}
              */
             readonly restart: components["schemas"]["RestartConfig"];
-            /** @description Base addresses of engines that run already. Only for launch external, where it is required. */
+            /** @description Base addresses of engines that run already, with the path their API is mounted under if there is one. Only for launch external, where it is required. */
             readonly endpoints?: readonly string[];
             /** @description Program and arguments of one replica; {port}, {model}, {ctx} and {slots} are filled in, and {ctx_total} (ctx × slots, what llama-server's -c means), {host}, {alias}, {threads}, {devices} and {tensor_split}. Only for launch process, where it is required. No shell is involved. */
             readonly command?: readonly string[];
-        } & (unknown & unknown & unknown);
+        } & (unknown & unknown & unknown & unknown & unknown);
         /** @description Letters, digits, dot, dash and underscore, led by a letter or digit. */
         readonly Id: string;
         /** @description What the pool serves. */
@@ -279,6 +298,10 @@ export interface components {
              * @default []
              */
             readonly aliases: readonly string[];
+            /** @description The name the engine itself serves the model under, where it asks for one. Absent is the id. */
+            readonly served_name?: string;
+            /** @description A file with a Jinja chat template, relative to the configuration file, for engines that render none themselves. Read when the daemon starts. */
+            readonly chat_template?: string;
             /**
              * @description What a task's prompt_format auto means here: auto wraps a bare prompt when the model has a chat template, raw never does, chat always does.
              * @default auto

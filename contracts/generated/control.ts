@@ -305,8 +305,15 @@ export interface components {
             readonly supported_workloads: readonly components["schemas"]["Workload"][];
             readonly rate_limits: components["schemas"]["RateLimits"];
             readonly features: readonly components["schemas"]["Name"][];
+            /** @description What every pool of the engine promises: none as soon as one promises none. */
+            readonly determinism?: components["schemas"]["PromisedDeterminism"];
             readonly models: readonly components["schemas"]["ServedModel"][];
         };
+        /**
+         * @description exact: the same prompt, seed and sampling give the same bytes on every replica, so tasks may be strict. none: tasks are best_effort, and a task that insists on strict is refused.
+         * @enum {string}
+         */
+        readonly PromisedDeterminism: "exact" | "none";
         /** @description Of the caller's tenant; absent fields are unlimited. */
         readonly RateLimits: {
             readonly requests_per_second?: number;
@@ -318,6 +325,8 @@ export interface components {
             readonly pool_id: components["schemas"]["Name"];
             readonly digest?: components["schemas"]["ModelDigest"];
             readonly aliases?: readonly string[];
+            readonly workloads?: readonly components["schemas"]["Workload"][];
+            readonly determinism?: components["schemas"]["PromisedDeterminism"];
         };
         readonly Replica: {
             readonly replica_id: components["schemas"]["Name"];

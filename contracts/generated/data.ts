@@ -223,7 +223,7 @@ export interface components {
             readonly priority?: components["schemas"]["Priority"];
             /** @description Left out, it is derived from a hash of task_id. */
             readonly seed?: components["schemas"]["Seed"];
-            /** @default strict */
+            /** @description strict gives the same bytes whenever and wherever it runs, so it survives the loss of its replica after its first token, and pays for it with prefix reuse where the engine's is not exact. Left out, it is strict where the pool promises it (`determinism` in /v1/capabilities) and best_effort elsewhere; strict asked of a pool that does not promise it is refused. The task shows what it was given. */
             readonly determinism?: components["schemas"]["Determinism"];
             /** @description Pins how sampling defaults are filled in. */
             readonly sampler_profile_version?: components["schemas"]["Name"];

@@ -241,9 +241,10 @@ describe('every document', () => {
 
   test('OC-CONFIG-6002 every value of the configuration is described and required or defaulted', () => {
     const optional = new Set(
-      'path endpoints command max_concurrent rps burst devices tensor_split memory_bytes sha256'.split(
-        ' ',
-      ),
+      [
+        'path endpoints command max_concurrent rps burst devices tensor_split memory_bytes sha256',
+        'determinism api_key_env text_output served_name chat_template',
+      ].flatMap((keys) => keys.split(' ')),
     );
     const schemas = object(object(config.document['components'])['schemas']);
     for (const [name, node] of Object.entries(schemas)) {

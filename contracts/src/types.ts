@@ -52,6 +52,7 @@ export interface TaskEvents {
 
 export type Capabilities = Control['Capabilities'];
 export type EngineCapabilities = Control['EngineCapabilities'];
+export type PromisedDeterminism = Control['PromisedDeterminism'];
 export type Pool = Control['Pool'];
 export type PoolList = Control['PoolList'];
 export type PoolHealthView = Control['PoolHealth'];

@@ -66,13 +66,57 @@ test.each([
   expect(faultsOf({ pools: [{ id: 'a', ...pool }] })).toEqual([{ path, message }]);
 });
 
-test.each(['http://a:1/', 'http://a:1/v1', 'ftp://a', 'a:1', 'http://u:p@a'])(
+test.each(['http://a:1/', 'http://a:1/v1/', 'http://a:1/v1?k=1', 'ftp://a', 'a:1', 'http://u:p@a'])(
   '%s is not the base address of an engine',
   (url) => {
     const pool = { id: 'a', model: { id: 'm' }, launch: 'external', endpoints: [url] };
     expect(faultsOf({ pools: [pool] }).map((f) => f.path)).toEqual(['/pools/0/endpoints/0']);
   },
 );
+
+test.each(['http://a', 'http://[::1]:8080', 'https://host/api/v1', 'http://a:1/%7Ebeta'])(
+  '%s is the base address of an engine',
+  (url) => {
+    const pool = { id: 'a', model: { id: 'm' }, launch: 'external', endpoints: [url] };
+    expect(faultsOf({ pools: [pool] })).toEqual([]);
+  },
+);
+
+test('OC-CONFIG-6013 only llamacpp has an embedded engine', () => {
+  for (const engine of ['vllm', 'tgi', 'triton', 'openai']) {
+    const pool = { id: 'a', engine, model };
+    expect(faultsOf({ pools: [pool] }).map(({ path }) => path)).toEqual(['/pools/0/launch']);
+    expect(
+      faultsOf({ pools: [{ ...pool, launch: 'external', endpoints: ['http://a:1'] }] }),
+    ).toEqual([]);
+    expect(faultsOf({ pools: [{ ...pool, launch: 'process', command: ['s', '{port}'] }] })).toEqual(
+      [],
+    );
+  }
+});
+
+test('OC-CONFIG-6013 a pool may name its workloads, its determinism and its key', () => {
+  const fields = { workloads: ['embedding', 'rerank'], determinism: 'none', api_key_env: 'A_KEY' };
+  expect(faultsOf({ pools: [{ id: 'a', model, ...fields }] })).toEqual([]);
+  expect(validateConfig({ pools: [{ id: 'a', model }] })).toMatchObject({
+    value: { pools: [{ workloads: ['completion'] }] },
+  });
+});
+
+test.each([
+  [{ workloads: [] }, '/pools/0/workloads'],
+  [{ workloads: ['dreaming'] }, '/pools/0/workloads/0'],
+  [{ workloads: ['rerank', 'rerank'] }, '/pools/0/workloads'],
+  [{ determinism: 'strict' }, '/pools/0/determinism'],
+  [{ api_key_env: 'A KEY' }, '/pools/0/api_key_env'],
+  [{ api_key: 'sk' }, '/pools/0/api_key'],
+  [{ text_output: 'delta' }, '/pools/0/text_output'],
+  [{ model: { ...model, served_name: 'a b' } }, '/pools/0/model/served_name'],
+])('OC-CONFIG-6013 a pool with %j is refused', (fields, path) => {
+  expect(faultsOf({ pools: [{ id: 'a', model, ...fields }] }).map((each) => each.path)).toEqual([
+    path,
+  ]);
+});
 
 test('OC-CONFIG-6001 every fault is told at once', () => {
   const faults = faultsOf({ server: { port: 70_000 }, log: { level: 'loud' }, pools: [] });

@@ -9,6 +9,7 @@ import type { Validated } from './validate-request.ts';
 const REFUSALS: readonly RefusalMessage[] = [
   { at: '/allOf/0/else/properties/', message: 'is used only with launch: external' },
   { at: '/allOf/1/else/properties/', message: 'is used only with launch: process' },
+  { at: '/allOf/4/else/properties/', message: 'is used only with engine: triton' },
 ];
 
 /** Works on a copy; `details` hold JSON pointers into `value`. */

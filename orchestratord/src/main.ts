@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     cwd: process.cwd(),
     projectRoot: PROJECT_ROOT,
   });
-  const { config } = loaded;
+  const { config, engineInputs } = loaded;
   // A person at a terminal gets the ready line and warnings; a log collector gets everything.
   const quiet = process.stderr.isTTY && !loaded.sources.has('/log/level');
   const sink = createLogger(quiet ? 'warn' : config.log.level);
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', die);
 
   mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
-  const daemon = await startDaemon(config, {
+  const daemon = await startDaemon(config, engineInputs, {
     clock: createSystemClock(),
     random: Math.random,
     log: sink.log,

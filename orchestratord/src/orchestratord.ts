@@ -16,12 +16,14 @@ import {
   type PoolConfig as ManagedPool,
   type PoolManager,
 } from '@llama-orch/pool-managerd';
-import { EMBEDDED_ENTRY, LLAMACPP_CAPABILITIES, openLlamaCpp } from '@llama-orch/worker-adapters';
+import { adapterOf, EMBEDDED_ENTRY } from '@llama-orch/worker-adapters';
 import { KeyRing } from './auth/key-ring.ts';
 import { RateLimits, tenantsOf } from './auth/tenants.ts';
 import type { Clock } from './clock.ts';
 import { sharedDevices } from './config/cross-checks.ts';
+import type { EngineInputs, EngineInputsByPool } from './config/engine-inputs.ts';
 import { digestOf, modelFinder } from './config/model-targets.ts';
+import { promisedDeterminism } from './config/promised-determinism.ts';
 import { createApp } from './http/app.ts';
 import { limitRate } from './http/authenticate.ts';
 import { readBody as bodyReader } from './http/request-body.ts';
@@ -62,7 +64,11 @@ const ENGINE_STOP_MS = 2_000;
 const READER_FLUSH_MS = 500;
 
 /** @throws LedgerError, OrchError, or Error when the address cannot be bound */
-export async function startDaemon(config: Config, ports: DaemonPorts): Promise<Daemon> {
+export async function startDaemon(
+  config: Config,
+  engineInputs: EngineInputsByPool,
+  ports: DaemonPorts,
+): Promise<Daemon> {
   const { clock, random, log, onFatal } = ports;
   const ledger = await openLedger({ path: join(config.data_dir, 'ledger.db') });
   const metrics = createMetrics();
@@ -72,9 +78,9 @@ export async function startDaemon(config: Config, ports: DaemonPorts): Promise<D
     tuning: { gatherArrivals: true },
   });
   const pools = createPoolManager({
-    pools: config.pools.map(toManagedPool),
+    pools: config.pools.map((pool) => toManagedPool(pool, engineInputs.get(pool.id))),
     dataDir: config.data_dir,
-    openAdapter: () => openLlamaCpp,
+    openAdapter: (engine) => adapterOf(engine).open,
     embeddedEntry: EMBEDDED_ENTRY,
     clock,
     random: { next: random },
@@ -257,7 +263,7 @@ function toResidency(pool: PoolConfig): ResidencySpec | undefined {
   };
 }
 
-function toManagedPool(pool: PoolConfig): ManagedPool {
+function toManagedPool(pool: PoolConfig, inputs: EngineInputs | undefined): ManagedPool {
   const { timeouts, restart } = pool;
   return {
     id: pool.id,
@@ -266,6 +272,11 @@ function toManagedPool(pool: PoolConfig): ManagedPool {
     modelId: pool.model.id,
     modelPath: pool.model.path,
     modelDigest: digestOf(pool.model.sha256),
+    servedName: pool.model.served_name,
+    chatTemplate: inputs?.chatTemplate,
+    apiKey: inputs?.apiKey,
+    textOutput: pool.text_output,
+    workloads: pool.workloads,
     device: pool.device,
     tensorSplit: pool.tensor_split,
     memoryBytes: pool.memory_bytes,
@@ -307,7 +318,8 @@ function toConfiguredPool(pool: PoolConfig): ConfiguredPool {
     fullPolicy: pool.queue.full_policy,
     capacity: pool.queue.capacity,
     ctx: pool.ctx,
-    workloads: LLAMACPP_CAPABILITIES.workloads,
-    features: LLAMACPP_CAPABILITIES.features,
+    workloads: pool.workloads,
+    features: adapterOf(pool.engine).capabilities.features,
+    determinism: promisedDeterminism(pool),
   };
 }

@@ -50,6 +50,14 @@ export interface PoolSettings {
   readonly modelPath: string | undefined;
   /** What the model file's SHA-256 must be, `sha256:…`; anything else is never served. */
   readonly modelDigest: string | undefined;
+  /** The name the engine serves the model under; undefined: the model's id, `{alias}` in a command. */
+  readonly servedName: string | undefined;
+  /** Sent to the engine as a bearer token; never logged. */
+  readonly apiKey: string | undefined;
+  /** Jinja chat template, for engines that have none of their own. */
+  readonly chatTemplate: string | undefined;
+  /** What Triton's model streams; undefined: it is told from the stream. */
+  readonly textOutput: 'delta' | 'cumulative' | undefined;
   /** `cpu`, or `cuda:0,1` / `gpu:0`: the devices a replica's process may see. Default `cpu`. */
   readonly device: string;
   /** Ratios of a split over the devices, one each; undefined is equal parts. */
@@ -125,6 +133,10 @@ export function poolSettings(config: PoolConfig): PoolSettings {
     modelId: config.modelId,
     modelPath: config.modelPath,
     modelDigest: config.modelDigest,
+    servedName: config.servedName,
+    apiKey: config.apiKey,
+    chatTemplate: config.chatTemplate,
+    textOutput: config.textOutput,
     device: config.device ?? 'cpu',
     tensorSplit: config.tensorSplit,
     memoryBytes: config.memoryBytes,

@@ -76,6 +76,10 @@ export class ReplicaLife {
       },
       // Twice: while aborted streams close, their slots may have been given to the next tasks.
       maxStreams: 2 * pool.slots + SPARE_STREAMS,
+      model: pool.servedName ?? pool.modelId,
+      apiKey: pool.apiKey,
+      chatTemplate: pool.chatTemplate,
+      textOutput: pool.textOutput,
     });
   }
 

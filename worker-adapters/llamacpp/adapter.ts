@@ -38,6 +38,8 @@ export const LLAMACPP_CAPABILITIES: AdapterCapabilities = {
     'grammar',
     'json_schema',
     'logprobs',
+    'min_p',
+    'top_k',
   ],
 };
 

@@ -4,6 +4,7 @@ import { BlockList, isIP } from 'node:net';
 import type { Config, FaultDetail, PoolConfig } from '@llama-orch/contracts';
 import { jsonPointer } from '@llama-orch/contracts';
 import { COMMAND_PLACEHOLDERS, gpusOf } from '@llama-orch/pool-managerd';
+import { adapterOf } from '@llama-orch/worker-adapters';
 
 import { DEFAULT_TENANT } from '../auth/identity.ts';
 
@@ -170,7 +171,21 @@ function checkPool(pool: PoolConfig): readonly FaultDetail[] {
   if (pool.restart.initial_delay_ms > pool.restart.max_delay_ms) {
     faults.push({ path: '/restart/initial_delay_ms', message: 'must be at most max_delay_ms' });
   }
-  return [...faults, ...checkSplit(pool), ...checkCommand(pool)];
+  return [...faults, ...checkSplit(pool), ...checkWorkloads(pool), ...checkCommand(pool)];
+}
+
+function checkWorkloads({ engine, workloads }: PoolConfig): readonly FaultDetail[] {
+  const served = adapterOf(engine).capabilities.workloads;
+  return workloads.flatMap((workload, n) =>
+    served.includes(workload)
+      ? []
+      : [
+          {
+            path: jsonPointer('workloads', n),
+            message: `is not served by ${engine}, which has ${served.join(', ')}`,
+          },
+        ],
+  );
 }
 
 function checkCommand(pool: PoolConfig): readonly FaultDetail[] {

@@ -365,3 +365,42 @@ describe('OC-CONFIG-6005 YAML', () => {
     }
   });
 });
+
+describe('OC-CONFIG-6012 what an engine needs beyond the file', () => {
+  const KEYED = `pools:
+  - id: far
+    launch: external
+    endpoints: ['https://api.example.com/api/v1']
+    model: { id: m, chat_template: chat.jinja }
+    api_key_env: FAR_KEY
+`;
+  const world = (files: Readonly<Record<string, string>>, env: Record<string, string> = {}) => ({
+    env,
+    readFile: (path: string): string => {
+      const text = { [FILE]: KEYED, ...files }[path];
+      if (text !== undefined) return text;
+      throw Object.assign(new Error('no file'), { code: 'ENOENT' });
+    },
+  });
+  const TEMPLATE = { '/etc/orch/chat.jinja': '{{ messages }}' };
+
+  test('is read when the daemon starts, and the key is no part of the configuration', () => {
+    const { config, engineInputs } = load(KEYED, world(TEMPLATE, { FAR_KEY: 'sk-1' }));
+    expect(engineInputs.get('far')).toEqual({ apiKey: 'sk-1', chatTemplate: '{{ messages }}' });
+    expect(config.pools[0]?.model.chat_template).toBe('/etc/orch/chat.jinja');
+    expect(JSON.stringify(config)).not.toContain('sk-1');
+  });
+
+  test('must be there', () => {
+    expect(faultsOf(KEYED, world({}, { FAR_KEY: '' }))).toEqual([
+      `/pools/0/api_key_env names FAR_KEY, which is not set (${FILE}:6:5)`,
+      `/pools/0/model/chat_template cannot be read (ENOENT) (${FILE}:5:21)`,
+    ]);
+  });
+
+  test('a key that no header could carry is refused without being told', () => {
+    const [fault = ''] = faultsOf(KEYED, world(TEMPLATE, { FAR_KEY: 'sk\nsecret' }));
+    expect(fault).toMatch(/^\/pools\/0\/api_key_env names FAR_KEY, which holds more than/);
+    expect(fault).not.toContain('secret');
+  });
+});

@@ -10,6 +10,7 @@ import { OrchError, invalidParams, jsonPointer, validateConfig } from '@llama-or
 import type { ConfigFile } from './config-file.ts';
 import { parseConfigFile, readConfigText } from './config-file.ts';
 import { crossCheck } from './cross-checks.ts';
+import { readEngineInputs, type EngineInputsByPool } from './engine-inputs.ts';
 import { readEnvironment } from './environment.ts';
 import { parseFlags } from './flags.ts';
 import type { Setting } from './setting.ts';
@@ -30,8 +31,9 @@ export interface ConfigInput {
 }
 
 export interface LoadedConfig {
-  /** Complete: defaults filled in, `data_dir` and model paths absolute. */
+  /** Complete: defaults filled in, `data_dir` and paths of models and templates absolute. */
   readonly config: Config;
+  readonly engineInputs: EngineInputsByPool;
   /** The file it came from, or undefined when there was none. */
   readonly configFile: string | undefined;
   /** JSON pointer → flag or variable that set it; what is not here comes from the file or a default. */
@@ -48,12 +50,17 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
 
   const checked = validateConfig(layered(file, settings));
   const faults = checked.ok ? crossCheck(checked.value) : checked.details;
-  if (!checked.ok || faults.length > 0) {
-    const details = faults.map((fault) => located(fault, file, sources));
-    throw invalidParams('The configuration', details);
-  }
+  const refuse = (found: readonly FaultDetail[]): OrchError =>
+    invalidParams(
+      'The configuration',
+      found.map((fault) => located(fault, file, sources)),
+    );
+  if (!checked.ok || faults.length > 0) throw refuse(faults);
   const config = resolved(checked.value, input, file, sources);
-  return { config, configFile: file?.path, sources };
+  const { env, readFile = readConfigText } = input;
+  const beyond = readEngineInputs(config, env, readFile);
+  if (beyond.faults.length > 0) throw refuse(beyond.faults);
+  return { config, engineInputs: beyond.inputs, configFile: file?.path, sources };
 }
 
 function openFile(
@@ -121,15 +128,17 @@ function resolved(
       path: absolute(model.path, jsonPointer('models', i, 'path'), fileDir),
     })),
     pools: config.pools.map((pool, i): PoolConfig => {
-      const { path } = pool.model;
-      const pointer = jsonPointer('pools', i, 'model', 'path');
       const base = filePools ? fileDir : projectRoot;
+      const files = (['path', 'chat_template'] as const).flatMap((key) => {
+        const path = pool.model[key];
+        if (path === undefined) return [];
+        return [[key, absolute(path, jsonPointer('pools', i, 'model', key), base)] as const];
+      });
       return {
         ...pool,
         device: pool.devices === undefined ? pool.device : `cuda:${pool.devices.join(',')}`,
         replicas: pool.endpoints?.length ?? pool.replicas,
-        model:
-          path === undefined ? pool.model : { ...pool.model, path: absolute(path, pointer, base) },
+        model: { ...pool.model, ...Object.fromEntries(files) },
       };
     }),
   };

@@ -13,9 +13,11 @@ import {
   type PoolChangeStatus,
   type PoolHealthView,
   type PoolMetrics,
+  type PromisedDeterminism,
   type Replica,
   type ReplicaSet,
   type Validated,
+  type Workload,
 } from '@llama-orch/contracts';
 import type { Core, PoolView } from '@llama-orch/orchestrator-core';
 import type {
@@ -47,8 +49,9 @@ export interface ConfiguredPool {
   readonly fullPolicy: Pool['full_policy'];
   readonly capacity: number;
   readonly ctx: number;
-  readonly workloads: readonly ('completion' | 'embedding' | 'rerank')[];
+  readonly workloads: readonly Workload[];
   readonly features: readonly string[];
+  readonly determinism: PromisedDeterminism;
 }
 
 export interface PoolRoutesOptions {
@@ -195,6 +198,7 @@ function toCapabilities(tenant: Tenant | undefined, options: PoolRoutesOptions):
         supported_workloads: [...new Set(mine.flatMap((pool) => pool.workloads))],
         rate_limits: toRateLimits(tenant),
         features: [...new Set(mine.flatMap((pool) => pool.features))],
+        determinism: mine.some((pool) => pool.determinism === 'none') ? 'none' : 'exact',
         models: mine.map((pool) => {
           const replica = servingReplica(pool, manager);
           return {
@@ -202,6 +206,8 @@ function toCapabilities(tenant: Tenant | undefined, options: PoolRoutesOptions):
             pool_id: pool.id,
             ...(replica === undefined ? {} : { digest: replica.modelDigest }),
             ...(pool.aliases.length === 0 ? {} : { aliases: [...pool.aliases] }),
+            workloads: [...pool.workloads],
+            determinism: pool.determinism,
           };
         }),
       };

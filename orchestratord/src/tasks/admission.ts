@@ -92,7 +92,7 @@ export function toTaskSpec(
     deadlineFor: request.deadline_for === 'first_token' ? 'first-token' : 'end',
     placement: toConstraints(request.placement),
     prefix,
-    rerunnable: isStrict(request),
+    rerunnable: isStrict(record),
     kvHint: request.kv_hint ?? 'reuse',
   };
 }

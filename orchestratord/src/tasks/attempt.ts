@@ -77,7 +77,7 @@ export async function runAttempt(
         maxTokens: request.max_tokens,
         seed: foldSeed(task.seed),
         sampling: toSampling(request),
-        deterministic: isStrict(request),
+        deterministic: isStrict(task.record),
         reuseKv: request.kv_hint !== 'cold',
       },
       sink,

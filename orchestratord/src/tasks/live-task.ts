@@ -3,7 +3,7 @@
  * what has happened, and the log of what it said. Decisions about it live in the core.
  */
 import { hash } from 'node:crypto';
-import type { Priority, PromptFormat, Task, TaskRequest } from '@llama-orch/contracts';
+import type { Determinism, Priority, PromptFormat, Task, TaskRequest } from '@llama-orch/contracts';
 import type { Outcome, TaskView, Usage } from '@llama-orch/orchestrator-core';
 import type { ReplicaSnapshot } from '@llama-orch/pool-managerd';
 import {
@@ -28,6 +28,8 @@ export interface TaskRecord {
   readonly request: TaskRequest;
   /** How a bare prompt becomes text for the engine: the request's word, else the pool's. */
   readonly promptFormat: PromptFormat;
+  /** As it was given to the task; a record from before pools could differ in it has the request's word. */
+  readonly determinism?: Determinism | undefined;
   /** int64 in decimal: JSON numbers cannot hold it. */
   readonly seed: string;
   /** SHA-256 of the canonical request, kept when the client may retry it under the same id. */
@@ -70,12 +72,12 @@ export class LiveTask {
   constructor(record: TaskRecord, restored?: readonly LogEntry[]) {
     this.record = record;
     if (restored === undefined) return;
-    this.#log = new TaskLog({ durableFirst: !isStrict(record.request), restored });
+    this.#log = new TaskLog({ durableFirst: !isStrict(record), restored });
   }
 
   /** Made when first asked for: most of a deep queue has nobody reading it yet. */
   get log(): TaskLog {
-    this.#log ??= new TaskLog({ durableFirst: !isStrict(this.record.request) });
+    this.#log ??= new TaskLog({ durableFirst: !isStrict(this.record) });
     return this.#log;
   }
 
@@ -110,9 +112,16 @@ export class LiveTask {
   }
 }
 
-/** Strict is the default of the contract. */
-export function isStrict(request: TaskRequest): boolean {
-  return request.determinism !== 'best_effort';
+/** Whether the task gives the same bytes when it runs again. */
+export function isStrict(record: Pick<TaskRecord, 'determinism' | 'request'>): boolean {
+  return determinismOf(record) === 'strict';
+}
+
+function determinismOf({
+  determinism,
+  request,
+}: Pick<TaskRecord, 'determinism' | 'request'>): Determinism {
+  return determinism ?? request.determinism ?? 'strict';
 }
 
 export function sha256Hex(text: string): string {
@@ -242,7 +251,7 @@ function commonView(task: LiveTask): Omit<Task, 'state'> {
     pool_id: record.poolId,
     model_id: record.modelId,
     priority: request.priority ?? 'interactive',
-    determinism: request.determinism ?? 'strict',
+    determinism: determinismOf(record),
     seed: seedNumber(record.seed),
     accepted_at_ms: record.acceptedAtMs,
     ...(record.deadlineAtMs === undefined ? {} : { deadline_at_ms: record.deadlineAtMs }),

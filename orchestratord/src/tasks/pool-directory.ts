@@ -1,9 +1,9 @@
-/** Which pool serves a request: by model reference, engine and workload. */
-import { OrchError, type TaskRequest } from '@llama-orch/contracts';
+/** Which pool serves a request: by model reference, engine, workload, and what the request asks of an engine. */
+import { invalidParams, OrchError, type TaskRequest } from '@llama-orch/contracts';
+import { unmetBy, type PoolAbility } from './pool-fit.ts';
 
-export interface PoolEntry {
+export interface PoolEntry extends PoolAbility {
   readonly poolId: string;
-  readonly engine: string;
   readonly modelId: string;
   readonly aliases: readonly string[];
   readonly ctx: number;
@@ -30,7 +30,7 @@ export class PoolDirectory {
 
   /**
    * @throws OrchError NOT_FOUND when no pool has the model (or the engine), INVALID_PARAMS when it has it
-   * but not the workload
+   * but not the workload, or lacks what the request asks for
    */
   resolve(request: TaskRequest): PoolEntry {
     const { model_ref: modelRef, engine, workload = 'completion' } = request;
@@ -43,11 +43,16 @@ export class PoolDirectory {
       throw new OrchError('NOT_FOUND', message, { details: [{ path, message }] });
     }
     const able = fitting.filter((pool) => pool.workloads.includes(workload));
-    const chosen = modelRef === undefined ? able[0] : this.#leastLoaded(able);
-    if (chosen === undefined) {
+    const [first] = able;
+    if (first === undefined) {
       const message = `no pool serves the workload ${workload}`;
       throw new OrchError('INVALID_PARAMS', message, { details: [{ path: '/workload', message }] });
     }
+    // Who names no model gets the default one, not whichever could do more.
+    const meant = modelRef === undefined ? [first] : able;
+    const willing = meant.filter((pool) => unmetBy(pool, request).length === 0);
+    const chosen = willing.length > 1 ? this.#leastLoaded(willing) : willing[0];
+    if (chosen === undefined) throw invalidParams('The request body', unmetBy(first, request));
     return chosen;
   }
 

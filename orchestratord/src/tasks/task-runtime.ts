@@ -5,8 +5,9 @@
 import type { Config, MetricsEvent, Readiness, TaskRequest } from '@llama-orch/contracts';
 import type { Command, Core, PoolSpec, TenantSpec } from '@llama-orch/orchestrator-core';
 import type { PoolManager } from '@llama-orch/pool-managerd';
-import { LLAMACPP_CAPABILITIES, type EngineResult } from '@llama-orch/worker-adapters';
+import { adapterOf, type EngineResult } from '@llama-orch/worker-adapters';
 import type { Clock } from '../clock.ts';
+import { promisedDeterminism } from '../config/promised-determinism.ts';
 import type { Ledger } from '../ledger/types.ts';
 import type { Logger } from '../logging.ts';
 import { tenantsOf } from '../auth/tenants.ts';
@@ -121,7 +122,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       return pool?.replica_labels[ordinal] ?? {};
     },
     unmatchedIn: (poolId) => core.poolView(poolId)?.unmatched ?? 0,
-    isInterruptible: () => LLAMACPP_CAPABILITIES.interruptibleDecode,
+    isInterruptible: ({ engine }) => adapterOf(engine).capabilities.interruptibleDecode,
     clock,
     metrics,
     log,
@@ -158,7 +159,9 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       aliases: pool.model.aliases,
       ctx: pool.ctx,
       promptFormat: pool.model.prompt_format,
-      workloads: LLAMACPP_CAPABILITIES.workloads,
+      workloads: pool.workloads,
+      features: adapterOf(pool.engine).capabilities.features,
+      determinism: promisedDeterminism(pool),
     })),
     loadedIn: (poolId) =>
       pools

@@ -159,6 +159,8 @@ export class TaskService {
         correlationId: caller.correlationId,
         request,
         promptFormat: request.prompt_format ?? pool.promptFormat,
+        determinism:
+          request.determinism ?? (pool.determinism === 'exact' ? 'strict' : 'best_effort'),
         seed: String(exactSeed ?? request.seed ?? deriveSeed(taskId)),
         requestHash: name?.requestHash,
         acceptedAtMs: now,
