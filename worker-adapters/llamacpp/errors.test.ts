@@ -36,3 +36,10 @@ test('OC-ADAPT-5013 a message that quotes the request is withheld', () => {
   const text = body(500, 'server_error', "parse error; last read: 'my prompt'");
   expect(refusal(500, text).message).not.toContain('my prompt');
 });
+
+test('OC-ADAPT-5004 a text larger than the physical batch is a fault of the request', () => {
+  const message = 'input (600 tokens) is too large to process. increase the physical batch size';
+  const error = refusal(500, body(500, 'server_error', message));
+  expect(error.fault).toBe('permanent');
+  expect(error.message).toContain('--ubatch-size');
+});

@@ -51,6 +51,7 @@ function faultOf({ code, type, message }: LlamaCppError): EngineFault {
   if (code === 429) return 'busy';
   // The KV shared by all slots is full: elsewhere, or a moment later, there may be room.
   if (code === 500 && message.startsWith('Context size has been exceeded')) return 'busy';
+  if (isTooLarge(message)) return 'permanent';
   if (type === 'exceed_context_size_error' || code === 501) return 'permanent';
   // A key the engine does not take or a route it does not have is a fault of the set-up, not of the
   // request.
@@ -63,6 +64,12 @@ function detailOf({ code, type, message, promptTokens, ctx }: LlamaCppError): st
   if (type === 'exceed_context_size_error' && promptTokens !== undefined && ctx !== undefined) {
     return `: the prompt has ${promptTokens} tokens, the context ${ctx}`;
   }
+  if (isTooLarge(message)) return ': a text has more tokens than it takes at once (--ubatch-size)';
   if (message === '' || code >= 500) return '';
   return `: ${message.slice(0, MAX_MESSAGE_CHARS)}`;
+}
+
+/** What it says of a text to embed or rank that is longer than its physical batch; the status is 500. */
+function isTooLarge(message: string): boolean {
+  return /^input (\(\d+ tokens\) )?is too large to process/.test(message);
 }
