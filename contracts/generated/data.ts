@@ -205,7 +205,7 @@ export interface components {
             /** @description Tasks of the tenant with the same name here never run on one replica at once. */
             readonly anti_affinity?: components["schemas"]["Name"];
         };
-        /** @description A task. `{"prompt":"hello"}` alone is one. A completion or an embedding takes exactly one of prompt, messages and inputs; a rerank takes query and documents. */
+        /** @description A task. `{"prompt":"hello"}` alone is one. A completion takes exactly one of prompt and messages, an embedding exactly one of prompt and inputs, a rerank query and documents. Embeddings and rankings have no tokens to sample and no session: what only a completion has is refused. Sampling that is left out is filled in by the profile v1, as far as the engine has it: temperature 0.8, top_k 40, top_p 0.95, min_p 0.05. A field that the pool's engine does not have is refused with its path. */
         readonly TaskRequest: {
             /** @description Made by the server when left out. */
             readonly task_id?: components["schemas"]["Uuid"];
@@ -234,10 +234,11 @@ export interface components {
              */
             readonly prompt_format?: components["schemas"]["PromptFormat"];
             readonly messages?: readonly components["schemas"]["ChatMessage"][];
+            /** @description Embedding only. Each must fit the context by itself. */
             readonly inputs?: readonly string[];
             /** @description Rerank only. */
             readonly query?: string;
-            /** @description Rerank only. */
+            /** @description Rerank only. Each must fit the context beside the query. */
             readonly documents?: readonly string[];
             /** @description Rerank only. */
             readonly top_n?: number;
@@ -288,7 +289,7 @@ export interface components {
             readonly predicted_start_ms: components["schemas"]["Millis"];
             /** @description Wait this long before posting more; 0 while there is room. */
             readonly backoff_ms: components["schemas"]["Millis"];
-            /** @description Predicted wait from admission to the first token. */
+            /** @description Predicted wait from admission to the first token; for an embedding or a rerank, to its answer. */
             readonly predicted_first_token_ms?: components["schemas"]["Millis"];
             readonly predicted_interval_ms?: components["schemas"]["MillisInterval"];
             readonly on_time_probability?: components["schemas"]["Probability"];
@@ -311,7 +312,7 @@ export interface components {
             /** @description How often the task was stopped for other work and went on later. */
             readonly preemptions?: components["schemas"]["Count"];
         };
-        /** @description One field, by workload. */
+        /** @description One field, by workload: the text so far or in the end; one embedding for each input, in their order; or the ranking, best first. Embeddings and rankings are there only in the end. */
         readonly TaskResult: {
             readonly text?: string;
             readonly embeddings?: readonly (readonly number[])[];
@@ -366,6 +367,7 @@ export interface components {
             readonly attempts: components["schemas"]["Count"];
             readonly finish_reason?: components["schemas"]["FinishReason"];
             readonly usage?: components["schemas"]["Usage"];
+            /** @description Of the text; of embeddings and a ranking, of `result` as canonical JSON (RFC 8785). */
             readonly output_sha256?: components["schemas"]["Sha256"];
             readonly result?: components["schemas"]["TaskResult"];
             readonly error?: components["schemas"]["ErrorEnvelope"];
@@ -399,7 +401,7 @@ export interface components {
             readonly time_budget_remaining_ms?: components["schemas"]["Millis"];
             readonly cost_budget_remaining?: number;
         };
-        /** @description Server-sent events, each with `id`, `event` and one line of JSON `data`: `started` once (StartedEvent), then `token` (TokenEvent) with `metrics` (MetricsEvent) between, then exactly one `end` (EndEvent) or `error` (ErrorEvent). Idle streams carry a comment line every 15 s. */
+        /** @description Server-sent events, each with `id`, `event` and one line of JSON `data`: `started` once (StartedEvent), then `token` (TokenEvent) with `metrics` (MetricsEvent) between, then exactly one `end` (EndEvent) or `error` (ErrorEvent). Idle streams carry a comment line every 15 s. An embedding or a rerank sends no `token`: its result is in the task once the `end` has come. */
         readonly TaskStream: string;
         readonly StartedEvent: {
             readonly queue_position: components["schemas"]["Count"];

@@ -48,7 +48,6 @@ const source = fc.oneof(
       { minLength: 1, maxLength: 5 },
     ),
   }),
-  fc.record({ inputs: fc.array(text(20), { minLength: 1, maxLength: 5 }) }),
 );
 const valid: fc.Arbitrary<Record<string, unknown>> = fc
   .tuple(

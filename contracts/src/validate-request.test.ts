@@ -7,7 +7,7 @@ const faultsOf = (value: unknown): readonly FaultDetail[] => {
   const result = validateTaskRequest(value);
   return result.ok ? [] : result.details;
 };
-const EXACTLY_ONE = [{ path: '', message: 'needs exactly one of prompt, messages and inputs' }];
+const EXACTLY_ONE = [{ path: '', message: 'needs exactly one of prompt and messages' }];
 
 describe('ORCH-2001 a task', () => {
   test('is a prompt alone', () => {
@@ -22,10 +22,54 @@ describe('ORCH-2001 a task', () => {
   test.each([
     [{}],
     [{ prompt: 'a', messages: [{ role: 'user', content: 'b' }] }],
-    [{ prompt: 'a', inputs: ['b'] }],
-    [{ workload: 'embedding' }],
-  ])('needs exactly one of prompt, messages and inputs: %j', (value) => {
+    [{ workload: 'completion' }],
+  ])('to complete needs exactly one of prompt and messages: %j', (value) => {
     expect(faultsOf(value)).toEqual(EXACTLY_ONE);
+  });
+
+  test('to complete takes no inputs: there would be nothing to complete', () => {
+    const inputs = ['a'];
+    const fault = { path: '/inputs', message: 'is used only by the workload embedding' };
+    expect(faultsOf({ prompt: 'p', inputs })).toEqual([fault]);
+    expect(faultsOf({ inputs })).toEqual([...EXACTLY_ONE, fault]);
+    expect(faultsOf({ workload: 'completion', inputs })).toEqual([...EXACTLY_ONE, fault]);
+  });
+
+  test('to embed takes exactly one of prompt and inputs', () => {
+    const workload = 'embedding';
+    const message = 'needs exactly one of prompt and inputs';
+    expect(faultsOf({ workload, inputs: ['a', 'b'] })).toEqual([]);
+    expect(faultsOf({ workload, prompt: 'a' })).toEqual([]);
+    expect(faultsOf({ workload })).toEqual([{ path: '', message }]);
+    expect(faultsOf({ workload, prompt: 'a', inputs: ['b'] })).toEqual([{ path: '', message }]);
+  });
+
+  test.each([
+    { messages: [{ role: 'user', content: 'c' }] },
+    { prompt_format: 'raw' },
+    { session_id: '0b5b7a1e-6a0e-4f0e-8f57-6a3f6f0f7d10' },
+    { sampler_profile_version: 'v1' },
+    { max_tokens: 1 },
+    { expected_tokens: 1 },
+    { deadline_for: 'end' },
+    { kv_hint: 'cold' },
+    { temperature: 0 },
+    { top_k: 1 },
+    { top_p: 1 },
+    { min_p: 0 },
+    { stop: [] },
+    { grammar: 'g' },
+    { json_schema: {} },
+    { logprobs: 0 },
+  ])('to embed or rerank takes nothing that only a completion has: %j', (field) => {
+    const [path] = Object.keys(field).map((key) => `/${key}`);
+    const message = 'is used only by the workload completion';
+    for (const task of [
+      { workload: 'embedding', inputs: ['a'] },
+      { workload: 'rerank', query: 'q', documents: ['d'] },
+    ]) {
+      expect(faultsOf({ ...task, ...field })).toEqual([{ path, message }]);
+    }
   });
 
   test.each([[[]], ['text'], [7], [null], [true]])('is an object, not %j', (value) => {

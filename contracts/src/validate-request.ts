@@ -24,9 +24,13 @@ const SCHEMA_VALUES = 4_096;
 const SCHEMA_DEPTH = 64;
 
 const TASK_REFUSALS: readonly RefusalMessage[] = [
-  { at: '#/else/oneOf', message: 'needs exactly one of prompt, messages and inputs' },
-  { at: '#/then/properties/', message: 'is not used by the workload rerank' },
+  { at: '#/then/properties/', message: 'is used only by the workload completion' },
+  { at: '#/then/then/properties/', message: 'is not used by the workload rerank' },
+  { at: '#/then/else/properties/', message: 'is used only by the workload rerank' },
+  { at: '#/then/else/oneOf', message: 'needs exactly one of prompt and inputs' },
+  { at: '#/else/properties/inputs/', message: 'is used only by the workload embedding' },
   { at: '#/else/properties/', message: 'is used only by the workload rerank' },
+  { at: '#/else/oneOf', message: 'needs exactly one of prompt and messages' },
   { at: '#/dependentSchemas/grammar/', message: 'cannot be given together with grammar' },
 ];
 

@@ -1,7 +1,14 @@
 import { isUuid, type TaskRequest } from '@llama-orch/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { boundPromptTokens, deriveSeed, hashRequest, taskIdForKey } from './admission.ts';
+import {
+  boundPromptTokens,
+  deriveSeed,
+  hashRequest,
+  taskIdForKey,
+  toTaskSpec,
+} from './admission.ts';
+import type { TaskRecord } from './live-task.ts';
 
 test('ORCH-3045 a derived seed depends only on the task id and fits every engine', () => {
   fc.assert(
@@ -40,4 +47,36 @@ test('ORCH-3015 the bound on prompt tokens covers every byte of the text', () =>
       expect(boundPromptTokens({ messages })).toBeGreaterThanOrEqual(Buffer.byteLength(prompt));
     }),
   );
+});
+
+test('OC-CTRL-2090 all that an engine reads for an embedding or a ranking counts', () => {
+  const inputs = ['a'.repeat(100), 'b'.repeat(300)];
+  expect(boundPromptTokens({ workload: 'embedding', inputs })).toBeGreaterThanOrEqual(400);
+  const rerank = { workload: 'rerank', query: 'q'.repeat(50), documents: inputs } as const;
+  expect(boundPromptTokens(rerank)).toBeGreaterThanOrEqual(400 + 2 * 50);
+});
+
+test.each([
+  [{ prompt: 'p' }, 'strict', { rerunnable: true }],
+  [{ prompt: 'p' }, 'best_effort', { rerunnable: false }],
+  [{ prompt: 'p', determinism: 'best_effort' }, undefined, { rerunnable: false }],
+  [{ prompt: 'p' }, undefined, { rerunnable: true }],
+  [{ workload: 'embedding', prompt: 'p' }, 'best_effort', { rerunnable: true, answersWhole: true }],
+] as const)('OC-CTRL-2089 %j given %s may run again: %j', (request, determinism, spec) => {
+  const record: TaskRecord = {
+    taskId: 't',
+    tenantId: 'default',
+    poolId: 'p',
+    modelId: 'm',
+    engine: 'vllm',
+    correlationId: 'c',
+    request,
+    promptFormat: 'auto',
+    determinism,
+    seed: '1',
+    requestHash: undefined,
+    acceptedAtMs: 0,
+    deadlineAtMs: undefined,
+  };
+  expect(toTaskSpec(record, { count: 1, exact: true }, undefined)).toMatchObject(spec);
 });

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import type { TaskRequest } from '@llama-orch/contracts';
 import type { PlacementConstraints, PromptPrefix, TaskSpec } from '@llama-orch/orchestrator-core';
 import { isStrict, type TaskRecord } from './live-task.ts';
+import { isAnsweredWhole, textsOf } from './whole-answers.ts';
 
 /**
  * The seed of a task that names none: 32 bits of SHA-256 over its id, so that the same task run again
@@ -50,12 +51,25 @@ function canonicalJson(value: unknown): string {
 
 /** Tokens a chat template may add around each message; generous, for an upper bound. */
 const TEMPLATE_TOKENS = 32;
+/** Tokens an engine puts around each text that it embeds or ranks. */
+const TEXT_TOKENS = 8;
 
 /**
- * An upper bound on the tokens of a request's prompt without asking the engine: a token covers at least
- * one byte of UTF-8 in every vocabulary we serve, plus what a template adds.
+ * An upper bound on the tokens of texts that share a context: a token covers at least one byte of UTF-8 in
+ * every vocabulary we serve.
+ */
+export function boundTextTokens(parts: readonly string[]): number {
+  return parts.reduce((sum, part) => sum + Buffer.byteLength(part) + TEXT_TOKENS, 0);
+}
+
+/**
+ * An upper bound on the tokens of all that a request has an engine read, without asking it: its bytes,
+ * plus what a template adds. A ranking reads the query with each document.
  */
 export function boundPromptTokens(request: TaskRequest): number {
+  if (isAnsweredWhole(request)) {
+    return textsOf(request).reduce((sum, { parts }) => sum + boundTextTokens(parts), 0);
+  }
   if (request.messages !== undefined) {
     let bytes = TEMPLATE_TOKENS;
     for (const message of request.messages) {
@@ -92,7 +106,10 @@ export function toTaskSpec(
     deadlineFor: request.deadline_for === 'first_token' ? 'first-token' : 'end',
     placement: toConstraints(request.placement),
     prefix,
-    rerunnable: isStrict(record),
+    // Nothing of what comes whole was seen before its end.
+    ...(isAnsweredWhole(request)
+      ? { rerunnable: true, answersWhole: true }
+      : { rerunnable: isStrict(record) }),
     kvHint: request.kv_hint ?? 'reuse',
   };
 }

@@ -37,8 +37,8 @@ const REPLICA = {
   modelDigest: 'sha256:0',
 } as ReplicaSnapshot;
 
-function replica(run: Run): ReplicaHandle {
-  const adapter = { submit: run } as unknown as WorkerAdapter;
+function replica(run: Run | Partial<WorkerAdapter>): ReplicaHandle {
+  const adapter = (typeof run === 'function' ? { submit: run } : run) as WorkerAdapter;
   return { snapshot: REPLICA, adapter, envelope: { prefix: '<', suffix: '>' } };
 }
 
@@ -62,7 +62,11 @@ function liveTask(request: object = {}, restored?: readonly LogEntry[]): LiveTas
   );
 }
 
-async function attempt(run: Run, task = liveTask(), abort = new AbortController()) {
+async function attempt(
+  run: Run | Partial<WorkerAdapter>,
+  task = liveTask(),
+  abort = new AbortController(),
+) {
   const commands: Command[] = [];
   const ledger = createMemoryLedger();
   const clock = new VirtualClock();
@@ -184,6 +188,71 @@ test('OC-CTRL-2026 the engine is held back while too much is only in memory', as
     return RESULT;
   });
   expect(held).toBeInstanceOf(Promise);
+});
+
+describe('OC-CTRL-2090 what is answered whole', () => {
+  const embedding = () =>
+    liveTask({ workload: 'embedding', prompt: undefined, inputs: ['a', 'b'] });
+
+  test('starts when the engine is asked, and ends with the result and no token', async () => {
+    const asked: unknown[] = [];
+    const task = embedding();
+    const embed: WorkerAdapter['embed'] = async ({ inputs, taskId }) => {
+      asked.push(inputs, taskId);
+      await Promise.resolve();
+      expect(task.log.entry(0)).toMatchObject({ event: 'started' });
+      return { embeddings: [[1], [2]], tokensIn: 5 };
+    };
+    const { commands, ports } = await attempt({ embed }, task);
+    expect(asked).toEqual([['a', 'b'], task.taskId]);
+    expect(task.wholeResult).toEqual({ embeddings: [[1], [2]] });
+    expect(commands).toMatchObject([
+      { type: 'finish', finishReason: 'stop', usage: { tokensIn: 5, tokensOut: 0 } },
+    ]);
+    expect(ports.onStarted).toHaveBeenCalledTimes(1);
+    expect(ports.onFirstToken).not.toHaveBeenCalled();
+  });
+
+  test('is cut to top_n where the engine does not', async () => {
+    const task = liveTask({ workload: 'rerank', query: 'q', documents: ['a', 'b'], top_n: 1 });
+    const results = [
+      { index: 1, score: 0.9 },
+      { index: 0, score: 0.1 },
+    ];
+    await attempt({ rerank: () => Promise.resolve({ results, tokensIn: 1 }) }, task);
+    expect(task.wholeResult).toEqual({ ranking: [{ index: 1, score: 0.9 }] });
+  });
+
+  test('fails like any other attempt', async () => {
+    const embed = () => Promise.reject(new EngineError('broken', 'llamacpp', 'it failed'));
+    const { commands, end, task } = await attempt({ embed }, embedding());
+    expect(commands).toMatchObject([{ type: 'fail', fault: { retriable: true }, tokensSent: 0 }]);
+    expect(end.suspicion).toBe('connection');
+    expect(task.wholeResult).toBeUndefined();
+  });
+
+  test('ORCH-3026 tells nothing once it was aborted', async () => {
+    const abort = new AbortController();
+    const embed = () => {
+      abort.abort();
+      return Promise.resolve({ embeddings: [[1]], tokensIn: 1 });
+    };
+    const { commands, task } = await attempt({ embed }, embedding(), abort);
+    expect(commands).toEqual([]);
+    expect(task.wholeResult).toBeUndefined();
+  });
+});
+
+test('OC-CTRL-2089 the engine is told what was given to the task, not what it asked for', async () => {
+  const given: boolean[] = [];
+  const run: Run = async (request, sink) => {
+    given.push(request.deterministic);
+    return speak(['a'])(request, sink, new AbortController().signal);
+  };
+  await attempt(run, liveTask());
+  const loose = liveTask();
+  await attempt(run, new LiveTask({ ...loose.record, determinism: 'best_effort' }));
+  expect(given).toEqual([true, false]);
 });
 
 test('OC-CTRL-2031 a failure we did not foresee says nothing of its cause', async () => {

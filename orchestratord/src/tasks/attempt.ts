@@ -19,6 +19,7 @@ import { renderPrompt, toSampling } from './render-prompt.ts';
 import { ReplayCheck, ReplayDivergedError } from './replay-check.ts';
 import type { TokenEntry } from './task-log.ts';
 import type { TranscriptWriter } from './transcript-writer.ts';
+import { askWhole, isAnsweredWhole, type WholeAnswer } from './whole-answers.ts';
 
 /**
  * A broken connection and the end of the process behind it are told in any order. The core moves the task
@@ -63,37 +64,28 @@ export async function runAttempt(
   signal: AbortSignal,
   ports: AttemptPorts,
 ): Promise<AttemptEnd> {
-  const { request } = task.record;
   const sink = new LogSink(task, attempt, signal, ports);
+  const finish = (
+    finishReason: EngineResult['finishReason'],
+    usage: Usage,
+    prefix?: PromptPrefix,
+  ): void => {
+    const { taskId } = task;
+    ports.command({ type: 'finish', taskId, attempt, finishReason, usage, prefix });
+  };
   try {
-    const rendered = renderPrompt(request, task.record.promptFormat, replica, signal);
-    // Most prompts need no round trip, and then the engine is asked within this very turn.
-    const prompt = rendered instanceof Promise ? await rendered : rendered;
-    const result = await replica.adapter.submit(
-      {
-        taskId: task.taskId,
-        correlationId: task.record.correlationId,
-        prompt,
-        maxTokens: request.max_tokens,
-        seed: foldSeed(task.seed),
-        sampling: toSampling(request),
-        deterministic: isStrict(task.record),
-        reuseKv: request.kv_hint !== 'cold',
-      },
-      sink,
-      signal,
-    );
-    if (signal.aborted) return {};
-    sink.finish();
-    ports.onResult(task, replica.snapshot.replicaId, result);
-    ports.command({
-      type: 'finish',
-      taskId: task.taskId,
-      attempt,
-      finishReason: result.finishReason,
-      usage: toUsage(task, result),
-      prefix: ports.prefixAfter(task),
-    });
+    if (isAnsweredWhole(task.record.request)) {
+      const { result, tokensIn } = await compute(task, replica, sink, signal);
+      if (signal.aborted) return {};
+      task.wholeResult = result;
+      finish('stop', { tokensIn, tokensOut: 0, cachedTokens: 0, decodeMs: 0 });
+    } else {
+      const result = await generate(task, replica, sink, signal);
+      if (signal.aborted) return {};
+      sink.finish();
+      ports.onResult(task, replica.snapshot.replicaId, result);
+      finish(result.finishReason, toUsage(task, result), ports.prefixAfter(task));
+    }
     return {};
   } catch (error) {
     if (isBroken(error) && replica.snapshot.pid !== undefined) {
@@ -109,6 +101,47 @@ export async function runAttempt(
     });
     return toSuspicion(error);
   }
+}
+
+/** @throws EngineError; the signal's reason; OrchError when the model cannot chat */
+async function generate(
+  task: LiveTask,
+  replica: ReplicaHandle,
+  sink: TokenSink,
+  signal: AbortSignal,
+): Promise<EngineResult> {
+  const { request, promptFormat, correlationId } = task.record;
+  const rendered = renderPrompt(request, promptFormat, replica, signal);
+  // Most prompts need no round trip, and then the engine is asked within this very turn.
+  const prompt = rendered instanceof Promise ? await rendered : rendered;
+  return replica.adapter.submit(
+    {
+      taskId: task.taskId,
+      correlationId,
+      prompt,
+      maxTokens: request.max_tokens,
+      seed: foldSeed(task.seed),
+      sampling: toSampling(request),
+      deterministic: isStrict(task.record),
+      reuseKv: request.kv_hint !== 'cold',
+    },
+    sink,
+    signal,
+  );
+}
+
+/** @throws EngineError; the signal's reason */
+async function compute(
+  task: LiveTask,
+  replica: ReplicaHandle,
+  sink: TokenSink,
+  signal: AbortSignal,
+): Promise<WholeAnswer> {
+  const { taskId, correlationId, request } = task.record;
+  const answer = askWhole(replica.adapter, { taskId, correlationId }, request, signal);
+  // Until its answer is there, the engine gives no sign that it has begun.
+  sink.started();
+  return answer;
 }
 
 function isBroken(error: unknown): boolean {

@@ -7,6 +7,7 @@ import type { Effect } from '@llama-orch/orchestrator-core';
 import type { Lease, PoolManager, ReplicaHandle } from '@llama-orch/pool-managerd';
 import { runAttempt, toFault, type AttemptEnd, type AttemptPorts } from './attempt.ts';
 import type { LiveTask } from './live-task.ts';
+import { isAnsweredWhole } from './whole-answers.ts';
 
 export type DispatchEffect = Extract<Effect, { type: 'dispatch' }>;
 export type AbortEffect = Extract<Effect, { type: 'abort' }>;
@@ -69,9 +70,11 @@ export class Dispatcher {
     if (running?.attempt !== effect.attempt) return;
     this.#forget(running);
     running.abort.abort();
-    // A task that took too long says nothing of the engine; one that went silent does, unless the
-    // engine speaks to others: then it is busy, and a check would have to queue behind them.
-    if (effect.reason === 'idle-timeout' && !this.#isSpeaking(effect.replicaId)) {
+    // A task that took too long says nothing of the engine, unless it could not speak before its end; one
+    // that went silent does, unless the engine speaks to others: then it is busy, and a check would have
+    // to queue behind them.
+    const silence = isAnsweredWhole(running.task.record.request) ? 'wall-timeout' : 'idle-timeout';
+    if (effect.reason === silence && !this.#isSpeaking(effect.replicaId)) {
       this.#options.pools.suspect(effect.replicaId, 'hung', 'a task went silent on it');
     }
   }

@@ -14,7 +14,14 @@ export const ANOTHER_TENANT = 'another tenant';
 export const RESTARTED_TEXT =
   'the daemon was started again; of what came before only the durable facts are left';
 
-export function acceptedText(facts: Facts<'accepted'>, acceptedAtMs: number): string {
+/** What forecasts are of: what is answered whole has no first token. */
+export type Milestone = 'first token' | 'answer';
+
+export function acceptedText(
+  facts: Facts<'accepted'>,
+  acceptedAtMs: number,
+  milestone: Milestone,
+): string {
   const { queue_position: position, predicted_start_ms: startMs, deadline_at_ms: deadline } = facts;
   const place =
     position === 0
@@ -24,7 +31,7 @@ export function acceptedText(facts: Facts<'accepted'>, acceptedAtMs: number): st
   const first =
     firstMs === undefined || interval === undefined
       ? ''
-      : `; first token predicted in ${duration(firstMs)} (8 times in 10 between ${duration(interval[0])} and ${duration(interval[1])})`;
+      : `; ${milestone} predicted in ${duration(firstMs)} (8 times in 10 between ${duration(interval[0])} and ${duration(interval[1])})`;
   const chance = facts.on_time_probability;
   const kept =
     deadline === undefined
@@ -120,27 +127,26 @@ function wentFirstText({ tenant, priority, reason, tasks: count }: ExplainedWent
   }
 }
 
-export function dispatchedText(facts: Facts<'dispatched'>): string {
+export function dispatchedText(facts: Facts<'dispatched'>, milestone: Milestone): string {
   const { attempt, replica_id: replicaId, expected_first_token_ms: firstMs } = facts;
   const expected =
-    firstMs === undefined ? '' : `, first token expected within ${duration(firstMs)}`;
+    firstMs === undefined ? '' : `, ${milestone} expected within ${duration(firstMs)}`;
   const stopped = facts.stopped_another === true ? ', where another task was stopped for it' : '';
   const [chosen, ...others] = facts.replicas ?? [];
   const cached =
     chosen === undefined || chosen.cached_tokens === 0
       ? ''
       : `, which has ${tasks(chosen.cached_tokens, 'prompt token')} cached`;
-  const passed = others.map(passedText);
+  const passed = others.map((replica) => passedText(replica, milestone));
   const rest = passed.length === 0 ? '' : `; passed over: ${passed.join(', ')}`;
   return `attempt ${attempt} goes to ${replicaId}${cached}${stopped}${expected}${rest}`;
 }
 
-function passedText({
-  replica_id: id,
-  verdict,
-  first_token_ms: firstMs,
-}: ExplainedReplica): string {
-  const time = firstMs === undefined ? '' : `, first token in ${duration(firstMs)}`;
+function passedText(
+  { replica_id: id, verdict, first_token_ms: firstMs }: ExplainedReplica,
+  milestone: Milestone,
+): string {
+  const time = firstMs === undefined ? '' : `, ${milestone} in ${duration(firstMs)}`;
   return `${id} (${VERDICTS[verdict]}${time})`;
 }
 

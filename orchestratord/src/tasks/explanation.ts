@@ -21,6 +21,7 @@ import {
   RESTARTED_TEXT,
   waitedText,
   waitingText,
+  type Milestone,
 } from './explanation-text.ts';
 import { predictionFields, type AdmissionPromise } from './admission-promise.ts';
 import {
@@ -68,7 +69,7 @@ export function explain(
     switch (entry.kind) {
       case 'dispatched':
         entries.push(...waitedEntry(entry.decision, queuedAtMs, at_ms, viewer));
-        entries.push(dispatchedEntry(entry));
+        entries.push(dispatchedEntry(entry, milestoneOf(view)));
         queuedAtMs = undefined;
         break;
       case 'first-token':
@@ -112,7 +113,7 @@ function acceptedEntry({ view, admission }: ExplainedTask): ExplanationEntry {
   return {
     kind: 'accepted',
     at_ms: view.accepted_at_ms,
-    summary: acceptedText(facts, view.accepted_at_ms),
+    summary: acceptedText(facts, view.accepted_at_ms, milestoneOf(view)),
     ...facts,
   };
 }
@@ -143,7 +144,14 @@ function unknownWait(queuedAtMs: number | undefined, untilMs: number): readonly 
   return [{ kind: 'waited', at_ms: queuedAtMs, summary: waitedText(facts), ...facts }];
 }
 
-function dispatchedEntry({ atMs, attempt, replicaId, decision }: Dispatched): ExplanationEntry {
+function milestoneOf({ workload }: Task): Milestone {
+  return workload === 'completion' ? 'first token' : 'answer';
+}
+
+function dispatchedEntry(
+  { atMs, attempt, replicaId, decision }: Dispatched,
+  milestone: Milestone,
+): ExplanationEntry {
   const facts = {
     attempt,
     replica_id: replicaId,
@@ -155,7 +163,7 @@ function dispatchedEntry({ atMs, attempt, replicaId, decision }: Dispatched): Ex
           replicas: decision.replicas,
         }),
   };
-  return { kind: 'dispatched', at_ms: atMs, summary: dispatchedText(facts), ...facts };
+  return { kind: 'dispatched', at_ms: atMs, summary: dispatchedText(facts, milestone), ...facts };
 }
 
 function firstTokenEntry({ view, admission }: ExplainedTask, atMs: number): ExplanationEntry {

@@ -14,6 +14,7 @@ import {
 } from './admission-promise.ts';
 import { NO_HISTORY, withEntry, type HistoryEntry, type TaskHistory } from './task-history.ts';
 import { TaskLog, type LogEntry } from './task-log.ts';
+import { wholeJson, type WholeResult } from './whole-answers.ts';
 
 /** What is asked of a task: enough to run the task after any crash. */
 export interface TaskRecord {
@@ -65,6 +66,8 @@ export class LiveTask {
   startedAtMs: number | undefined;
   firstTokenAtMs: number | undefined;
   lastTokenAtMs: number | undefined;
+  /** What an embedding or a ranking ended with. */
+  wholeResult: WholeResult | undefined;
   /** Where it runs or ran last. */
   replica: ReplicaSnapshot | undefined;
 
@@ -157,9 +160,19 @@ export function liveSummary(task: LiveTask, present: PresentView | undefined): T
 }
 
 export interface Ending {
+  /** All that was said; empty for an embedding or a ranking. */
   readonly text: string;
   readonly outputSha256: string;
   readonly endedAtMs: number;
+}
+
+/** What the task said, and its hash as the contract has it. */
+export function outputOf({ log, wholeResult }: LiveTask): Pick<Ending, 'text' | 'outputSha256'> {
+  const text = log.text();
+  return {
+    text,
+    outputSha256: sha256Hex(wholeResult === undefined ? text : wholeJson(wholeResult)),
+  };
 }
 
 /** The task as it is kept after its end. */
@@ -175,7 +188,7 @@ export function endedView(task: LiveTask, outcome: Outcome, ending: Ending): Tas
         finish_reason: outcome.finishReason,
         usage: usageView(task, outcome.usage),
         output_sha256: outputSha256,
-        result: { text },
+        result: task.wholeResult ?? { text },
         ...proofOf(task, outputSha256),
       };
     case 'canceled':

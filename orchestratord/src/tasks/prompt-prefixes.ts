@@ -7,6 +7,7 @@ import type { PromptPrefix } from '@llama-orch/orchestrator-core';
 import { BLOCK_BYTES } from './boundary-hasher.ts';
 import type { TaskRecord } from './live-task.ts';
 import { prefixSeed, promptPrefix } from './prompt-blocks.ts';
+import { isAnsweredWhole } from './whole-answers.ts';
 
 /** Seeds kept; beyond it they are made anew. */
 const MAX_SEEDS = 10_000;
@@ -27,8 +28,9 @@ export class PromptPrefixes {
     this.#tokensPerByte = tokensPerByte;
   }
 
-  /** Undefined for a prompt too short to be told apart from others. */
+  /** Undefined for a prompt too short to be told apart from others, and where no cache is kept of it. */
   of(task: Scoped): PromptPrefix | undefined {
+    if (isAnsweredWhole(task.request)) return undefined;
     return bytesOf(task.request) < BLOCK_BYTES ? undefined : this.#hash(task, undefined);
   }
 

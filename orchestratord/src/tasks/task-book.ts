@@ -21,7 +21,7 @@ import type { AbortEffect, DispatchEffect } from './dispatcher.ts';
 import {
   deadlineKept,
   endedView,
-  sha256Hex,
+  outputOf,
   type AcceptedDetail,
   type ForeseenDetail,
   type LiveTask,
@@ -261,9 +261,8 @@ export class TaskBook implements EffectHandler {
       const chance = kept === undefined ? {} : { on_time_probability: kept ? 1 : 0 };
       log.append({ event: 'metrics', data: JSON.stringify({ ...signals(task), ...chance }) });
     }
-    const text = log.text();
-    const outputSha256 = sha256Hex(text);
-    log.seal(terminalEntry(task, outcome, outputSha256));
+    const output = outputOf(task);
+    log.seal(terminalEntry(task, outcome, output.outputSha256));
     this.#count(task, outcome);
     if (task.replica !== undefined && outcome.kind !== 'canceled') {
       this.#options.slo.observe(task.replica.setId, task.priority, {
@@ -274,7 +273,7 @@ export class TaskBook implements EffectHandler {
       });
     }
     const transcript = transcripts.take(taskId, log);
-    const view = endedView(task, outcome, { text, outputSha256, endedAtMs: nowMs });
+    const view = endedView(task, outcome, { ...output, endedAtMs: nowMs });
     return {
       transcript,
       archive: {
@@ -303,7 +302,9 @@ export class TaskBook implements EffectHandler {
     switch (outcome.kind) {
       case 'completed': {
         metrics.tasksCompleted.inc({ ...taskLabels(task), finish_reason: outcome.finishReason });
-        metrics.decodeMs.observe(latencyLabels(task), task.decodeMs);
+        if (task.wholeResult === undefined) {
+          metrics.decodeMs.observe(latencyLabels(task), task.decodeMs);
+        }
         metrics.tokensIn.inc(replicaLabels(task), outcome.usage.tokensIn);
         log.info(
           { ...ended, tokens_in: outcome.usage.tokensIn, decode_time_ms: task.decodeMs },

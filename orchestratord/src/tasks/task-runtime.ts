@@ -2,7 +2,7 @@
  * Everything that makes tasks move, wired together: the core's host, the book of live tasks, the
  * dispatcher, the bridge to replicas, and the beats (metrics events, snapshots, retention).
  */
-import type { Config, MetricsEvent, Readiness, TaskRequest } from '@llama-orch/contracts';
+import type { Config, MetricsEvent, Readiness } from '@llama-orch/contracts';
 import type { Command, Core, PoolSpec, TenantSpec } from '@llama-orch/orchestrator-core';
 import type { PoolManager } from '@llama-orch/pool-managerd';
 import { adapterOf, type EngineResult } from '@llama-orch/worker-adapters';
@@ -23,15 +23,15 @@ import { Dispatcher } from './dispatcher.ts';
 import { DurableWriter } from './durable-writer.ts';
 import { LedgerUpkeep } from './ledger-upkeep.ts';
 import type { LiveTask } from './live-task.ts';
-import { PoolDirectory, type PoolEntry } from './pool-directory.ts';
+import { PoolDirectory } from './pool-directory.ts';
 import { PromptPrefixes } from './prompt-prefixes.ts';
 import { recover } from './recovery.ts';
-import { renderPrompt } from './render-prompt.ts';
 import { ReplicaBridge } from './replica-bridge.ts';
 import { SessionSlots } from './session-slots.ts';
 import { TaskBook } from './task-book.ts';
 import { TaskQueries } from './task-queries.ts';
 import { TaskService } from './task-service.ts';
+import { TokenCounts } from './token-counts.ts';
 import { TranscriptWriter } from './transcript-writer.ts';
 
 export interface TaskRuntimeOptions {
@@ -56,8 +56,6 @@ const SIGNAL_BEAT_MS = 1_000;
 /** Retention is looked after at least this often, and four times within its age when that is short. */
 const RETENTION_BEAT_MS = 60_000;
 const LEASE_RENEW_MS = 3_000;
-/** Asking an engine for a token count must not hold an admission longer, ms. */
-const COUNT_TIMEOUT_MS = 1_000;
 const HOLDER = 'orchestratord';
 /** For leases to be given back before the engines of a pool are ended, ms. */
 const UNLOAD_WAIT_MS = 1_000;
@@ -185,27 +183,9 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     metrics,
     log,
     prefixes,
-    countTokens,
+    counts: new TokenCounts({ pools, leaseOf: (replicaId) => bridge.leaseOf(replicaId) }),
   });
   const telemetry = new EngineTelemetry({ pools, bridge, metrics, clock });
-
-  async function countTokens(pool: PoolEntry, request: TaskRequest): Promise<number | undefined> {
-    const lease = pools
-      .replicas(pool.poolId)
-      .map((replica) => bridge.leaseOf(replica.replicaId))
-      .find((each) => each !== undefined);
-    if (lease === undefined) return undefined;
-    try {
-      const signal = AbortSignal.timeout(COUNT_TIMEOUT_MS);
-      const replica = pools.use(lease);
-      const format = request.prompt_format ?? pool.promptFormat;
-      const prompt = await renderPrompt(request, format, replica, signal);
-      return await replica.adapter.countTokens(prompt, signal);
-    } catch {
-      // Not knowing is not a reason to refuse: the engine itself will, if the prompt is too long.
-      return undefined;
-    }
-  }
 
   /** Nothing runs there any more; what did not end by itself was never given work. */
   async function unloadPool(poolId: string): Promise<void> {

@@ -29,6 +29,8 @@ import type { PoolDirectory, PoolEntry } from './pool-directory.ts';
 import type { PromptPrefixes } from './prompt-prefixes.ts';
 import type { TaskBook } from './task-book.ts';
 import { noSuchTask } from './task-queries.ts';
+import type { TokenCounts } from './token-counts.ts';
+import { isAnsweredWhole, textsOf } from './whole-answers.ts';
 
 export interface TaskServiceOptions {
   readonly core: Core;
@@ -40,8 +42,7 @@ export interface TaskServiceOptions {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly prefixes: PromptPrefixes;
-  /** Exact prompt tokens by asking a ready replica, or undefined when none can say. */
-  readonly countTokens: (pool: PoolEntry, request: TaskRequest) => Promise<number | undefined>;
+  readonly counts: Pick<TokenCounts, 'ofPrompt' | 'tooLong'>;
 }
 
 export interface Caller {
@@ -220,10 +221,17 @@ export class TaskService {
     return { response: toResponse(admission, 0), task: undefined };
   }
 
+  /** @throws OrchError INVALID_PARAMS when a text to embed or rank is longer than the pool's context */
   async #promptTokens(pool: PoolEntry, request: TaskRequest): Promise<PromptTokens> {
+    const { counts } = this.#options;
     const bound = boundPromptTokens(request);
     if (bound + (request.max_tokens ?? 1) <= pool.ctx) return { count: bound, exact: false };
-    const count = await this.#options.countTokens(pool, request);
+    if (isAnsweredWhole(request)) {
+      const faults = await counts.tooLong(pool, textsOf(request));
+      if (faults.length > 0) throw invalidParams('The request body', faults);
+      return { count: bound, exact: false };
+    }
+    const count = await counts.ofPrompt(pool, request);
     return count === undefined ? { count: bound, exact: false } : { count, exact: true };
   }
 

@@ -15,6 +15,7 @@ const FLAGS = {
   ctx: { type: 'string' },
   tokens: { type: 'string' },
   'token-delay-ms': { type: 'string' },
+  'compute-ms': { type: 'string' },
   'tokens-per-chunk': { type: 'string' },
   'tokens-per-write': { type: 'string' },
   'split-bytes': { type: 'string' },
@@ -25,7 +26,7 @@ const FLAGS = {
 } as const satisfies ParseArgsConfig['options'];
 
 const USAGE = `  [--host H] [--port N] [--slots N] [--queue N] [--ctx N] [--tokens N] [--token-delay-ms N]
-  [--tokens-per-chunk N] [--tokens-per-write N] [--split-bytes N] [--comment-every N] [--loading-ms N]
+  [--compute-ms N] [--tokens-per-chunk N] [--tokens-per-write N] [--split-bytes N] [--comment-every N] [--loading-ms N]
   [--fault-percent N] [--fault '{"kind":"stall","after_tokens":3}']`;
 
 export interface SimCommand {
@@ -75,6 +76,7 @@ function toOptions(flags: Readonly<Record<string, unknown>>): Partial<SimOptions
     ctx: number('ctx', defaults.ctx),
     tokens: number('tokens', defaults.tokens),
     tokenDelayMs: number('token-delay-ms', defaults.tokenDelayMs),
+    computeMs: number('compute-ms', defaults.computeMs),
     tokensPerChunk: number('tokens-per-chunk', defaults.tokensPerChunk),
     tokensPerWrite: number('tokens-per-write', defaults.tokensPerWrite),
     splitBytes: number('split-bytes', defaults.splitBytes),

@@ -124,6 +124,11 @@ export abstract class EngineSim<
     for (let i = 0; i < times; i++) this.#faults.push(fault);
   }
 
+  /** Forgets the faults that nobody has met. */
+  dropFaults(): void {
+    this.#faults = [];
+  }
+
   /**
    * Stops like llama-server on SIGTERM: generation ends at once, but open streams get no end and
    * keep the server until their clients leave.
@@ -175,6 +180,35 @@ export abstract class EngineSim<
       res.writeHead(200, { 'content-type': 'text/event-stream' });
       res.flushHeaders();
     }
+  }
+
+  /**
+   * Answers whole, as with an embedding, from a slot and after `computeMs`. Of the faults it knows `http`
+   * and `hang`, which keeps the slot until its client leaves.
+   * @throws SimHttpError
+   */
+  protected compute({ req, res }: SimCall, answer: object): void {
+    const fault = this.#takeFault(req);
+    if (fault?.kind === 'http') throw this.refusal(fault.status, fault.type, fault.message);
+    let leave = (): void => {
+      withdraw();
+      this.#canceled += 1;
+    };
+    res.once('close', () => leave());
+    const withdraw = this.slots.acquire('', -1, (slot) => {
+      this.#started += 1;
+      const over = (finished: boolean): void => {
+        leave = () => undefined;
+        clearTimeout(timer);
+        this.#release(slot, finished);
+      };
+      leave = () => over(false);
+      const reply = (): void => {
+        over(true);
+        sendJson(res, answer);
+      };
+      const timer = fault?.kind === 'hang' ? undefined : setTimeout(reply, this.options.computeMs);
+    });
   }
 
   #run(

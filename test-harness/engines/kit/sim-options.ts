@@ -15,6 +15,8 @@ export interface SimOptions {
   readonly tokens: number;
   /** Pause before each chunk, ms; 0 sends as fast as the reader takes it. */
   readonly tokenDelayMs: number;
+  /** How long an embedding or a ranking takes, ms. */
+  readonly computeMs: number;
   /** Tokens in one event of the stream, where the protocol allows several. */
   readonly tokensPerChunk: number;
   /** Chunks per write when there is no pause. */
@@ -41,6 +43,7 @@ export const DEFAULT_SIM_OPTIONS: SimOptions = {
   ctx: 4096,
   tokens: 24,
   tokenDelayMs: 0,
+  computeMs: 0,
   tokensPerChunk: 1,
   tokensPerWrite: 1,
   splitBytes: 0,

@@ -87,10 +87,10 @@ export class LlamaCppSim extends EngineSim<LlamaCppOptions> {
         return this.#complete(call, parseBody(text));
       case 'POST /v1/embeddings':
         if (!this.options.embedding) throw notSupported('embedding');
-        return sendJson(res, embeddings(parseBody(text)));
+        return this.compute(call, embeddings(parseBody(text)));
       case 'POST /v1/rerank':
         if (!this.options.rerank) throw notSupported('rerank');
-        return sendJson(res, ranking(parseBody(text)));
+        return this.compute(call, ranking(parseBody(text)));
       default:
         return this.#slotAction(call);
     }
