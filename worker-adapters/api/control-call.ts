@@ -16,6 +16,8 @@ export interface ControlCall {
   readonly timeoutMs: number;
   /** Bound of the answer, bytes. */
   readonly maxBytes: number;
+  /** What a longer answer is: the engine's `garbage`, or more than the caller should have asked for. */
+  readonly oversize: 'garbage' | 'permanent';
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,7 +29,7 @@ export interface ControlAnswer {
 /**
  * One short request to an engine, answered whole. Any HTTP status is an answer; only a failed
  * exchange throws.
- * @throws EngineError `timeout`, `broken` or `garbage`; the signal's reason when it aborts first
+ * @throws EngineError `timeout`, `broken` or as `oversize` says; the signal's reason when it aborts first
  */
 export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<ControlAnswer> {
   const { engine, signal } = call;
@@ -81,7 +83,11 @@ export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<C
           bytes += chunk.length;
           if (bytes > call.maxBytes) {
             stop(
-              new EngineError('garbage', engine, `an answer of more than ${call.maxBytes} bytes`),
+              new EngineError(
+                call.oversize,
+                engine,
+                `an answer of more than ${call.maxBytes} bytes`,
+              ),
             );
           }
         },

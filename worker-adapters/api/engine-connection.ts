@@ -74,7 +74,7 @@ export class EngineConnection implements AsyncDisposable {
 
   /** One short call; any HTTP status is an answer. @throws EngineError; the signal's reason */
   async call(call: EngineCall): Promise<ControlAnswer> {
-    return this.#exchange(this.#control, call, this.#options.timeouts.controlMs);
+    return this.#exchange(this.#control, call, this.#options.timeouts.controlMs, 'garbage');
   }
 
   /** One short call whose answer must be JSON under status 200. @throws EngineError; the signal's reason */
@@ -84,12 +84,13 @@ export class EngineConnection implements AsyncDisposable {
 
   /**
    * A call that makes the engine compute and is answered whole, such as an embedding: it counts as a
-   * stream and is bounded by `headersMs`.
+   * stream and is bounded by `headersMs`. That the answer is too long is a fault of the request.
    * @throws EngineError; the signal's reason
    */
   async compute(call: EngineCall): Promise<unknown> {
     return this.#counted(async () => {
-      const answer = await this.#exchange(this.#streams, call, this.#options.timeouts.headersMs);
+      const { headersMs } = this.#options.timeouts;
+      const answer = await this.#exchange(this.#streams, call, headersMs, 'permanent');
       return this.#toJson(call.path, answer);
     });
   }
@@ -134,7 +135,12 @@ export class EngineConnection implements AsyncDisposable {
     }
   }
 
-  async #exchange(pool: Pool, call: EngineCall, timeoutMs: number): Promise<ControlAnswer> {
+  async #exchange(
+    pool: Pool,
+    call: EngineCall,
+    timeoutMs: number,
+    oversize: ControlCall['oversize'],
+  ): Promise<ControlAnswer> {
     const { method, path, body, signal, once, correlationId } = call;
     const { engine, maxControlBytes: maxBytes } = this.#settings;
     const answer = await this.#noticeLoading(
@@ -147,6 +153,7 @@ export class EngineConnection implements AsyncDisposable {
         once,
         timeoutMs,
         maxBytes,
+        oversize,
         signal,
       }),
     );
