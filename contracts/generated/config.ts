@@ -300,7 +300,7 @@ export interface components {
             readonly aliases: readonly string[];
             /** @description The name the engine itself serves the model under, where it asks for one. Absent is the id. */
             readonly served_name?: string;
-            /** @description A file with a Jinja chat template, relative to the configuration file, for engines that render none themselves. Read when the daemon starts. */
+            /** @description Only for engine triton, which renders none itself: a file with the Jinja chat template, relative to the configuration file. Read when the daemon starts. */
             readonly chat_template?: string;
             /**
              * @description What a task's prompt_format auto means here: auto wraps a bare prompt when the model has a chat template, raw never does, chat always does.

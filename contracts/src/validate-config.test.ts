@@ -112,6 +112,7 @@ test.each([
   [{ api_key: 'sk' }, '/pools/0/api_key'],
   [{ text_output: 'delta' }, '/pools/0/text_output'],
   [{ model: { ...model, served_name: 'a b' } }, '/pools/0/model/served_name'],
+  [{ model: { ...model, chat_template: 'chat.jinja' } }, '/pools/0/model/chat_template'],
 ])('OC-CONFIG-6013 a pool with %j is refused', (fields, path) => {
   expect(faultsOf({ pools: [{ id: 'a', model, ...fields }] }).map((each) => each.path)).toEqual([
     path,

@@ -30,7 +30,7 @@ export const TRITON_CAPABILITIES: AdapterCapabilities = {
   workloads: ['completion'],
   determinism: 'none',
   interruptibleDecode: true,
-  features: ['chat_template', 'grammar', 'json_schema'],
+  features: ['chat_template', 'grammar', 'json_schema', 'top_k'],
 };
 
 /** A model may send all text so far with each token: room for that of a long context. */

@@ -32,7 +32,7 @@ export const VLLM_CAPABILITIES: AdapterCapabilities = {
   // With VLLM_BATCH_INVARIANT=1 it is exact, which no route tells.
   determinism: 'none',
   interruptibleDecode: true,
-  features: ['tokenize', 'kv_reuse', 'grammar', 'json_schema', 'logprobs'],
+  features: ['tokenize', 'kv_reuse', 'grammar', 'json_schema', 'logprobs', 'min_p', 'top_k'],
 };
 
 /** A chunk of many tokens with twenty alternatives each. */

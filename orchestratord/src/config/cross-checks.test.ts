@@ -140,6 +140,13 @@ describe('OC-CONFIG-6003', () => {
     const pools = [{ ...command('s', '{port}', '{model}'), model: { id: 'm' } }];
     expect(pathsOf({ pools })).toEqual(['/pools/0/model/path']);
   });
+
+  test('OC-CONFIG-6013 a workload is one that the engine has', () => {
+    const workloads = ['completion', 'embedding', 'rerank'];
+    expect(pathsOf({ pools: [pool({ workloads })] })).toEqual([]);
+    const tgi = { ...external('a', 'http://x:1'), engine: 'tgi', workloads };
+    expect(pathsOf({ pools: [tgi] })).toEqual(['/pools/0/workloads/1', '/pools/0/workloads/2']);
+  });
 });
 
 describe('ORCH-3012 OC-CONFIG-6012 devices', () => {

@@ -369,6 +369,7 @@ describe('OC-CONFIG-6005 YAML', () => {
 describe('OC-CONFIG-6012 what an engine needs beyond the file', () => {
   const KEYED = `pools:
   - id: far
+    engine: triton
     launch: external
     endpoints: ['https://api.example.com/api/v1']
     model: { id: m, chat_template: chat.jinja }
@@ -393,8 +394,8 @@ describe('OC-CONFIG-6012 what an engine needs beyond the file', () => {
 
   test('must be there', () => {
     expect(faultsOf(KEYED, world({}, { FAR_KEY: '' }))).toEqual([
-      `/pools/0/api_key_env names FAR_KEY, which is not set (${FILE}:6:5)`,
-      `/pools/0/model/chat_template cannot be read (ENOENT) (${FILE}:5:21)`,
+      `/pools/0/api_key_env names FAR_KEY, which is not set (${FILE}:7:5)`,
+      `/pools/0/model/chat_template cannot be read (ENOENT) (${FILE}:6:21)`,
     ]);
   });
 
