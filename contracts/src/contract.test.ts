@@ -242,7 +242,7 @@ describe('every document', () => {
   test('OC-CONFIG-6002 every value of the configuration is described and required or defaulted', () => {
     const optional = new Set(
       [
-        'path endpoints command max_concurrent rps burst devices tensor_split memory_bytes sha256',
+        'path endpoints command max_concurrent rps burst devices tensor_split memory_bytes sha256 keep_alive_ms',
         'determinism api_key_env text_output served_name chat_template',
       ].flatMap((keys) => keys.split(' ')),
     );

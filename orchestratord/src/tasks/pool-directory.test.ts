@@ -23,7 +23,7 @@ const LOOSE: PoolEntry = {
 };
 
 function directory(pools: readonly PoolEntry[], load: Readonly<Record<string, number>> = {}) {
-  return new PoolDirectory({ pools, digestsOf: () => [], loadOf: (id) => load[id] ?? 0 });
+  return new PoolDirectory({ pools, loadedIn: () => [], loadOf: (id) => load[id] ?? 0 });
 }
 /** Paths at fault. */
 function faultsOf(pools: readonly PoolEntry[], request: TaskRequest): readonly string[] {
