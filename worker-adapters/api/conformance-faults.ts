@@ -212,9 +212,23 @@ export function describeFaults(
       expect(got.started).toBe(0);
     });
 
-    test.runIf(traits.queues)(
-      'while waiting for a slot: it leaves the engine’s queue',
-      async () => {
+    if (!traits.queues) {
+      test('a request beyond what it runs at once is refused as busy, and leaves nothing behind', async () => {
+        const { sim, adapter } = await setUp({ slots: 1 });
+        await using _sim = sim;
+        await using _adapter = adapter;
+        const abort = new AbortController();
+        sim.fail({ kind: 'stall', after_tokens: 1 });
+        const running = failureOf(adapter.submit(requestOf(), collect().sink, abort.signal));
+        await until(() => sim.stats().busySlots === 1, 'the slot is taken');
+        const refused = failureOf(adapter.submit(requestOf(), collect().sink, never));
+        expect(await refused).toMatchObject({ fault: 'busy' });
+        expect(sim.stats()).toMatchObject({ busySlots: 1, deferred: 0 });
+        abort.abort(reason);
+        expect(await running).toBe(reason);
+      });
+    } else {
+      test('while waiting for a slot: it leaves the engine’s queue', async () => {
         const { sim, adapter } = await setUp({ slots: 1 });
         await using _sim = sim;
         await using _adapter = adapter;
@@ -232,8 +246,8 @@ export function describeFaults(
         expect(got.started).toBe(0);
         first.abort(reason);
         expect(await running).toBe(reason);
-      },
-    );
+      });
+    }
 
     for (const [name, tokens] of [
       ['after the first token', 1],
