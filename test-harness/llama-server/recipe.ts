@@ -9,12 +9,17 @@ import { dirname, join } from 'node:path';
  * CPU only, one file, and nothing from the network: llama.cpp's build would fetch web assets, and look
  * for OpenSSL. Not for this machine's own processor (GGML_NATIVE), because a cache may be copied to
  * another; on x86-64 it needs AVX2.
+ *
+ * Without GGML_LLAMAFILE, which is on by default: those matrix kernels add in another order when more
+ * slots decode at once, so that about one haiku in a hundred came out different beside neighbours. With
+ * it a server is byte-exact only with one slot.
  */
 export const CMAKE_FLAGS: readonly string[] = [
   '-DCMAKE_BUILD_TYPE=Release',
   '-DBUILD_SHARED_LIBS=OFF',
   '-DFETCHCONTENT_FULLY_DISCONNECTED=ON',
   '-DGGML_CCACHE=OFF',
+  '-DGGML_LLAMAFILE=OFF',
   '-DGGML_NATIVE=OFF',
   '-DGGML_OPENMP=OFF',
   '-DLLAMA_BUILD_APP=OFF',

@@ -1,0 +1,87 @@
+/** Real llama-servers that are killed under load: no strict task loses or changes a byte. */
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import type { TaskRequest } from '@llama-orch/contracts';
+import { realPool } from '../llama-server/launch.ts';
+import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
+import { taskIdOf, type EventStream } from '../src/event-stream.ts';
+import { checkWholeStream } from '../src/stream-check.ts';
+import { waitFor } from '../src/wait-for.ts';
+import { longText } from './completion.ts';
+
+const TASKS = 50;
+const REPLICAS = ['default-0', 'default-1'];
+const SLOTS = 4;
+const CHARS = 800;
+const END_MS = 90_000;
+
+const binary = inject('llamaServer');
+let daemon: DaemonProcess;
+
+beforeAll(async () => {
+  const pool = realPool(binary, {
+    slots: SLOTS,
+    queue: { capacity: 1_000 },
+    timeouts: { wall_ms: 60_000 },
+  });
+  daemon = await startDaemon({ config: { pools: [pool] } });
+  await daemon.client.untilReady(2);
+});
+afterAll(async () => {
+  await daemon[Symbol.asyncDispose]();
+});
+
+const taskOf = (n: number): TaskRequest => ({
+  prompt: `Write a long poem about the number ${n}.`,
+  seed: n * 7_919,
+  grammar: longText(CHARS),
+});
+
+const replicaOf = (stream: EventStream): string | undefined => {
+  const [first] = stream.events;
+  return first?.event === 'started' ? first.data.replica_id : undefined;
+};
+
+const serversOf = () => daemon.children().filter(({ command }) => command.startsWith(binary));
+
+/** Streams that have begun and are far from their end. */
+const midStreamOn = (streams: readonly EventStream[], replica: string) =>
+  streams.filter(
+    (stream) =>
+      replicaOf(stream) === replica && stream.tokens.length > 5 && stream.tokens.length < 60,
+  );
+
+test('ORCH-3051 kill -9 of a replica under 50 strict tasks: every stream ends with the bytes of an undisturbed run', async () => {
+  const tasks = Array.from({ length: TASKS }, (_, n) => taskOf(n));
+  const expected: string[] = [];
+  for (const task of tasks) {
+    const stream = await daemon.client.run(task);
+    expected.push(checkWholeStream(stream.events));
+  }
+  expect(new Set(expected).size).toBe(TASKS);
+
+  const streams = await Promise.all(tasks.map((task) => daemon.client.postStream(task)));
+  await waitFor('both replicas to be in the middle of their streams', () =>
+    REPLICAS.every((replica) => midStreamOn(streams, replica).length >= SLOTS - 1),
+  );
+  const [victim, survivor] = serversOf();
+  process.kill(victim?.pid ?? 0, 'SIGKILL');
+  const cut = REPLICAS.map((replica) => midStreamOn(streams, replica));
+
+  await Promise.all(streams.map((stream) => stream.toEnd(END_MS)));
+  expect(streams.map((stream) => checkWholeStream(stream.events))).toEqual(expected);
+  expect(streams.map(({ terminal }) => terminal?.event)).toEqual(tasks.map(() => 'end'));
+
+  await daemon.client.untilReady(2);
+  const { replicas } = await daemon.client.poolHealth();
+  const killed = replicas.findIndex(({ restarts }) => restarts > 0);
+  expect(replicas.map(({ restarts }) => restarts).toSorted()).toEqual([0, 1]);
+  // Those it was in the middle of have run again.
+  const caught = await Promise.all(
+    (cut[killed] ?? []).map((stream) => daemon.client.task(taskIdOf(stream))),
+  );
+  for (const { attempts } of caught) expect(attempts).toBeGreaterThan(1);
+  const pids = serversOf().map(({ pid }) => pid);
+  expect(pids).toHaveLength(2);
+  expect(pids).not.toContain(victim?.pid);
+  expect(pids).toContain(survivor?.pid);
+});
