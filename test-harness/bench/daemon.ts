@@ -20,8 +20,8 @@ export interface Daemon extends AsyncDisposable {
   readonly readyMs: number;
   /** Runs a measured phase: what the process used in it is told, and it is the phase that is profiled. */
   measure<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly usage: Usage }>;
-  /** Resolves when the pool has a ready replica. */
-  untilReady(poolId: string): Promise<void>;
+  /** Resolves when the pool has a ready replica, or as many as asked for. */
+  untilReady(poolId: string, replicas?: number): Promise<void>;
 }
 
 /** A pool of the daemon's configuration, as in contracts/openapi/config.yaml. */
@@ -61,13 +61,14 @@ export async function startDaemon(
       phases.push({ fromUs, toUs: monotonicUs() });
       return measured;
     },
-    untilReady: (poolId) =>
+    untilReady: (poolId, replicas = 1) =>
       waitUntil(`pool ${poolId} to be ready`, async () => {
         const health = await fetchOnce(program.url, {
           method: 'GET',
           path: `/v1/pools/${poolId}/health`,
         });
-        return (JSON.parse(health) as { ready: boolean }).ready;
+        const pool = JSON.parse(health) as { replicas: readonly { state: string }[] };
+        return pool.replicas.filter(({ state }) => state === 'ready').length >= replicas;
       }),
     async [Symbol.asyncDispose]() {
       await program.stop();

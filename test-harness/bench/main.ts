@@ -8,6 +8,7 @@ import { createContext, type Bench } from './bench.ts';
 import { decisionCost } from './decision-cost.ts';
 import { relay } from './relay.ts';
 import { scheduling } from './scheduling.ts';
+import { sessionAffinity } from './session-affinity.ts';
 import { startup } from './startup.ts';
 import { streamMemory } from './stream-memory.ts';
 import { formatTable, type Report } from './table.ts';
@@ -19,6 +20,7 @@ const BENCHES: readonly Bench[] = [
   decisionCost,
   relay,
   scheduling,
+  sessionAffinity,
   streamMemory,
   startup,
 ];
