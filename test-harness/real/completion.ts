@@ -22,6 +22,9 @@ export function longText(chars: number): string {
   return `root ::= [a-z ]{${chars}}`;
 }
 
+/** Two thousand tokens, because no token is longer than a letter of it: some seconds of work. */
+export const LONG_WORK = 'root ::= ("q" "z"){1000}';
+
 export function requestOf(
   change: Partial<EngineRequest> = {},
   sampling: Partial<EngineRequest['sampling']> = {},

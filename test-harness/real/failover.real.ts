@@ -1,6 +1,6 @@
 /** Real llama-servers that are killed under load: no strict task loses or changes a byte. */
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import type { TaskRequest } from '@llama-orch/contracts';
+import type { TaskExplanation, TaskRequest } from '@llama-orch/contracts';
 import { realPool } from '../llama-server/launch.ts';
 import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
 import { taskIdOf, type EventStream } from '../src/event-stream.ts';
@@ -11,8 +11,8 @@ import { longText } from './completion.ts';
 const TASKS = 50;
 const REPLICAS = ['default-0', 'default-1'];
 const SLOTS = 4;
-const CHARS = 1_200;
-const END_MS = 90_000;
+const CHARS = 800;
+const END_MS = 180_000;
 
 const binary = inject('llamaServer');
 let daemon: DaemonProcess;
@@ -21,7 +21,8 @@ beforeAll(async () => {
   const pool = realPool(binary, {
     slots: SLOTS,
     queue: { capacity: 1_000 },
-    timeouts: { wall_ms: 60_000 },
+    // A busy machine is no fault of a replica's.
+    timeouts: { wall_ms: 300_000, idle_ms: 60_000 },
   });
   daemon = await startDaemon({ config: { pools: [pool] } });
   await daemon.client.untilReady(2);
@@ -43,12 +44,13 @@ const replicaOf = (stream: EventStream): string | undefined => {
 
 const serversOf = () => daemon.children().filter(({ command }) => command.startsWith(binary));
 
-/** Streams that have begun and are far from their end. */
-const midStreamOn = (streams: readonly EventStream[], replica: string) =>
-  streams.filter(
-    (stream) =>
-      replicaOf(stream) === replica && stream.tokens.length > 5 && stream.tokens.length < 60,
-  );
+/** Whether it had sent a token when it was dispatched once more. */
+async function wasCut(stream: EventStream): Promise<boolean> {
+  const { body } = await daemon.client.call('explainTask', { path: [taskIdOf(stream)] });
+  const kinds = (body as TaskExplanation).entries.map(({ kind }) => kind);
+  const firstToken = kinds.indexOf('first-token');
+  return firstToken >= 0 && kinds.lastIndexOf('dispatched') > firstToken;
+}
 
 test('ORCH-3051 OC-TEST-7002 kill -9 of a replica under 50 strict tasks: every stream ends with the bytes of an undisturbed run', async () => {
   const tasks = Array.from({ length: TASKS }, (_, n) => taskOf(n));
@@ -61,11 +63,11 @@ test('ORCH-3051 OC-TEST-7002 kill -9 of a replica under 50 strict tasks: every s
 
   const [victim, survivor] = serversOf();
   const streams = await Promise.all(tasks.map((task) => daemon.client.postStream(task)));
-  await waitFor('both replicas to be in the middle of their streams', () =>
-    REPLICAS.every((replica) => midStreamOn(streams, replica).length >= SLOTS - 1),
-  );
+  await waitFor('both replicas to be in the middle of their streams', () => {
+    const flowing = streams.filter(({ tokens }) => tokens.length > 5).map(replicaOf);
+    return REPLICAS.every((replica) => flowing.includes(replica));
+  });
   process.kill(victim?.pid ?? 0, 'SIGKILL');
-  const cut = REPLICAS.map((replica) => midStreamOn(streams, replica));
 
   await Promise.all(streams.map((stream) => stream.toEnd(END_MS)));
   expect(streams.map((stream) => checkWholeStream(stream.events))).toEqual(expected);
@@ -73,15 +75,11 @@ test('ORCH-3051 OC-TEST-7002 kill -9 of a replica under 50 strict tasks: every s
 
   await daemon.client.untilReady(2);
   const { replicas } = await daemon.client.poolHealth();
-  const killed = replicas.findIndex(({ restarts }) => restarts > 0);
   expect(replicas.map(({ restarts }) => restarts).toSorted()).toEqual([0, 1]);
-  // Those it was in the middle of have run again, but for what ended before this process saw it.
-  const caught = await Promise.all(
-    (cut[killed] ?? []).map((stream) => daemon.client.task(taskIdOf(stream))),
-  );
-  expect(Math.max(...caught.map(({ attempts }) => attempts))).toBeGreaterThan(1);
+  const cut = await Promise.all(streams.map(wasCut));
+  expect(cut.filter(Boolean).length).toBeGreaterThan(0);
   const pids = serversOf().map(({ pid }) => pid);
   expect(pids).toHaveLength(2);
   expect(pids).not.toContain(victim?.pid);
   expect(pids).toContain(survivor?.pid);
-});
+}, 300_000);
