@@ -35,10 +35,10 @@ const FULL: Conversations = {
 const QUICK: Conversations = { ...FULL, sessions: 4, turns: 2, pauseMs: 50 };
 
 /** Who chooses the replica of a turn. */
-type Arm = 'daemon' | 'round robin' | 'pinned';
-const ARMS: readonly Arm[] = ['daemon', 'round robin', 'pinned'];
+type Router = 'daemon' | 'round robin' | 'pinned';
+const ROUTERS: readonly Router[] = ['daemon', 'round robin', 'pinned'];
 
-type Round = Readonly<Record<Arm, readonly Answer[]>>;
+type Round = Readonly<Record<Router, readonly Answer[]>>;
 
 export const sessionAffinity: Bench = {
   name: 'session-affinity',
@@ -57,7 +57,9 @@ export const sessionAffinity: Bench = {
       context.say(`  ${label}`);
       const measured: Round[] = [];
       for (let round = 0; round < rounds; round += 1) {
-        measured.push(await runRound(context, recipe.binary, slots, shape));
+        // In another order each time: a machine that slows down is nobody's merit.
+        const order = round % 2 === 0 ? ROUTERS : ROUTERS.toReversed();
+        measured.push(await runRound(context, recipe.binary, order, slots, shape));
       }
       rows.push(...rowsOf(label, measured));
     }
@@ -68,24 +70,25 @@ export const sessionAffinity: Bench = {
 async function runRound(
   context: BenchContext,
   binary: string,
+  order: readonly Router[],
   slots: number,
   shape: Conversations,
 ): Promise<Round> {
-  const answers: Partial<Record<Arm, readonly Answer[]>> = {};
-  for (const arm of ARMS) {
-    const their = await runArm(context, arm, binary, slots, shape);
-    answers[arm] = their;
+  const answers: Partial<Record<Router, readonly Answer[]>> = {};
+  for (const router of order) {
+    const their = await runThrough(context, router, binary, slots, shape);
+    answers[router] = their;
     context.say(
-      `    ${arm}: ${meanFirst(their).toFixed(0)} ms to the first token, ` +
+      `    ${router}: ${meanFirst(their).toFixed(0)} ms to the first token, ` +
         `${(uncachedShare(their) * 100).toFixed(0)} % of prompt tokens computed`,
     );
   }
   return answers as Round;
 }
 
-async function runArm(
+async function runThrough(
   context: BenchContext,
-  arm: Arm,
+  router: Router,
   binary: string,
   slots: number,
   shape: Conversations,
@@ -96,7 +99,7 @@ async function runArm(
     const server = servers.use(await startRealServer(binary, { slots, ctx: CTX, flags: LONGER }));
     urls.push(server.url);
   }
-  if (arm !== 'daemon') return await converse(shape, straightTo(arm, urls));
+  if (router !== 'daemon') return await converse(shape, straightTo(router, urls));
   const pool = {
     id: 'default',
     launch: 'external',
@@ -139,10 +142,10 @@ interface TaskEnd {
   readonly cached_tokens: number;
 }
 
-function straightTo(arm: Exclude<Arm, 'daemon'>, urls: readonly string[]): Ask {
+function straightTo(router: Exclude<Router, 'daemon'>, urls: readonly string[]): Ask {
   let asked = 0;
   return async ({ session, turn, prompt, maxTokens }) => {
-    const url = urls[(arm === 'pinned' ? session : asked) % urls.length] ?? '';
+    const url = urls[(router === 'pinned' ? session : asked) % urls.length] ?? '';
     asked += 1;
     const completion = {
       prompt,
@@ -176,17 +179,17 @@ interface CompletionEnd {
 }
 
 function rowsOf(label: string, rounds: readonly Round[]): readonly Row[] {
-  const of = (arm: Arm, figure: (answers: readonly Answer[]) => number) =>
-    spread(rounds.map((round) => figure(round[arm])));
+  const of = (router: Router, figure: (answers: readonly Answer[]) => number) =>
+    spread(rounds.map((round) => figure(round[router])));
   const against = (
-    arm: Arm,
+    router: Router,
     measure: string,
     unit: string,
     figure: (answers: readonly Answer[]) => number,
   ): Row => ({
     measure: `${label}: ${measure}`,
     unit,
-    value: of(arm, figure),
+    value: of(router, figure),
     reference: { name: 'round robin', value: of('round robin', figure) },
   });
   const percentUncached = (answers: readonly Answer[]): number => uncachedShare(answers) * 100;
