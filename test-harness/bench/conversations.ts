@@ -1,10 +1,9 @@
 /**
- * Many conversations at once, each turn of which sends all that was said before it: what a cached prefix
- * is worth. The same clients, texts and pauses, whoever answers.
+ * Conversations each turn of which sends all that was said before it: what a cached prefix is worth. The
+ * same texts are put to all who answer, turn by turn, so that all see the same machine.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { createRandom } from '../sim/seeded-random.ts';
+import { createRandom, type SeededRandom } from '../sim/seeded-random.ts';
 
 export interface Conversations {
   readonly sessions: number;
@@ -12,8 +11,6 @@ export interface Conversations {
   /** Words that each turn adds; in tiny-haiku's vocabulary most are one token. */
   readonly wordsPerTurn: number;
   readonly answerTokens: number;
-  /** Mean pause between an answer and the next turn, ms; exponentially distributed. */
-  readonly pauseMs: number;
 }
 
 /** One turn as it is put to whoever answers. */
@@ -34,32 +31,54 @@ export interface Answer {
   readonly cachedTokens: number;
 }
 
-const SEED = 1;
+export type Ask = (turn: Turn) => Promise<Answer>;
+
 const WORDS =
   'river stone morning light rain cloud moon shadow window city field night snow garden'.split(' ');
 
-/** Plays all conversations to their end. @param ask answers one turn */
-export async function converse(
+/**
+ * Plays all conversations to their end, one request at a time: of each, its first turn, then of each,
+ * in another order, its second, and so on.
+ * @param seed of the texts and of the orders
+ * @returns what each of those asked has answered
+ */
+export async function converse<Name extends string>(
   shape: Conversations,
-  ask: (turn: Turn) => Promise<Answer>,
-): Promise<readonly Answer[]> {
-  const sessions = Array.from({ length: shape.sessions }, async (_, session) => {
-    const random = createRandom(SEED, session);
-    const answers: Answer[] = [];
-    let prompt = '';
-    for (let turn = 0; turn < shape.turns; turn += 1) {
-      await sleep(random.exponential(shape.pauseMs));
-      const words = Array.from({ length: shape.wordsPerTurn }, () => {
-        return WORDS[Math.floor(random.next() * WORDS.length)] ?? '';
-      });
-      prompt += `<|user|>${words.join(' ')}. Write a haiku about rain.<|end|><|assistant|>`;
-      const answer = await ask({ session, turn, prompt, maxTokens: shape.answerTokens });
-      answers.push(answer);
-      prompt += `${answer.text}<|end|>`;
-    }
-    return answers;
+  seed: number,
+  asked: ReadonlyMap<Name, Ask>,
+): Promise<ReadonlyMap<Name, readonly Answer[]>> {
+  const random = createRandom(seed, 0);
+  const sessions = Array.from({ length: shape.sessions }, (_, session) => session);
+  const players = [...asked].map(([name, ask]) => {
+    const said = sessions.map(() => '');
+    return { name, ask, said, answers: new Array<Answer>() };
   });
-  return (await Promise.all(sessions)).flat();
+  for (let turn = 0; turn < shape.turns; turn += 1) {
+    for (const session of shuffled(sessions, random)) {
+      const text = userTurn(shape.wordsPerTurn, random);
+      for (const { ask, said, answers } of shuffled(players, random)) {
+        const prompt = (said[session] ?? '') + text;
+        const answer = await ask({ session, turn, prompt, maxTokens: shape.answerTokens });
+        answers.push(answer);
+        said[session] = `${prompt}${answer.text}<|end|>`;
+      }
+    }
+  }
+  return new Map(players.map(({ name, answers }) => [name, answers]));
+}
+
+/** As tiny-haiku's chat template renders it. */
+function userTurn(words: number, random: SeededRandom): string {
+  const text = Array.from({ length: words }, () => {
+    return WORDS[Math.floor(random.next() * WORDS.length)] ?? '';
+  });
+  return `<|user|>${text.join(' ')}. Write a haiku about rain.<|end|><|assistant|>`;
+}
+
+/** Fisher and Yates. */
+function shuffled<T>(values: readonly T[], random: SeededRandom): T[] {
+  const left = [...values];
+  return values.flatMap(() => left.splice(Math.floor(random.next() * left.length), 1));
 }
 
 export interface Streamed {

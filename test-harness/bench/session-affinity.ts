@@ -1,8 +1,8 @@
 /**
  * What it is worth that a session's turns meet the replica that holds its KV: twenty conversations over
- * two real llama-servers, through the daemon, and sent straight to the servers in turn. Both ask with the
- * same prompts at the same pace and let llama-server reuse what it has; a third run, straight too, keeps
- * each session on one server, as a client could that knew all of them.
+ * two real llama-servers, through the daemon, and sent straight to two others in turn. Both put the same
+ * texts, and let llama-server reuse what it has. Two more keep each session on one server by hand, as a
+ * client could that knew all sessions.
  */
 import { randomUUID } from 'node:crypto';
 import { startRealServer } from '../llama-server/launch.ts';
@@ -12,8 +12,8 @@ import {
   converse,
   postForEvents,
   type Answer,
+  type Ask,
   type Conversations,
-  type Turn,
 } from './conversations.ts';
 import { startDaemon } from './daemon.ts';
 import { percentile, spread } from './statistics.ts';
@@ -25,20 +25,12 @@ const LONGER = ['--override-kv', `llama.context_length=int:${CTX}`];
 /** Sampling as the daemon fills it in. */
 const SAMPLING = { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05 };
 
-const FULL: Conversations = {
-  sessions: 20,
-  turns: 6,
-  wordsPerTurn: 560,
-  answerTokens: 24,
-  pauseMs: 3_000,
-};
-const QUICK: Conversations = { ...FULL, sessions: 4, turns: 2, pauseMs: 50 };
+const FULL: Conversations = { sessions: 20, turns: 6, wordsPerTurn: 560, answerTokens: 24 };
+const QUICK: Conversations = { ...FULL, sessions: 4, turns: 2 };
 
 /** Who chooses the replica of a turn. */
 type Router = 'daemon' | 'round robin' | 'pinned';
-const ROUTERS: readonly Router[] = ['daemon', 'round robin', 'pinned'];
-
-type Round = Readonly<Record<Router, readonly Answer[]>>;
+type Round = ReadonlyMap<Router, readonly Answer[]>;
 
 export const sessionAffinity: Bench = {
   name: 'session-affinity',
@@ -57,9 +49,7 @@ export const sessionAffinity: Bench = {
       context.say(`  ${label}`);
       const measured: Round[] = [];
       for (let round = 0; round < rounds; round += 1) {
-        // In another order each time: a machine that slows down is nobody's merit.
-        const order = round % 2 === 0 ? ROUTERS : ROUTERS.toReversed();
-        measured.push(await runRound(context, recipe.binary, order, slots, shape));
+        measured.push(await runRound(context, recipe.binary, slots, shape, round));
       }
       rows.push(...rowsOf(label, measured));
     }
@@ -70,51 +60,48 @@ export const sessionAffinity: Bench = {
 async function runRound(
   context: BenchContext,
   binary: string,
-  order: readonly Router[],
   slots: number,
   shape: Conversations,
+  round: number,
 ): Promise<Round> {
-  const answers: Partial<Record<Router, readonly Answer[]>> = {};
-  for (const router of order) {
-    const their = await runThrough(context, router, binary, slots, shape);
-    answers[router] = their;
-    context.say(
-      `    ${router}: ${meanFirst(their).toFixed(0)} ms to the first token, ` +
-        `${(uncachedShare(their) * 100).toFixed(0)} % of prompt tokens computed`,
-    );
-  }
-  return answers as Round;
-}
-
-async function runThrough(
-  context: BenchContext,
-  router: Router,
-  binary: string,
-  slots: number,
-  shape: Conversations,
-): Promise<readonly Answer[]> {
-  await using servers = new AsyncDisposableStack();
-  const urls: string[] = [];
-  for (let replica = 0; replica < REPLICAS; replica += 1) {
-    const server = servers.use(await startRealServer(binary, { slots, ctx: CTX, flags: LONGER }));
-    urls.push(server.url);
-  }
-  if (router !== 'daemon') return await converse(shape, straightTo(router, urls));
+  await using started = new AsyncDisposableStack();
+  const startServers = async (): Promise<readonly string[]> => {
+    const urls: string[] = [];
+    for (let replica = 0; replica < REPLICAS; replica += 1) {
+      const server = await startRealServer(binary, { slots, ctx: CTX, flags: LONGER });
+      urls.push(started.use(server).url);
+    }
+    return urls;
+  };
   const pool = {
     id: 'default',
     launch: 'external',
-    endpoints: urls,
+    endpoints: await startServers(),
+    model: { id: 'tiny-haiku' },
     ctx: CTX,
     slots,
     // A busy machine is no reason to give a turn up.
     timeouts: { wall_ms: 300_000, idle_ms: 120_000, control_ms: 60_000 },
   };
-  await using daemon = await startDaemon(context, [{ ...pool, model: { id: 'tiny-haiku' } }]);
-  await daemon.untilReady('default', REPLICAS);
-  return await converse(shape, through(daemon.url, shape));
+  const daemon = started.use(await startDaemon(context, [pool]));
+  await daemon.untilReady(pool.id, REPLICAS);
+  const answers = await converse(
+    shape,
+    round,
+    new Map<Router, Ask>([
+      ['daemon', through(daemon.url, shape)],
+      ['round robin', straightTo(await startServers(), 'in turn')],
+      ['pinned', straightTo(await startServers(), 'by session')],
+    ]),
+  );
+  for (const [router, their] of answers) {
+    context.say(
+      `    ${router}: ${meanFirst(their).toFixed(0)} ms to the first token, ` +
+        `${percentComputed(their).toFixed(0)} % of prompt tokens computed`,
+    );
+  }
+  return answers;
 }
-
-type Ask = (turn: Turn) => Promise<Answer>;
 
 function through(url: string, { sessions }: Conversations): Ask {
   const ids = Array.from({ length: sessions }, () => randomUUID());
@@ -142,10 +129,10 @@ interface TaskEnd {
   readonly cached_tokens: number;
 }
 
-function straightTo(router: Exclude<Router, 'daemon'>, urls: readonly string[]): Ask {
+function straightTo(urls: readonly string[], chosen: 'in turn' | 'by session'): Ask {
   let asked = 0;
   return async ({ session, turn, prompt, maxTokens }) => {
-    const url = urls[(router === 'pinned' ? session : asked) % urls.length] ?? '';
+    const url = urls[(chosen === 'in turn' ? asked : session) % urls.length] ?? '';
     asked += 1;
     const completion = {
       prompt,
@@ -179,36 +166,33 @@ interface CompletionEnd {
 }
 
 function rowsOf(label: string, rounds: readonly Round[]): readonly Row[] {
-  const of = (router: Router, figure: (answers: readonly Answer[]) => number) =>
-    spread(rounds.map((round) => figure(round[router])));
-  const against = (
-    router: Router,
-    measure: string,
-    unit: string,
-    figure: (answers: readonly Answer[]) => number,
-  ): Row => ({
+  const of = (router: Router, figure: Figure) =>
+    spread(rounds.map((round) => figure(round.get(router) ?? [])));
+  const against = (router: Router, measure: string, unit: string, figure: Figure): Row => ({
     measure: `${label}: ${measure}`,
     unit,
     value: of(router, figure),
     reference: { name: 'round robin', value: of('round robin', figure) },
   });
-  const percentUncached = (answers: readonly Answer[]): number => uncachedShare(answers) * 100;
+  const ratios = rounds.map(
+    (round) => meanFirst(round.get('daemon') ?? []) / meanFirst(round.get('round robin') ?? []),
+  );
   return [
     against('daemon', 'first token, mean', 'ms', meanFirst),
     against('daemon', 'first token, p95', 'ms', p95First),
     {
       measure: `${label}: the mean, times that of round robin`,
       unit: '×',
-      value: spread(
-        rounds.map((round) => meanFirst(round.daemon) / meanFirst(round['round robin'])),
-      ),
+      value: spread(ratios),
       target: { bound: 'at most', value: 0.5 },
     },
-    against('daemon', 'prompt tokens computed', '%', percentUncached),
+    against('daemon', 'prompt tokens computed', '%', percentComputed),
     against('pinned', 'first token, mean, pinned by hand without the daemon', 'ms', meanFirst),
-    against('pinned', 'prompt tokens computed, pinned by hand', '%', percentUncached),
+    against('pinned', 'prompt tokens computed, pinned by hand', '%', percentComputed),
   ];
 }
+
+type Figure = (answers: readonly Answer[]) => number;
 
 function meanFirst(answers: readonly Answer[]): number {
   return answers.reduce((sum, { firstMs }) => sum + firstMs, 0) / answers.length;
@@ -221,12 +205,12 @@ function p95First(answers: readonly Answer[]): number {
   );
 }
 
-function uncachedShare(answers: readonly Answer[]): number {
+function percentComputed(answers: readonly Answer[]): number {
   let prompt = 0;
   let cached = 0;
   for (const { promptTokens, cachedTokens } of answers) {
     prompt += promptTokens;
     cached += cachedTokens;
   }
-  return (prompt - cached) / prompt;
+  return ((prompt - cached) / prompt) * 100;
 }
