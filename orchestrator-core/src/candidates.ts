@@ -98,7 +98,7 @@ function gather({ times, windowCost, limit, open, mayRun, hasTooMuch }: Inquiry)
       continue;
     }
     flows.push(flow);
-    first[flow.priority] ??= flow;
+    first[flow.priority] = earlier(times, first[flow.priority], flow);
     least = Math.min(least, times.timeOf(flow));
   }
   const yielding = new Map<Flow, Flow>();
@@ -146,11 +146,18 @@ function firstOf(
   { times, open, mayRun, hasTooMuch }: Inquiry,
   priority: Priority,
 ): Flow | undefined {
+  let first: Flow | undefined;
   for (const flow of times.waiting()) {
+    if (first !== undefined && flow.time >= times.floor) break;
     if (flow.priority !== priority || !hasOpenLane(flow, open)) continue;
-    if (mayRun(flow.tenantId) && !hasTooMuch(flow)) return flow;
+    if (mayRun(flow.tenantId) && !hasTooMuch(flow)) first = earlier(times, first, flow);
   }
-  return undefined;
+  return first;
+}
+
+/** Of two flows in stored order: below the floor the later one may have its turn first. */
+function earlier(times: VirtualTimes<Flow>, a: Flow | undefined, b: Flow): Flow {
+  return a === undefined || times.timeOf(b) < times.timeOf(a) ? b : a;
 }
 
 /** By virtual time; those that yield come right behind the one that they yield to. */

@@ -44,6 +44,8 @@ export function dispatch(
   const { outputTokens } = task.estimate;
   const { load, view } = choice.replica;
   choice.replica.lastTurn = pool.journal.count;
+  pool.dispatches += 1;
+  choice.replica.lastDispatch = pool.dispatches;
   load.begin(taskId, choice, outputTokens, view.kvTokens, nowMs);
   if (task.spec.priority === 'interactive') {
     load.readers.begin(taskId);

@@ -196,3 +196,20 @@ test('OC-CORE-1096 a slow replica takes what would come later from a quick one t
   expect(where(driver.admit('first', prompt))).toEqual(['quick']);
   expect(where(driver.admit('second', prompt))).toEqual(['slow']);
 });
+
+test('OC-CORE-1012 of replicas that are as good, the one that was not given work for longest takes it', () => {
+  const driver = new Driver();
+  driver.pool();
+  for (const replicaId of ['r1', 'r2', 'r3']) driver.replica(replicaId);
+  const ran = Array.from({ length: 9 }, (_, n) => {
+    const [dispatch] = ofType(driver.admit(`t${n}`), 'dispatch');
+    // As quick as it was taken to be: none looks better than another.
+    driver.advance(dispatch?.decision.firstTokenMs ?? 0);
+    driver.progress(`t${n}`, 1);
+    driver.finish(`t${n}`);
+    return dispatch?.replicaId;
+  });
+  for (const replicaId of ['r1', 'r2', 'r3']) {
+    expect(ran.filter((each) => each === replicaId)).toHaveLength(3);
+  }
+});

@@ -11,7 +11,7 @@ import type { Tuning } from './tuning.ts';
 import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
 import type { ReplicaLoad } from './replica-load.ts';
 import type { Candidate } from './seats.ts';
-import { ABOUT_MS, blockAt, blockOf, isHard, keepBest, seatsOf } from './seats.ts';
+import { ABOUT_MS, blockAt, blockOf, isHard, keepBest, seatsOf, isLongerAgo } from './seats.ts';
 import { runningOn } from './state.ts';
 
 /** A replica as one task sees it. */
@@ -258,7 +258,10 @@ function cachedOn(
   return Math.max(0, Math.min(promptTokens - 1, Math.max(ofSession, ofPrefix)));
 }
 
-/** Scores closer than the error of the estimate are equal: then an open one, what is cached, the load, the id. */
+/**
+ * Scores closer than the error of the estimate are equal: then an open one, what is cached, the load, and
+ * the one that was not given work for longest, whose cache holds what is least likely to be asked for again.
+ */
 export function isBetter(pool: PoolState, task: TaskRecord, a: Prospect, b: Prospect): boolean {
   const avoided = task.avoidReplicaId;
   if (a.replicaId === avoided && b.block === undefined) return false;
@@ -269,7 +272,7 @@ export function isBetter(pool: PoolState, task: TaskRecord, a: Prospect, b: Pros
   if (isOpen(a) !== isOpen(b)) return isOpen(a);
   if (a.cachedTokens !== b.cachedTokens) return a.cachedTokens > b.cachedTokens;
   const difference = shareOf(pool, a) - shareOf(pool, b);
-  return difference === 0 ? a.replicaId < b.replicaId : difference < 0;
+  return difference === 0 ? isLongerAgo(a, b) : difference < 0;
 }
 
 function shareOf(pool: PoolState, { replicaId, replica }: Prospect): number {

