@@ -127,8 +127,8 @@ export interface components {
             readonly tenant: components["schemas"]["Id"];
             /** @description SHA-256 of the key as it is sent, in lower-case hex. */
             readonly sha256: string;
-            /** @description What the key may do. tasks:write admits and cancels tasks and ends sessions, tasks:read looks at them, control:read looks at pools, replicas and metrics, control:write drains pools. admin may do all of it, and reads the events of every tenant. */
-            readonly scopes: readonly ("tasks:write" | "tasks:read" | "control:read" | "control:write" | "admin")[];
+            /** @description What the key may do. tasks:write admits and cancels tasks and ends sessions, tasks:read looks at them, control:read looks at pools, replicas, hosts and metrics, control:write drains pools. pool:write is for hosts: it registers replicas, and with them sees the prompts of every tenant. admin may do all of it, and reads the events of every tenant. */
+            readonly scopes: readonly ("tasks:write" | "tasks:read" | "control:read" | "control:write" | "pool:write" | "admin")[];
         };
         /** @description One of those who share the pools. */
         readonly TenantConfig: {
@@ -179,11 +179,11 @@ export interface components {
              */
             readonly engine: "llamacpp" | "vllm" | "tgi" | "triton" | "openai";
             /**
-             * @description embedded starts the llama.cpp worker that ships with llama-orch, so only for engine llamacpp; process starts `command`; external uses `endpoints` that run already.
+             * @description embedded starts the llama.cpp worker that ships with llama-orch, so only for engine llamacpp; process starts `command`; external uses `endpoints` that run already; remote starts nothing here, and all replicas are registered by hosts. Hosts may add replicas to the other pools too.
              * @default embedded
              * @enum {string}
              */
-            readonly launch: "embedded" | "process" | "external";
+            readonly launch: "embedded" | "process" | "external" | "remote";
             /** @description What the pool serves. */
             readonly model: components["schemas"]["ModelConfig"];
             /**
@@ -283,6 +283,162 @@ export interface components {
             /** @description Program and arguments of one replica; {port}, {model}, {ctx} and {slots} are filled in, and {ctx_total} (ctx × slots, what llama-server's -c means), {host}, {alias}, {threads}, {devices} and {tensor_split}. Only for launch process, where it is required. No shell is involved. */
             readonly command?: readonly string[];
         } & (unknown & unknown & unknown & unknown & unknown);
+        /** @description The replicas of a pool on this host. The pool itself is configured where orchestratord runs. */
+        readonly HostPoolConfig: {
+            /** @description Names the pool in paths, metrics and logs. */
+            readonly id: components["schemas"]["Id"];
+            /**
+             * @description Which adapter speaks to the replicas. Servers that speak the API of OpenAI (SGLang, Ollama, LM Studio, providers) are openai.
+             * @default llamacpp
+             * @enum {string}
+             */
+            readonly engine: "llamacpp" | "vllm" | "tgi" | "triton" | "openai";
+            /**
+             * @description embedded starts the llama.cpp worker that ships with llama-orch; process starts `command`; external uses `endpoints` that run already.
+             * @default embedded
+             * @enum {string}
+             */
+            readonly launch: "embedded" | "process" | "external";
+            /** @description What the pool serves. */
+            readonly model: components["schemas"]["ModelConfig"];
+            /**
+             * @description What tasks may ask of the pool. The engine must have it, and a replica proves it before it takes work: most engines serve one of them per process.
+             * @default [
+             *       "completion"
+             *     ]
+             */
+            readonly workloads: readonly ("completion" | "embedding" | "rerank")[];
+            /** @description Name of the environment variable that holds the key the engine asks for, sent as a bearer token. The variable must be set when the daemon starts. Absent sends no key. */
+            readonly api_key_env?: string;
+            /**
+             * @description Only for engine triton: whether the model's text_output streams what is new (delta) or all text so far (cumulative). Absent tells it from the stream.
+             * @enum {string}
+             */
+            readonly text_output?: "delta" | "cumulative";
+            /**
+             * @description Where the replicas compute: cpu, or a device name the engine knows.
+             * @default cpu
+             */
+            readonly device: string;
+            /** @description The GPUs that each replica may see, by their number in PCI bus order; short for device cuda:0,1. */
+            readonly devices?: readonly number[];
+            /** @description Ratios in which the model is split over the GPUs of the pool, one for each. Only for launch process with {tensor_split} in the command. Required where the GPUs differ in memory. */
+            readonly tensor_split?: readonly number[];
+            /**
+             * @description Whether the GPUs may be those of other pools that say so too. Without it such pools are refused.
+             * @default false
+             */
+            readonly share: boolean;
+            /** @description Memory of one replica: it is not started with less free. 0 is never checked; absent is estimated by the model file. */
+            readonly memory_bytes?: number;
+            /**
+             * @description How many to start. With launch external it is the number of endpoints.
+             * @default 1
+             */
+            readonly replicas: number;
+            /**
+             * @description Tasks one replica runs at once.
+             * @default 1
+             */
+            readonly slots: number;
+            /**
+             * @description Context of one slot, tokens.
+             * @default 1024
+             */
+            readonly ctx: number;
+            /**
+             * @description CPU threads of one embedded replica. More than one may change float rounding, so it is part of what makes output reproducible.
+             * @default 1
+             */
+            readonly threads: number;
+            /**
+             * @description Labels of the replicas, by ordinal: the first entry is of replica 0 (of the first endpoint). A task's placement.labels must all be among those of its replica. Replicas beyond the list have none.
+             * @default []
+             */
+            readonly replica_labels: readonly components["schemas"]["Labels"][];
+            /**
+             * @description When to give up.
+             * @default {}
+             */
+            readonly timeouts: components["schemas"]["TimeoutsConfig"];
+            /**
+             * @description How a dead replica comes back.
+             * @default {}
+             */
+            readonly restart: components["schemas"]["RestartConfig"];
+            /** @description Base addresses of engines that run already, with the path their API is mounted under if there is one. Only for launch external, where it is required. */
+            readonly endpoints?: readonly string[];
+            /** @description Program and arguments of one replica; {port}, {model}, {ctx} and {slots} are filled in, and {ctx_total} (ctx × slots, what llama-server's -c means), {host}, {alias}, {threads}, {devices} and {tensor_split}. Only for launch process, where it is required. No shell is involved. */
+            readonly command?: readonly string[];
+            /**
+             * @description Variables of a spawned engine, on top of the few it inherits (PATH, HOME, locale, library path). No variable of the daemon can set them.
+             * @default {}
+             */
+            readonly env: {
+                readonly [key: string]: string;
+            };
+        } & (unknown & unknown & unknown & unknown & unknown);
+        /** @description The configuration of pool-managerd on one host. */
+        readonly HostConfig: {
+            /** @description Names the host in replica ids, metrics and logs. Letters, digits, dash and underscore. */
+            readonly host_id: string;
+            /** @description Where the replicas are registered. */
+            readonly orchestrator: components["schemas"]["HostOrchestratorConfig"];
+            /**
+             * @description Where orchestratord reaches the engines.
+             * @default {}
+             */
+            readonly gateway: components["schemas"]["HostGatewayConfig"];
+            /**
+             * @description Where the host's identity and the list of its processes live; of this host alone. Relative to the configuration file.
+             * @default .pool-managerd
+             */
+            readonly data_dir: string;
+            /**
+             * @description After this long without an answer of orchestratord its work here is cut off; twice as long makes it wait twice as long for a host that is lost. The sooner of this and the patience of its tasks is best.
+             * @default 4000
+             */
+            readonly lease_ttl_ms: number;
+            /**
+             * @description How long running tasks may finish on SIGTERM.
+             * @default 10000
+             */
+            readonly shutdown_grace_ms: number;
+            /**
+             * @description What is logged.
+             * @default {}
+             */
+            readonly log: components["schemas"]["LogConfig"];
+            /** @description The pools this host has replicas of. */
+            readonly pools: readonly components["schemas"]["HostPoolConfig"][];
+        };
+        /** @description Where the replicas are registered. */
+        readonly HostOrchestratorConfig: {
+            /** @description Base address of orchestratord, such as http://10.0.0.1:8080. */
+            readonly url: string;
+            /** @description A file with an API key that has the scope pool:write, relative to the configuration file. Optional where orchestratord asks for none. */
+            readonly key_file?: string;
+        };
+        /** @description The address engines of this host are reached at; engines themselves listen on loopback only. */
+        readonly HostGatewayConfig: {
+            /**
+             * @description Address to bind; one that orchestratord can reach.
+             * @default 127.0.0.1
+             */
+            readonly host: string;
+            /**
+             * @description TCP port; 0 picks a free one.
+             * @default 0
+             */
+            readonly port: number;
+            /** @description How orchestratord reaches the gateway. Optional; without it, the address it is bound to. */
+            readonly advertise_url?: string;
+            /**
+             * @description Largest request body.
+             * @default 16777216
+             */
+            readonly body_limit_bytes: number;
+        };
         /** @description Letters, digits, dot, dash and underscore, led by a letter or digit. */
         readonly Id: string;
         /** @description What the pool serves. */

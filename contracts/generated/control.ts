@@ -290,6 +290,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/openapi/pool.yaml": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The contract with hosts that run pool-managerd. */
+        readonly get: operations["getPoolContract"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -390,7 +407,7 @@ export interface components {
             readonly id: components["schemas"]["Name"];
             readonly engine: components["schemas"]["Engine"];
             /** @enum {string} */
-            readonly launch: "embedded" | "process" | "external";
+            readonly launch: "embedded" | "process" | "external" | "remote";
             readonly model_id: components["schemas"]["Name"];
             readonly device: string;
             /** @enum {string} */
@@ -1167,6 +1184,31 @@ export interface operations {
         readonly requestBody?: never;
         readonly responses: {
             /** @description This daemon's control.yaml. */
+            readonly 200: {
+                headers: {
+                    readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/yaml": string;
+                };
+            };
+            readonly default: components["responses"]["OtherError"];
+        };
+    };
+    readonly getPoolContract: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Echoed on the answer and in every log line. Replaced when not 1 to 128 visible ASCII characters. */
+                readonly "X-Correlation-Id"?: components["parameters"]["CorrelationId"];
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description This daemon's pool.yaml. */
             readonly 200: {
                 headers: {
                     readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];

@@ -24,6 +24,10 @@ export const OPERATIONS = {
   getMetrics: {"method":"GET","path":"/metrics","requirementIds":["ORCH-3028","OC-CTRL-2051"],"scope":"control:read","responses":{"200":null,"401":"ErrorEnvelope","403":"ErrorEnvelope","default":"ErrorEnvelope"},"query":{}},
   getDataContract: {"method":"GET","path":"/openapi/data.yaml","requirementIds":["ORCH-3044"],"scope":null,"responses":{"200":null,"default":"ErrorEnvelope"},"query":{}},
   getControlContract: {"method":"GET","path":"/openapi/control.yaml","requirementIds":["ORCH-3044"],"scope":null,"responses":{"200":null,"default":"ErrorEnvelope"},"query":{}},
+  getPoolContract: {"method":"GET","path":"/openapi/pool.yaml","requirementIds":["ORCH-3044"],"scope":null,"responses":{"200":null,"default":"ErrorEnvelope"},"query":{}},
+  listHosts: {"method":"GET","path":"/v1/hosts","requirementIds":["OC-POOL-3101"],"scope":"control:read","responses":{"200":"HostList","401":"ErrorEnvelope","403":"ErrorEnvelope","500":"ErrorEnvelope","default":"ErrorEnvelope"},"query":{}},
+  removeHost: {"method":"DELETE","path":"/v1/hosts/{host_id}","requirementIds":["OC-POOL-3101"],"scope":"pool:write","responses":{"204":null,"400":"ErrorEnvelope","401":"ErrorEnvelope","403":"ErrorEnvelope","500":"ErrorEnvelope","default":"ErrorEnvelope"},"query":{"instance_id":"string"}},
+  syncHost: {"method":"POST","path":"/v1/hosts/{host_id}/sync","requirementIds":["OC-POOL-3101","OC-POOL-3102","OC-POOL-3103","OC-POOL-3110"],"scope":"pool:write","responses":{"200":"HostSyncAnswer","400":"ErrorEnvelope","401":"ErrorEnvelope","403":"ErrorEnvelope","404":"ErrorEnvelope","409":"ErrorEnvelope","413":"ErrorEnvelope","415":"ErrorEnvelope","500":"ErrorEnvelope","default":"ErrorEnvelope"},"query":{}},
 } as const;
 export const API_VERSION = '1.0.0';
 export type OperationId = keyof typeof OPERATIONS;

@@ -5,3 +5,4 @@ interface CompiledValidator {
   errors?: ErrorObject[] | null;
 }
 export const config: CompiledValidator;
+export const hostConfig: CompiledValidator;

@@ -8,3 +8,4 @@ export const listTasks: CompiledValidator;
 export const createTask: CompiledValidator;
 export const streamTask: CompiledValidator;
 export const listEvents: CompiledValidator;
+export const removeHost: CompiledValidator;

@@ -8,3 +8,4 @@ export const createTask: CompiledValidator;
 export const drainPool: CompiledValidator;
 export const reloadPool: CompiledValidator;
 export const canaryPool: CompiledValidator;
+export const syncHost: CompiledValidator;

@@ -20,6 +20,8 @@ export const PoolChangeStatus: CompiledValidator;
 export const EventPage: CompiledValidator;
 export const Liveness: CompiledValidator;
 export const Readiness: CompiledValidator;
+export const HostList: CompiledValidator;
+export const HostSyncAnswer: CompiledValidator;
 export const StartedEvent: CompiledValidator;
 export const TokenEvent: CompiledValidator;
 export const MetricsEvent: CompiledValidator;

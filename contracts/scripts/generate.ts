@@ -6,11 +6,13 @@ import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { configLeavesModule, configSchema } from './config-schema.ts';
+import type { JsonObject } from './contract-document.ts';
 import { readContract } from './contract-document.ts';
 import { operationsModule } from './operations-module.ts';
 import { typesModule } from './types-module.ts';
 import {
   configValidators,
+  hostAnswerValidators,
   queryValidators,
   requestValidators,
   responseValidators,
@@ -22,23 +24,34 @@ const GENERATED = new URL('generated/', ROOT);
 /** File name in contracts/generated → text. The same contracts always give the same bytes. */
 export async function generate(): Promise<ReadonlyMap<string, string>> {
   const openapi = new URL('openapi/', ROOT);
-  const [data, control, config] = await Promise.all(
-    ['data', 'control', 'config'].map((name) => readContract(new URL(`${name}.yaml`, openapi))),
+  const [data, control, pool, config] = await Promise.all(
+    ['data', 'control', 'pool', 'config'].map((name) =>
+      readContract(new URL(`${name}.yaml`, openapi)),
+    ),
   );
-  if (!data || !control || !config) throw new Error('unreachable: three contracts were read');
-  const contracts = [data, control];
+  if (!data || !control || !pool || !config) {
+    throw new Error('unreachable: four contracts were read');
+  }
+  const contracts = [data, control, pool];
   return new Map([
     ['data.ts', await typesModule(data, 'as-sent')],
     ['control.ts', await typesModule(control, 'as-sent')],
+    ['pool.ts', await typesModule(pool, 'as-sent')],
     ['config.ts', await typesModule(config, 'defaulted')],
     ['operations.ts', operationsModule(contracts)],
     ['config-leaves.ts', configLeavesModule(config)],
     ...requestValidators(contracts),
     ...queryValidators(contracts),
     ...responseValidators(contracts),
+    ...hostAnswerValidators(contracts),
     ...configValidators(config),
-    ['config.schema.json', `${JSON.stringify(configSchema(config), undefined, 2)}\n`],
+    ['config.schema.json', schemaText(configSchema(config, 'Config'))],
+    ['host-config.schema.json', schemaText(configSchema(config, 'HostConfig'))],
   ]);
+}
+
+function schemaText(schema: JsonObject): string {
+  return `${JSON.stringify(schema, undefined, 2)}\n`;
 }
 
 /** One line for each file that differs from what is on disk. */

@@ -42,8 +42,17 @@ export function queryValidators(contracts: readonly Contract[]): Files {
 }
 
 export function configValidators(config: Contract): Files {
-  const schema = { config: 'config.yaml#/components/schemas/Config' };
-  return compiled('validate-config', [config], schema, { allErrors: true, useDefaults: true });
+  const roots = {
+    config: 'config.yaml#/components/schemas/Config',
+    hostConfig: 'config.yaml#/components/schemas/HostConfig',
+  };
+  return compiled('validate-config', [config], roots, { allErrors: true, useDefaults: true });
+}
+
+/** The one answer that a program of ours reads: pool-managerd, of what orchestratord tells it. */
+export function hostAnswerValidators(contracts: readonly Contract[]): Files {
+  const answer = { hostSyncAnswer: 'pool.yaml#/components/schemas/HostSyncAnswer' };
+  return compiled('validate-host-answers', contracts, answer, {});
 }
 
 /** One validator for each schema an answer or a stream's event can have, by the schema's name. */

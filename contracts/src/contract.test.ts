@@ -7,10 +7,11 @@ import { object, operationsOf, readContract, string } from '../scripts/contract-
 import { CONTRACT_FILES } from './contract-files.ts';
 import { ERROR_KINDS } from './errors.ts';
 import { API_VERSION } from './index.ts';
-import { validateConfig } from './validate-config.ts';
+import { validateConfig, validateHostConfig } from './validate-config.ts';
 import {
   validateCanaryRequest,
   validateDrainRequest,
+  validateHostSync,
   validateReloadRequest,
   validateTaskRequest,
 } from './validate-request.ts';
@@ -19,8 +20,9 @@ import type { OperationId } from '../generated/operations.ts';
 
 const data = await readContract(CONTRACT_FILES.data);
 const control = await readContract(CONTRACT_FILES.control);
+const pool = await readContract(CONTRACT_FILES.pool);
 const config = await readContract(new URL('../openapi/config.yaml', import.meta.url));
-const contracts = [data, control];
+const contracts = [data, control, pool];
 const operations = operationsOf(contracts);
 
 const schema = (contract: Contract, name: string): JsonObject =>
@@ -139,6 +141,7 @@ describe('ORCH-3035 who may call', () => {
       '/readyz',
       '/openapi/data.yaml',
       '/openapi/control.yaml',
+      '/openapi/pool.yaml',
     ]);
   });
 
@@ -180,7 +183,7 @@ describe('headers', () => {
 describe('every document', () => {
   const files = [...contracts, config].map((contract) => [contract.file, contract] as const);
 
-  test('ORCH-3044 both planes have the version that capabilities report', () => {
+  test('ORCH-3044 every plane has the version that capabilities report', () => {
     for (const { document } of contracts) {
       expect(object(document['info'])['version']).toBe(API_VERSION);
     }
@@ -243,7 +246,7 @@ describe('every document', () => {
     const optional = new Set(
       [
         'path endpoints command max_concurrent rps burst devices tensor_split memory_bytes sha256 keep_alive_ms',
-        'determinism api_key_env text_output served_name chat_template',
+        'determinism api_key_env text_output served_name chat_template key_file advertise_url',
       ].flatMap((keys) => keys.split(' ')),
     );
     const schemas = object(object(config.document['components'])['schemas']);
@@ -277,6 +280,7 @@ describe('examples', () => {
           validateDrainRequest(value),
           validateReloadRequest(value),
           validateCanaryRequest(value),
+          validateHostSync(value),
         ];
         expect(checks.some((c) => c.ok)).toBe(true);
       } else if (path.includes('text/event-stream')) {
@@ -302,12 +306,16 @@ describe('examples', () => {
   });
 });
 
-test('OC-CONFIG-6002 the schema for editors says what the daemon checks', async () => {
-  const text = await readFile(new URL('../generated/config.schema.json', import.meta.url), 'utf8');
+async function editorsSchema(name: string): Promise<(value: unknown) => boolean> {
+  const text = await readFile(new URL(`../generated/${name}`, import.meta.url), 'utf8');
   const { Ajv2020 } = await import('ajv/dist/2020.js');
-  const validate = new Ajv2020({ strictTypes: false, strictRequired: false }).compile(
+  return new Ajv2020({ strictTypes: false, strictRequired: false }).compile(
     JSON.parse(text) as object,
   );
+}
+
+test('OC-CONFIG-6002 the schema for editors says what the daemon checks', async () => {
+  const validate = await editorsSchema('config.schema.json');
   for (const value of [
     {},
     { server: { port: 1 } },
@@ -317,5 +325,28 @@ test('OC-CONFIG-6002 the schema for editors says what the daemon checks', async 
     { pools: [{ id: 'a', model: { id: 'm' }, launch: 'external', endpoints: ['http://a:1'] }] },
   ]) {
     expect(validate(structuredClone(value))).toBe(validateConfig(value).ok);
+  }
+});
+
+test('OC-CONFIG-6012 the schema for editors of a host says what pool-managerd checks', async () => {
+  const validate = await editorsSchema('host-config.schema.json');
+  const host = {
+    host_id: 'gpu-a',
+    orchestrator: { url: 'http://10.0.0.1:8080' },
+    pools: [{ id: 'a', model: { id: 'm', path: 'm.gguf' } }],
+  };
+  const [hostPool] = host.pools;
+  for (const value of [
+    host,
+    {},
+    { ...host, host_id: 'gpu.a' },
+    { ...host, lease_ttl_ms: 1 },
+    { ...host, gateway: { port: 0, hots: '' } },
+    { ...host, pools: [{ ...hostPool, queue: {} }] },
+    { ...host, pools: [{ ...hostPool, launch: 'remote' }] },
+    { ...host, pools: [{ ...hostPool, launch: 'process', command: ['x'], env: { A: 'b' } }] },
+    { ...host, pools: [{ ...hostPool, launch: 'external' }] },
+  ]) {
+    expect(validate(structuredClone(value))).toBe(validateHostConfig(value).ok);
   }
 });

@@ -2,6 +2,7 @@
 
 const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const HOST_ID = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
 const VISIBLE_ASCII = /^[!-~]+$/;
 const EVENT_ID = /^[0-9]{1,16}$/;
 
@@ -13,6 +14,11 @@ export function isUuid(text: string): boolean {
 /** An id of a pool, replica or model. */
 export function isName(text: string): boolean {
   return text.length <= 64 && NAME.test(text);
+}
+
+/** A host_id of a host that runs pool-managerd. */
+export function isHostId(text: string): boolean {
+  return text.length <= 32 && HOST_ID.test(text);
 }
 
 /** Whether a client's X-Correlation-Id is echoed; otherwise one is made for the request. */

@@ -8,9 +8,14 @@ import type {
   components as DataComponents,
   operations as DataOperations,
 } from '../generated/data.ts';
+import type {
+  components as PoolComponents,
+  operations as PoolOperations,
+} from '../generated/pool.ts';
 
 type Data = DataComponents['schemas'];
 type Control = ControlComponents['schemas'];
+type PoolApi = PoolComponents['schemas'];
 type Configuration = ConfigComponents['schemas'];
 
 export type ChatMessage = Data['ChatMessage'];
@@ -74,6 +79,16 @@ export type EventPage = Control['EventPage'];
 export type Liveness = Control['Liveness'];
 export type Readiness = Control['Readiness'];
 
+export type HostSync = PoolApi['HostSync'];
+export type HostInstance = PoolApi['HostInstance'];
+export type HostReplica = PoolApi['HostReplica'];
+export type HostChat = PoolApi['HostChat'];
+export type HostLease = PoolApi['HostLease'];
+export type HostEvent = PoolApi['HostEvent'];
+export type HostSyncAnswer = PoolApi['HostSyncAnswer'];
+export type HostCommand = PoolApi['HostCommand'];
+export type HostView = PoolApi['Host'];
+
 /** Query parameters after parsing: those with a default are always there. */
 export type CreateTaskQuery = Defaulted<
   DataOperations['createTask']['parameters'],
@@ -85,6 +100,7 @@ export type ListEventsQuery = Defaulted<
   ControlOperations['listEvents']['parameters'],
   'after' | 'limit' | 'stream'
 >;
+export type RemoveHostQuery = Defaulted<PoolOperations['removeHost']['parameters'], 'instance_id'>;
 type Defaulted<P extends { readonly query?: unknown }, K extends string> = Omit<
   NonNullable<P['query']>,
   K
@@ -107,3 +123,7 @@ export type ModelEntry = Configuration['ModelEntry'];
 export type QueueConfig = Configuration['QueueConfig'];
 export type TimeoutsConfig = Configuration['TimeoutsConfig'];
 export type RestartConfig = Configuration['RestartConfig'];
+
+/** The configuration of pool-managerd on a host, with every default filled in. */
+export type HostConfig = Configuration['HostConfig'];
+export type HostPoolConfig = Configuration['HostPoolConfig'];

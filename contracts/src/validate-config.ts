@@ -1,9 +1,9 @@
-/** Checks a configuration against openapi/config.yaml and fills in its defaults. */
-import { config as validate } from '../generated/validate-config.js';
+/** Checks configurations against openapi/config.yaml and fills in their defaults. */
+import * as generated from '../generated/validate-config.js';
 
 import type { RefusalMessage } from './faults.ts';
 import { toFaults } from './faults.ts';
-import type { Config } from './types.ts';
+import type { Config, HostConfig } from './types.ts';
 import type { Validated } from './validate-request.ts';
 
 const REFUSALS: readonly RefusalMessage[] = [
@@ -14,7 +14,16 @@ const REFUSALS: readonly RefusalMessage[] = [
 
 /** Works on a copy; `details` hold JSON pointers into `value`. */
 export function validateConfig(value: unknown): Validated<Config> {
+  return checked<Config>(generated.config, value);
+}
+
+/** Of pool-managerd on a host. Works on a copy; `details` hold JSON pointers into `value`. */
+export function validateHostConfig(value: unknown): Validated<HostConfig> {
+  return checked<HostConfig>(generated.hostConfig, value);
+}
+
+function checked<T>(validate: typeof generated.config, value: unknown): Validated<T> {
   const copy: unknown = structuredClone(value);
-  if (validate(copy)) return { ok: true, value: copy as Config };
+  if (validate(copy)) return { ok: true, value: copy as T };
   return { ok: false, details: toFaults(validate.errors ?? [], REFUSALS) };
 }

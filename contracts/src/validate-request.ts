@@ -8,7 +8,7 @@ import type { FaultDetail } from './errors.ts';
 import type { RefusalMessage } from './faults.ts';
 import { toFaults } from './faults.ts';
 import { hasAtMostValues, nestsAtMost } from './json-size.ts';
-import type { CanaryRequest, DrainRequest, ReloadRequest, TaskRequest } from './types.ts';
+import type { CanaryRequest, DrainRequest, HostSync, ReloadRequest, TaskRequest } from './types.ts';
 
 export type Validated<T> =
   | { readonly ok: true; readonly value: T }
@@ -66,6 +66,11 @@ export function validateCanaryRequest(value: unknown): Validated<CanaryRequest> 
 function validated<T>(operation: BodyOperation, value: unknown): Validated<T> {
   const details = faultsOf(operation, value, []);
   return details.length > 0 ? { ok: false, details } : { ok: true, value: value as T };
+}
+
+export function validateHostSync(value: unknown): Validated<HostSync> {
+  const details = faultsOf('syncHost', value, []);
+  return details.length > 0 ? { ok: false, details } : { ok: true, value: value as HostSync };
 }
 
 type BodyOperation = keyof typeof untilFirstFault;
