@@ -13,21 +13,22 @@ export class LeaseDesk {
     clock: Clock,
     ttlMs: number,
     onEvent: (replicaId: string, event: LeaseEventName) => void,
+    tokensAfter = 0,
   ) {
     this.#clock = clock;
-    this.#table = new LeaseTable(ttlMs);
+    this.#table = new LeaseTable(ttlMs, tokensAfter);
     this.#onEvent = onEvent;
   }
 
-  acquire(replicaId: string, holder: string): Lease | undefined {
+  acquire(replicaId: string, holder: string, fromMs = this.#clock.now()): Lease | undefined {
     this.#expire();
-    const lease = this.#table.acquire(replicaId, holder, this.#clock.now());
+    const lease = this.#table.acquire(replicaId, holder, fromMs);
     return this.#granted(lease, 'granted');
   }
 
-  renew(lease: Lease): Lease | undefined {
+  renew(lease: Lease, fromMs = this.#clock.now()): Lease | undefined {
     this.#expire();
-    return this.#granted(this.#table.renew(lease, this.#clock.now()), 'renewed');
+    return this.#granted(this.#table.renew(lease, this.#clock.now(), fromMs), 'renewed');
   }
 
   /** Whether anybody holds the replica. */

@@ -84,3 +84,16 @@ test('the table says when it wants to be looked at next', () => {
   table.fence('r-0');
   expect(table.nextExpiryMs()).toBe(150);
 });
+
+test('OC-POOL-3110 a lease lasts from the moment that is named, and no late word shortens it', () => {
+  const table = new LeaseTable(TTL_MS);
+  const lease = table.acquire('r-0', 'a', 20)!;
+  expect(lease.expiresAtMs).toBe(120);
+  expect(table.renew(lease, 100, 60)?.expiresAtMs).toBe(160);
+  expect(table.renew(lease, 110, 30)?.expiresAtMs).toBe(160);
+  expect(table.isLive(lease, 160)).toBe(false);
+});
+
+test('OC-POOL-3111 tokens begin behind those of an earlier run', () => {
+  expect(new LeaseTable(TTL_MS, 7).acquire('r-0', 'a', 0)?.token).toBe(8);
+});

@@ -10,31 +10,37 @@ import type { Lease } from './types.ts';
 
 export class LeaseTable {
   readonly #ttlMs: number;
+  readonly #tokensAfter: number;
   readonly #live = new Map<string, Lease>();
   readonly #lastToken = new Map<string, number>();
 
-  constructor(ttlMs: number) {
+  /** @param tokensAfter every token is greater than this */
+  constructor(ttlMs: number, tokensAfter = 0) {
     this.#ttlMs = ttlMs;
+    this.#tokensAfter = tokensAfter;
   }
 
   /**
    * Grants the replica, unless another holder's lease is live. The same holder asking again gets a
    * new token and fences its own old one. Call `expire` first: a lease past its time still blocks.
+   * @param fromMs when its time begins
    */
-  acquire(replicaId: string, holder: string, nowMs: number): Lease | undefined {
+  acquire(replicaId: string, holder: string, fromMs: number): Lease | undefined {
     const current = this.#live.get(replicaId);
     if (current !== undefined && current.holder !== holder) return undefined;
-    const token = (this.#lastToken.get(replicaId) ?? 0) + 1;
-    const lease: Lease = { replicaId, holder, token, expiresAtMs: nowMs + this.#ttlMs };
+    const token = (this.#lastToken.get(replicaId) ?? this.#tokensAfter) + 1;
+    const lease: Lease = { replicaId, holder, token, expiresAtMs: fromMs + this.#ttlMs };
     this.#lastToken.set(replicaId, token);
     this.#live.set(replicaId, lease);
     return lease;
   }
 
-  /** Extends a live lease by the TTL from now, keeping its token. */
-  renew(lease: Lease, nowMs: number): Lease | undefined {
+  /** Lets a live lease last for the TTL after `fromMs`, keeping its token; never shortens it. */
+  renew(lease: Lease, nowMs: number, fromMs = nowMs): Lease | undefined {
     if (!this.isLive(lease, nowMs)) return undefined;
-    const renewed: Lease = { ...lease, expiresAtMs: nowMs + this.#ttlMs };
+    const current = this.#live.get(lease.replicaId) ?? lease;
+    const expiresAtMs = Math.max(current.expiresAtMs, fromMs + this.#ttlMs);
+    const renewed: Lease = { ...current, expiresAtMs };
     this.#live.set(lease.replicaId, renewed);
     return renewed;
   }

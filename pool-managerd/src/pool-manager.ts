@@ -50,6 +50,8 @@ export interface PoolManagerOptions {
   readonly logger: Logger;
   /** Default 10000. */
   readonly leaseTtlMs?: number;
+  /** Fencing tokens are greater than this; default 0. */
+  readonly leaseTokensAfter?: number;
   /** Default: real processes, under the guard and listed in the pid file. */
   readonly spawn?: SpawnEngine;
   /** Default: hash the file, once for all replicas that share it. */
@@ -82,12 +84,17 @@ class LocalPoolManager implements PoolManager {
   constructor(options: PoolManagerOptions) {
     this.#options = options;
     const { clock, logger, dataDir, leaseTtlMs = DEFAULT_LEASE_TTL_MS } = options;
-    this.#leases = new LeaseDesk(clock, leaseTtlMs, (replicaId, event) => {
-      const poolId = this.#drivers.get(replicaId)?.snapshot.poolId;
-      if (poolId === undefined) return;
-      this.#emit({ type: 'lease', poolId, event });
-      if (event !== 'granted' && event !== 'renewed') this.#pool(poolId).leaseEnded(replicaId);
-    });
+    this.#leases = new LeaseDesk(
+      clock,
+      leaseTtlMs,
+      (replicaId, event) => {
+        const poolId = this.#drivers.get(replicaId)?.snapshot.poolId;
+        if (poolId === undefined) return;
+        this.#emit({ type: 'lease', poolId, replicaId, event });
+        if (event !== 'granted' && event !== 'renewed') this.#pool(poolId).leaseEnded(replicaId);
+      },
+      options.leaseTokensAfter,
+    );
     this.#children = options.spawn ? undefined : new OwnedChildren(dataDir, clock, logger);
     const spawn = options.spawn ?? createSpawnEngine(this.#children as OwnedChildren, clock);
     const readModelFacts = options.readModelFacts ?? createModelFacts();
@@ -127,13 +134,13 @@ class LocalPoolManager implements PoolManager {
     return handle;
   }
 
-  acquire(replicaId: string, holder: string): Lease | undefined {
+  acquire(replicaId: string, holder: string, fromMs?: number): Lease | undefined {
     if (this.#drivers.get(replicaId)?.snapshot.state !== 'ready') return undefined;
-    return this.#leases.acquire(replicaId, holder);
+    return this.#leases.acquire(replicaId, holder, fromMs);
   }
 
-  renew(lease: Lease): Lease | undefined {
-    return this.#leases.renew(lease);
+  renew(lease: Lease, fromMs?: number): Lease | undefined {
+    return this.#leases.renew(lease, fromMs);
   }
 
   release(lease: Lease): void {

@@ -1,6 +1,6 @@
 /**
- * The port between orchestratord and whoever looks after replicas: in the same process today, a
- * daemon on a GPU host behind the same interface tomorrow.
+ * The port between orchestratord and whoever looks after replicas: a manager in the same process, or
+ * hosts with a pool-managerd of their own.
  */
 import type { EngineName, WorkerAdapter } from '@llama-orch/worker-adapters';
 
@@ -49,6 +49,8 @@ export interface ReplicaSnapshot {
   readonly canaryPercent?: number | undefined;
   /** The GPUs it computes on, where their driver tells; a few seconds old. */
   readonly gpus?: readonly GpuLoad[] | undefined;
+  /** Of a replica on another host; those of this process are in the configuration, by ordinal. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface GpuLoad {
@@ -90,7 +92,12 @@ export type PoolEvent =
       readonly outcome: 'ok' | 'failed';
       readonly ms: number;
     }
-  | { readonly type: 'lease'; readonly poolId: string; readonly event: LeaseEventName };
+  | {
+      readonly type: 'lease';
+      readonly poolId: string;
+      readonly replicaId: string;
+      readonly event: LeaseEventName;
+    };
 
 export interface PoolHealth {
   readonly poolId: string;
@@ -166,9 +173,10 @@ export interface PoolManager extends AsyncDisposable {
   replicas(poolId: string): readonly ReplicaSnapshot[];
   /** The handle for dispatching under a valid lease. @throws OrchError POOL_UNREADY when the lease was fenced or the replica is not ready */
   use(lease: Lease): ReplicaHandle;
-  acquire(replicaId: string, holder: string): Lease | undefined;
-  /** Extends the lease by its TTL, or undefined when it was lost. */
-  renew(lease: Lease): Lease | undefined;
+  /** @param fromMs when its time begins, on the manager's clock; now when left out */
+  acquire(replicaId: string, holder: string, fromMs?: number): Lease | undefined;
+  /** Lets the lease last for its TTL after `fromMs` (now when left out); undefined when it was lost. */
+  renew(lease: Lease, fromMs?: number): Lease | undefined;
   release(lease: Lease): void;
   /** Tells the manager that a dispatch went wrong in a way that accuses the replica. */
   suspect(replicaId: string, suspicion: ReplicaSuspicion, detail: string): void;
