@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../../testing/until.ts';
@@ -137,9 +138,7 @@ test('OC-POOL-3123 bodies beyond the limit, or without a length, are refused', a
   await large.body.dump();
   const chunked = await call('/completion', {
     method: 'POST',
-    body: (async function* () {
-      yield 'x';
-    })(),
+    body: Readable.from(['x']),
   });
   expect(chunked.statusCode).toBe(411);
   await chunked.body.dump();

@@ -103,9 +103,8 @@ export class Gateway implements AsyncDisposable {
   /** Ends what runs under a request id, now or when it arrives (OC-POOL-3124). */
   end(requestId: string): void {
     this.#ended.add(requestId);
-    if (this.#ended.size > MAX_ENDED) {
-      for (const oldest of this.#ended.values().take(1)) this.#ended.delete(oldest);
-    }
+    const [oldest] = this.#ended;
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest);
     for (const { exchanges } of this.#engines.values()) {
       for (const exchange of [...exchanges]) if (exchange.requestId === requestId) exchange.cut();
     }
