@@ -4,7 +4,13 @@ import * as validators from '../generated/validate-queries.js';
 
 import type { FaultDetail } from './errors.ts';
 import { toFaults } from './faults.ts';
-import type { CreateTaskQuery, ListEventsQuery, ListTasksQuery, StreamTaskQuery } from './types.ts';
+import type {
+  CreateTaskQuery,
+  ListEventsQuery,
+  ListTasksQuery,
+  RemoveHostQuery,
+  StreamTaskQuery,
+} from './types.ts';
 import type { Validated } from './validate-request.ts';
 
 interface Queries {
@@ -12,6 +18,7 @@ interface Queries {
   readonly streamTask: StreamTaskQuery;
   readonly listTasks: ListTasksQuery;
   readonly listEvents: ListEventsQuery;
+  readonly removeHost: RemoveHostQuery;
 }
 
 /**

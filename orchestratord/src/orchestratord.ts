@@ -4,7 +4,13 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { API_VERSION, CONTRACT_FILES, type Config, type PoolConfig } from '@llama-orch/contracts';
+import {
+  API_VERSION,
+  CONTRACT_FILES,
+  OrchError,
+  type Config,
+  type PoolConfig,
+} from '@llama-orch/contracts';
 import {
   createCore,
   type Core,
@@ -16,7 +22,7 @@ import {
   type PoolConfig as ManagedPool,
   type PoolManager,
 } from '@llama-orch/pool-managerd';
-import { adapterOf, EMBEDDED_ENTRY } from '@llama-orch/worker-adapters';
+import { adapterOf, EMBEDDED_ENTRY, type AdapterTimeouts } from '@llama-orch/worker-adapters';
 import { KeyRing } from './auth/key-ring.ts';
 import { RateLimits, tenantsOf } from './auth/tenants.ts';
 import type { Clock } from './clock.ts';
@@ -24,6 +30,10 @@ import { sharedDevices } from './config/cross-checks.ts';
 import type { EngineInputs, EngineInputsByPool } from './config/engine-inputs.ts';
 import { digestOf, modelFinder } from './config/model-targets.ts';
 import { promisedDeterminism } from './config/promised-determinism.ts';
+import { InheritedLeases } from './hosts/inherited-leases.ts';
+import { KnownHosts } from './hosts/known-hosts.ts';
+import { PoolFleet } from './hosts/pool-fleet.ts';
+import { RemoteHosts } from './hosts/remote-hosts.ts';
 import { createApp } from './http/app.ts';
 import { limitRate } from './http/authenticate.ts';
 import { readBody as bodyReader } from './http/request-body.ts';
@@ -34,6 +44,7 @@ import type { Logger } from './logging.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { SloWindow } from './metrics/slo-window.ts';
 import { eventRoutes } from './routes/events.ts';
+import { hostRoutes } from './routes/hosts.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { poolRoutes, type ConfiguredPool } from './routes/pools.ts';
 import { sessionRoutes } from './routes/sessions.ts';
@@ -62,6 +73,8 @@ export interface Daemon {
 const ENGINE_STOP_MS = 2_000;
 /** Readers of tasks that have just ended get this long to receive the end, ms. */
 const READER_FLUSH_MS = 500;
+/** Of a host's report: 256 replicas with their chat envelopes and errors. */
+const SYNC_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /** @throws LedgerError, OrchError, or Error when the address cannot be bound */
 export async function startDaemon(
@@ -77,15 +90,7 @@ export async function startDaemon(
     sessionLimits: { ttlMs: config.sessions.ttl_ms, maxTurns: config.sessions.max_turns },
     tuning: { gatherArrivals: true },
   });
-  const pools = createPoolManager({
-    pools: config.pools.map((pool) => toManagedPool(pool, engineInputs.get(pool.id))),
-    dataDir: config.data_dir,
-    openAdapter: (engine) => adapterOf(engine).open,
-    embeddedEntry: EMBEDDED_ENTRY,
-    clock,
-    random: { next: random },
-    logger: log,
-  });
+  const { pools, hosts } = createPools(config, engineInputs, ports);
   const runtime = createTaskRuntime({
     config,
     core,
@@ -105,7 +110,7 @@ export async function startDaemon(
 
   let server: HttpServer;
   try {
-    server = await serve(config, { core, ledger, pools, runtime, metrics, slo, clock, log });
+    server = await serve(config, { core, ledger, pools, hosts, runtime, metrics, slo, clock, log });
   } catch (error) {
     await runtime.stop();
     await pools.stop(ENGINE_STOP_MS);
@@ -120,6 +125,7 @@ export async function startDaemon(
       runtime.service.close();
       await runtime.quiesce(graceMs);
       runtime.abandon();
+      hosts.close();
       await server.close(READER_FLUSH_MS);
       await runtime.stop();
       await pools.stop(ENGINE_STOP_MS);
@@ -128,10 +134,54 @@ export async function startDaemon(
   };
 }
 
+/** Local replicas and those of registered hosts, behind one port. */
+function createPools(
+  config: Config,
+  engineInputs: EngineInputsByPool,
+  { clock, random, log }: DaemonPorts,
+): { readonly pools: PoolManager; readonly hosts: RemoteHosts } {
+  const own = config.pools.flatMap((pool) => toManagedPool(pool, engineInputs.get(pool.id)) ?? []);
+  const localPoolIds = own.map((pool) => pool.id);
+  const local = createPoolManager({
+    pools: own,
+    dataDir: config.data_dir,
+    openAdapter: (engine) => adapterOf(engine).open,
+    embeddedEntry: EMBEDDED_ENTRY,
+    clock,
+    random: { next: random },
+    logger: log,
+  });
+  const known = new KnownHosts(config.data_dir);
+  const inherited = new InheritedLeases({
+    hosts: known.inherited,
+    clock,
+    onFree: (poolId) => fleet.announce(poolId),
+    onExpired: (hostId) => known.remove(hostId),
+  });
+  const hosts = new RemoteHosts({
+    orchestratorId: known.orchestratorId,
+    poolIds: config.pools.map((pool) => pool.id),
+    timeoutsOf: (poolId) => timeoutsOf(config, poolId),
+    isLocal: (replicaId) =>
+      localPoolIds.some((poolId) =>
+        local.replicas(poolId).some((each) => each.replicaId === replicaId),
+      ),
+    openAdapter: (engine) => adapterOf(engine).open,
+    onHeard: ({ hostId, ttlMs, poolIds }) => known.add(hostId, { ttlMs, poolIds: [...poolIds] }),
+    onTakenOver: ({ hostId }) => inherited.end(hostId),
+    onOver: ({ hostId }) => known.remove(hostId),
+    clock,
+    logger: log,
+  });
+  const fleet = new PoolFleet({ local, localPoolIds, remote: hosts, inherited });
+  return { pools: fleet, hosts };
+}
+
 interface Served {
   readonly core: Core;
   readonly ledger: Ledger;
   readonly pools: PoolManager;
+  readonly hosts: RemoteHosts;
   readonly runtime: TaskRuntime;
   readonly metrics: Metrics;
   readonly slo: SloWindow;
@@ -140,11 +190,12 @@ interface Served {
 }
 
 function serve(config: Config, served: Served): Promise<HttpServer> {
-  const { core, ledger, pools, runtime, metrics, slo, clock, log } = served;
+  const { core, ledger, pools, hosts, runtime, metrics, slo, clock, log } = served;
   const { host, service, queries } = runtime;
   const heartbeatMs = config.server.heartbeat_ms;
   const dataContract = readFileSync(CONTRACT_FILES.data, 'utf8');
   const controlContract = readFileSync(CONTRACT_FILES.control, 'utf8');
+  const poolContract = readFileSync(CONTRACT_FILES.pool, 'utf8');
   const tenants = tenantsOf(config);
   const readBody = bodyReader(config.server.body_limit_bytes);
   const app = createApp({
@@ -180,12 +231,14 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
         slo,
         runningOn: (replicaId) => runtime.runningOn(replicaId),
       }),
+      hostRoutes({ hosts, readBody: bodyReader(SYNC_LIMIT_BYTES) }),
       eventRoutes({ ledger, heartbeatMs, onEvents: (listener) => runtime.onEvents(listener) }),
       operationsRoutes({
         checks: () => runtime.checks(),
         scrape: () => runtime.scrape(),
         dataContract,
         controlContract,
+        poolContract,
       }),
     ],
   });
@@ -203,7 +256,9 @@ function untilServing(
   clock: Clock,
   timeoutMs: number,
 ): Promise<void> {
-  const launched = config.pools.filter((pool) => pool.launch !== 'external').map((pool) => pool.id);
+  const launched = config.pools
+    .filter(({ launch }) => launch === 'embedded' || launch === 'process')
+    .map((pool) => pool.id);
   const isServing = () =>
     launched.every((id) => {
       const health = pools.health(id);
@@ -263,12 +318,17 @@ function toResidency(pool: PoolConfig): ResidencySpec | undefined {
   };
 }
 
-function toManagedPool(pool: PoolConfig, inputs: EngineInputs | undefined): ManagedPool {
-  const { timeouts, restart } = pool;
+/** Undefined when all its replicas are on hosts. */
+function toManagedPool(
+  pool: PoolConfig,
+  inputs: EngineInputs | undefined,
+): ManagedPool | undefined {
+  const { timeouts, restart, launch } = pool;
+  if (launch === 'remote') return undefined;
   return {
     id: pool.id,
     engine: pool.engine,
-    launch: pool.launch,
+    launch,
     modelId: pool.model.id,
     modelPath: pool.model.path,
     modelDigest: digestOf(pool.model.sha256),
@@ -304,6 +364,13 @@ function toManagedPool(pool: PoolConfig, inputs: EngineInputs | undefined): Mana
       coolDownMs: restart.cool_down_ms,
     },
   };
+}
+
+function timeoutsOf({ pools }: Config, poolId: string): AdapterTimeouts {
+  const pool = pools.find(({ id }) => id === poolId);
+  if (pool === undefined) throw new OrchError('NOT_FOUND', `there is no pool ${poolId}`);
+  const { wall_ms: wallMs, connect_ms: connectMs, control_ms: controlMs } = pool.timeouts;
+  return { connectMs, controlMs, headersMs: wallMs, bodyMs: wallMs };
 }
 
 function toConfiguredPool(pool: PoolConfig): ConfiguredPool {

@@ -11,6 +11,7 @@ export interface OperationsRoutesOptions {
   readonly scrape: () => Promise<string>;
   readonly dataContract: string;
   readonly controlContract: string;
+  readonly poolContract: string;
 }
 
 const RETRY_READY_MS = 1000;
@@ -57,6 +58,7 @@ export function operationsRoutes(options: OperationsRoutesOptions): Router {
   for (const [path, text] of [
     ['/openapi/data.yaml', options.dataContract],
     ['/openapi/control.yaml', options.controlContract],
+    ['/openapi/pool.yaml', options.poolContract],
   ] as const) {
     router
       .route(path)

@@ -29,14 +29,20 @@ interface RunningAttempt {
   readonly attempt: number;
   readonly replicaId: string;
   readonly abort: AbortController;
+  /** Resolves when nothing of it runs anywhere any more; never rejects. */
+  over: Promise<void>;
 }
 
 /** Tokens within this time are a sign of life, ms. */
 const SPEAKING_MS = 2_000;
+/** Between two signs of life of an attempt that may not start yet, ms. */
+const WAITING_BEAT_MS = 50;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #running = new Map<string, RunningAttempt>();
+  /** Aborted attempts that may still run where they were, by task. */
+  readonly #ending = new Map<string, Promise<void>>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -60,15 +66,22 @@ export class Dispatcher {
   /** Starts an attempt, from inside the core's step: the engine has its work before anything else is done. */
   dispatch(task: LiveTask, effect: DispatchEffect): void {
     const { attempt, replicaId } = effect;
-    const running = { task, attempt, replicaId, abort: new AbortController() };
+    const running: RunningAttempt = {
+      task,
+      attempt,
+      replicaId,
+      abort: new AbortController(),
+      over: Promise.resolve(),
+    };
     this.#running.set(task.taskId, running);
-    void this.#run(running, effect);
+    running.over = this.#run(running, effect);
   }
 
   abort(effect: AbortEffect): void {
     const running = this.#running.get(effect.taskId);
     if (running?.attempt !== effect.attempt) return;
     this.#forget(running);
+    this.#noteEnding(running);
     running.abort.abort();
     // A task that took too long says nothing of the engine, unless it could not speak before its end; one
     // that went silent does, unless the engine speaks to others: then it is busy, and a check would have
@@ -88,7 +101,10 @@ export class Dispatcher {
   async #run(running: RunningAttempt, effect: DispatchEffect): Promise<void> {
     const { task, attempt, abort } = running;
     let end: AttemptEnd = {};
+    const earlier = this.#ending.get(task.taskId);
     try {
+      if (earlier !== undefined) await this.#untilOver(earlier, running);
+      if (abort.signal.aborted) return;
       const replica = this.#use(effect.replicaId);
       task.replica = replica.snapshot;
       end = await runAttempt(task, attempt, replica, abort.signal, this.#options);
@@ -108,6 +124,29 @@ export class Dispatcher {
     if (end.suspicion !== undefined) {
       this.#options.pools.suspect(effect.replicaId, end.suspicion, end.detail ?? '');
     }
+  }
+
+  #noteEnding({ task: { taskId }, over }: RunningAttempt): void {
+    this.#ending.set(taskId, over);
+    void over.then(() => {
+      if (this.#ending.get(taskId) === over) this.#ending.delete(taskId);
+    });
+  }
+
+  /**
+   * One task never runs twice at once. An engine behind a way that broke may go on for a while, and as
+   * long as that is not known to be over the next attempt waits, which is no silence of its engine.
+   */
+  async #untilOver(earlier: Promise<void>, { task, attempt }: RunningAttempt): Promise<void> {
+    const { clock, command } = this.#options;
+    let cancel = (): void => undefined;
+    const beat = (): void => {
+      command({ type: 'progress', taskId: task.taskId, attempt, tokensOut: 0 });
+      cancel = clock.setTimer(WAITING_BEAT_MS, beat);
+    };
+    cancel = clock.setTimer(WAITING_BEAT_MS, beat);
+    await earlier;
+    cancel();
   }
 
   /** Some attempt on the replica was given tokens lately. */

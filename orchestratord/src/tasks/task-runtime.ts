@@ -113,7 +113,8 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     command,
     holder: HOLDER,
     renewEveryMs: LEASE_RENEW_MS,
-    labelsOf: ({ poolId, replicaId, ordinal: place }) => {
+    labelsOf: ({ poolId, replicaId, ordinal: place, labels }) => {
+      if (labels !== undefined) return labels;
       const replicas = pools.replicas(poolId);
       const ordinal = place ?? replicas.findIndex((each) => each.replicaId === replicaId);
       const pool = config.pools.find(({ id }) => id === poolId);

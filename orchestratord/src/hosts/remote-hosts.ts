@@ -1,0 +1,250 @@
+/** The hosts that have registered, behind the port of a pool manager. */
+import { randomUUID } from 'node:crypto';
+import {
+  OrchError,
+  type HostSync,
+  type HostSyncAnswer,
+  type HostView,
+} from '@llama-orch/contracts';
+import type {
+  Lease,
+  PoolEvent,
+  PoolHealth,
+  PoolManager,
+  ReplicaHandle,
+  ReplicaSnapshot,
+  ReplicaSuspicion,
+} from '@llama-orch/pool-managerd';
+import type { Logger } from '../logging.ts';
+import { checkSync, isKnownInstance } from './check-sync.ts';
+import { chatOf, type RemoteReplica } from './host-state.ts';
+import { RemoteHost, type RemoteHostOptions } from './remote-host.ts';
+
+export type RemoteHostsOptions = Pick<
+  RemoteHostOptions,
+  'timeoutsOf' | 'openAdapter' | 'onHeard' | 'onTakenOver' | 'onOver' | 'clock'
+> & {
+  /** Of the data directory; leases are granted to it. */
+  readonly orchestratorId: string;
+  readonly poolIds: readonly string[];
+  /** A replica of this process has this id. */
+  readonly isLocal: (replicaId: string) => boolean;
+  readonly logger: Logger;
+};
+
+const MAX_HOSTS = 1_024;
+/** As much of an accusation as is passed on. */
+const MAX_DETAIL_CHARS = 1_024;
+
+interface Found {
+  readonly host: RemoteHost;
+  readonly replica: RemoteReplica;
+}
+
+export class RemoteHosts implements PoolManager {
+  readonly #options: RemoteHostsOptions;
+  readonly #instanceId = randomUUID();
+  readonly #hosts = new Map<string, RemoteHost>();
+  readonly #listeners = new Set<(event: PoolEvent) => void>();
+  readonly #draining = new Set<string>();
+  #isClosed = false;
+
+  constructor(options: RemoteHostsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A host's report; resolves with what it is to do, see `RemoteHost.sync`.
+   * @throws OrchError CONFLICT, NOT_FOUND, INVALID_PARAMS, REPLICA_EXHAUSTED, POOL_UNAVAILABLE
+   */
+  async sync(hostId: string, sync: HostSync): Promise<HostSyncAnswer> {
+    if (this.#isClosed) throw new OrchError('POOL_UNAVAILABLE', 'orchestratord is stopping');
+    checkSync(hostId, sync, {
+      isPool: (poolId) => this.#options.poolIds.includes(poolId),
+      ownerOf: (replicaId, except) => this.#ownerOf(replicaId, except),
+    });
+    return this.#hostOf(hostId, sync).sync(sync);
+  }
+
+  /** The host has stopped its engines and takes leave. */
+  remove(hostId: string, instanceId: string): void {
+    const host = this.#hosts.get(hostId);
+    if (host?.instance.id !== instanceId) return;
+    this.#forget(host);
+    this.#options.logger.info({ host_id: hostId }, 'host took leave');
+  }
+
+  hosts(): HostView[] {
+    return [...this.#hosts.values()]
+      .map((host) => host.view())
+      .sort((a, b) => (a.host_id < b.host_id ? -1 : 1));
+  }
+
+  has(replicaId: string): boolean {
+    return this.#find(replicaId) !== undefined;
+  }
+
+  replica(replicaId: string): ReplicaSnapshot | undefined {
+    return this.#find(replicaId)?.replica.told;
+  }
+
+  start(): void {
+    // Hosts come by themselves.
+  }
+
+  subscribe(listener: (event: PoolEvent) => void): () => void {
+    const entry = (event: PoolEvent): void => listener(event);
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
+  }
+
+  replicas(poolId: string): readonly ReplicaSnapshot[] {
+    return [...this.#hosts.values()].flatMap((host) =>
+      [...host.replicas.values()].flatMap(({ told }) => (told?.poolId === poolId ? told : [])),
+    );
+  }
+
+  use(lease: Lease): ReplicaHandle {
+    const replica = this.#find(lease.replicaId)?.replica;
+    const { held, told, report } = replica ?? {};
+    if (held === undefined || held.lease.token !== lease.token || report === undefined) {
+      throw new OrchError('POOL_UNREADY', `the lease on ${lease.replicaId} was lost`);
+    }
+    if (told?.state !== 'ready') {
+      const { replicaId } = lease;
+      const poolId = report.pool_id;
+      throw new OrchError('POOL_UNREADY', `replica ${replicaId} is not ready`, { poolId });
+    }
+    return { snapshot: told, adapter: held.adapter, envelope: chatOf(report) };
+  }
+
+  /** The lease that the host has granted, once its engine has answered under it. */
+  acquire(replicaId: string, holder: string): Lease | undefined {
+    const { held, told } = this.#find(replicaId)?.replica ?? {};
+    if (told?.state !== 'ready' || held === undefined) return undefined;
+    return { ...held.lease, holder, expiresAtMs: held.surelyOverAtMs };
+  }
+
+  /** The syncs renew; this tells whether the lease is still held. */
+  renew(lease: Lease): Lease | undefined {
+    const { held, told } = this.#find(lease.replicaId)?.replica ?? {};
+    if (held?.lease.token !== lease.token || told === undefined) return undefined;
+    const { poolId, replicaId } = told;
+    this.#emit({ type: 'lease', poolId, replicaId, event: 'renewed' });
+    return { ...lease, expiresAtMs: held.surelyOverAtMs };
+  }
+
+  release(lease: Lease): void {
+    const found = this.#find(lease.replicaId);
+    if (found?.replica.held?.lease.token === lease.token) found.host.release(found.replica);
+  }
+
+  suspect(replicaId: string, suspicion: ReplicaSuspicion, detail: string): void {
+    this.#find(replicaId)?.host.tell({
+      type: 'suspect',
+      replica_id: replicaId,
+      suspicion,
+      detail: detail.slice(0, MAX_DETAIL_CHARS),
+    });
+  }
+
+  health(poolId: string): PoolHealth {
+    const replicas = this.replicas(poolId);
+    const errors = replicas.flatMap(({ lastError }) => lastError ?? []);
+    return {
+      poolId,
+      live: replicas.some(({ state }) => ['ready', 'draining', 'self-test'].includes(state)),
+      ready: replicas.some(({ state }) => state === 'ready'),
+      draining: this.#draining.has(poolId),
+      // A host may come, or come back, at any time.
+      recoverable: replicas.length === 0 || replicas.some(({ state }) => state !== 'failed'),
+      lastError: replicas.length === 0 ? 'no host has registered replicas' : errors.at(-1),
+      replicas,
+    };
+  }
+
+  drain(poolId: string): void {
+    this.#draining.add(poolId);
+    for (const host of this.#hosts.values()) host.speak();
+  }
+
+  /** Failed replicas try again when an operator acts. */
+  undrain(poolId: string): void {
+    this.#draining.delete(poolId);
+    for (const host of this.#hosts.values()) host.tell({ type: 'revive', pool_id: poolId });
+  }
+
+  /** Answers every sync that is held, asking for nothing any more. Safe to call twice. */
+  close(): void {
+    this.#isClosed = true;
+    for (const host of this.#hosts.values()) host.close();
+  }
+
+  /** Lets every host go; their engines run on, and so may leases until they hear of it or miss us. */
+  async stop(_graceMs: number): Promise<void> {
+    this.close();
+    for (const host of this.#hosts.values()) host.end();
+    this.#hosts.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop(0);
+  }
+
+  #hostOf(hostId: string, sync: HostSync): RemoteHost {
+    const { clock, logger, orchestratorId } = this.#options;
+    const known = this.#hosts.get(hostId);
+    if (known !== undefined) {
+      if (isKnownInstance(known, sync, clock.now())) return known;
+      // Whatever ran there ended with the process that answered for it.
+      this.#forget(known);
+    }
+    if (this.#hosts.size >= MAX_HOSTS)
+      throw new OrchError('REPLICA_EXHAUSTED', `${MAX_HOSTS} hosts have registered already`);
+    const host = new RemoteHost(sync, {
+      ...this.#options,
+      hostId,
+      orchestrator: { id: orchestratorId, instance_id: this.#instanceId },
+      isDraining: (poolId) => this.#draining.has(poolId),
+      emit: (event) => this.#emit(event),
+      onOver: (over) => {
+        logger.warn({ host_id: hostId }, 'host is lost; its work goes on elsewhere');
+        this.#options.onOver(over);
+      },
+    });
+    this.#hosts.set(hostId, host);
+    const { id, generation } = sync.instance;
+    logger.info({ host_id: hostId, instance_id: id, generation }, 'host registered');
+    return host;
+  }
+
+  #forget(host: RemoteHost): void {
+    host.end();
+    this.#hosts.delete(host.hostId);
+    this.#options.onOver(host);
+  }
+
+  #ownerOf(replicaId: string, except: string): string | undefined {
+    if (this.#options.isLocal(replicaId)) return 'orchestratord itself';
+    const owner = this.#find(replicaId)?.host.hostId;
+    return owner === undefined || owner === except ? undefined : `host ${owner}`;
+  }
+
+  #find(replicaId: string): Found | undefined {
+    // Host ids have no dots: what stands before the first one is the host.
+    const host = this.#hosts.get(replicaId.slice(0, Math.max(0, replicaId.indexOf('.'))));
+    const replica = host?.replicas.get(replicaId);
+    return host === undefined || replica === undefined ? undefined : { host, replica };
+  }
+
+  #emit(event: PoolEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // One bad listener must not keep the others, or the host, from going on.
+        this.#options.logger.error({ err: error, event: event.type }, 'a pool listener failed');
+      }
+    }
+  }
+}
