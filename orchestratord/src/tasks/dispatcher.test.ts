@@ -33,9 +33,12 @@ function setUp(options: { readonly leased?: boolean } = {}) {
   const sinks: TokenSink[] = [];
   const commands: Command[] = [];
   const suspicions: ReplicaSuspicion[] = [];
+  const attempts: PromiseWithResolvers<EngineResult>[] = [];
   const submit = (_request: unknown, sink: TokenSink) => {
     sinks.push(sink);
-    return new Promise<EngineResult>(() => undefined);
+    const attempt = Promise.withResolvers<EngineResult>();
+    attempts.push(attempt);
+    return attempt.promise;
   };
   const pools = {
     use: () => ({
@@ -69,25 +72,25 @@ function setUp(options: { readonly leased?: boolean } = {}) {
     onAttemptOver: vi.fn(),
     onIdle,
   });
-  const dispatch = (task: LiveTask) =>
+  const dispatch = (task: LiveTask, attempt = 1) =>
     dispatcher.dispatch(task, {
       type: 'dispatch',
       taskId: task.taskId,
-      attempt: 1,
+      attempt,
       poolId: 'default',
       replicaId: REPLICA_ID,
       kvWarmth: false,
       decision: DECISION,
     });
-  const abort = (task: LiveTask, reason: 'idle-timeout' | 'wall-timeout' | 'client') =>
+  const abort = (task: LiveTask, reason: 'idle-timeout' | 'wall-timeout' | 'client', attempt = 1) =>
     dispatcher.abort({
       type: 'abort',
       taskId: task.taskId,
-      attempt: 1,
+      attempt,
       replicaId: REPLICA_ID,
       reason,
     });
-  return { dispatcher, dispatch, abort, sinks, commands, suspicions, clock, onIdle };
+  return { dispatcher, dispatch, abort, attempts, sinks, commands, suspicions, clock, onIdle };
 }
 
 const DECISION: DispatchDecision = {
@@ -143,4 +146,38 @@ test('without a lease nothing is dispatched, and the core is told', async () => 
   await settle();
   expect(sinks).toEqual([]);
   expect(commands).toMatchObject([{ type: 'fail', fault: { code: 'POOL_UNREADY' } }]);
+});
+
+test('OC-POOL-3114 an attempt waits until the one before it is over, and is no silent one meanwhile', async () => {
+  const { dispatch, abort, attempts, sinks, commands, clock } = setUp();
+  const task = liveTask(1);
+  dispatch(task, 1);
+  abort(task, 'idle-timeout', 1);
+  dispatch(task, 2);
+  await clock.advance(200);
+  expect(sinks).toHaveLength(1);
+  expect(commands.length).toBeGreaterThan(1);
+  expect(new Set(commands.map(({ type }) => type))).toEqual(new Set(['progress']));
+  attempts[0]?.reject(new Error('aborted'));
+  await settle();
+  expect(sinks).toHaveLength(2);
+  const { length } = commands;
+  await clock.advance(1_000);
+  expect(commands).toHaveLength(length);
+});
+
+test('one that is aborted while it waits never starts, and holds the next one back as long', async () => {
+  const { dispatch, abort, attempts, sinks, dispatcher } = setUp();
+  const task = liveTask(1);
+  dispatch(task, 1);
+  abort(task, 'client', 1);
+  dispatch(task, 2);
+  abort(task, 'client', 2);
+  dispatch(task, 3);
+  await settle();
+  expect(sinks).toHaveLength(1);
+  attempts[0]?.reject(new Error('aborted'));
+  await settle();
+  expect(sinks).toHaveLength(2);
+  expect(dispatcher.running).toBe(1);
 });

@@ -1,0 +1,191 @@
+/**
+ * One orchestratord's end of the pool API, hosts, and tasks that want to run, on virtual time. The world
+ * plays the dispatcher: it gives each task to a ready replica, and again after an attempt has failed.
+ */
+import { OrchError, validateHostSync, type HostSync } from '@llama-orch/contracts';
+import type { PoolManager } from '@llama-orch/pool-managerd';
+import { SILENT, VirtualClock } from '@llama-orch/pool-managerd/testing';
+import type { Logger } from '../../logging.ts';
+import { InheritedLeases } from '../inherited-leases.ts';
+import type { KnownHost } from '../known-hosts.ts';
+import { PoolFleet } from '../pool-fleet.ts';
+import { RemoteHosts } from '../remote-hosts.ts';
+import { openModelAdapter } from './model-adapter.ts';
+import { RunCounter } from './model-gateway.ts';
+import { ModelHost } from './model-host.ts';
+import { Network } from './network.ts';
+
+const ORCHESTRATOR_ID = '9e1b6d0c-8b1c-4c53-8a0c-0f8f3f1d7c22';
+const TIMEOUTS = { connectMs: 1, controlMs: 1, headersMs: 1, bodyMs: 1 };
+/** A manager without any pool of its own. */
+const NO_LOCAL = {
+  start: () => undefined,
+  subscribe: () => () => undefined,
+  stop: () => Promise.resolve(),
+} as unknown as PoolManager;
+
+interface Task {
+  readonly id: string;
+  attempt: { readonly replicaId: string; readonly abort: AbortController } | undefined;
+}
+
+/** One process of orchestratord. */
+interface Life {
+  readonly hosts: RemoteHosts;
+  readonly fleet: PoolFleet;
+  isDead: boolean;
+}
+
+export class HostWorld {
+  readonly clock = new VirtualClock();
+  readonly counter = new RunCounter();
+  readonly network: Network;
+  readonly hosts: readonly ModelHost[];
+  completed = 0;
+  readonly #random: () => number;
+  readonly #known = new Map<string, KnownHost>();
+  #tasks: Task[];
+  #nextTask = 0;
+  #life: Life;
+
+  /** @param random 0 ≤ x < 1 */
+  constructor(random: () => number, hosts: readonly { rate: number; replicas: number }[]) {
+    this.#random = random;
+    this.network = new Network(this.clock, random);
+    this.#tasks = Array.from({ length: 6 }, () => this.#newTask());
+    this.#life = this.#start();
+    this.hosts = hosts.map(
+      ({ rate, replicas }, n) =>
+        new ModelHost({
+          hostId: `host${n}`,
+          replicas,
+          clock: this.clock,
+          clockRate: rate,
+          network: this.network,
+          counter: this.counter,
+          deliver: (hostId, body) => this.#deliver(hostId, body),
+          random,
+        }),
+    );
+  }
+
+  get fleet(): PoolFleet {
+    return this.#life.fleet;
+  }
+
+  readyReplicas(): number {
+    return this.fleet.replicas('default').filter(({ state }) => state === 'ready').length;
+  }
+
+  /** Leases granted to this process, as the fleet sees them. */
+  leased(): number {
+    return this.#life.hosts
+      .hosts()
+      .flatMap(({ replicas }) => replicas)
+      .filter((each) => each.leased).length;
+  }
+
+  /** The process is killed and started anew: its tasks wait again, its connections are closed. */
+  restartOrchestratord(): void {
+    this.#life.isDead = true;
+    void this.#life.hosts.stop(0);
+    for (const task of this.#tasks) task.attempt = undefined;
+    this.#life = this.#start();
+  }
+
+  /** A watchdog, a preemption: the attempt is given up, and the task waits again. */
+  abortAttempt(n: number): void {
+    this.#tasks[n % this.#tasks.length]?.attempt?.abort.abort(new Error('aborted'));
+  }
+
+  /** Gives every task that waits to a ready replica. */
+  pump(): void {
+    const ready = this.fleet.replicas('default').filter(({ state }) => state === 'ready');
+    for (const task of this.#tasks) {
+      const replica = ready[Math.floor(this.#random() * ready.length)];
+      if (task.attempt === undefined && replica !== undefined)
+        void this.#run(task, replica.replicaId);
+    }
+  }
+
+  #start(): Life {
+    const { clock } = this;
+    const inherited = new InheritedLeases({
+      hosts: new Map(this.#known),
+      clock,
+      onFree: (poolId) => life.fleet.announce(poolId),
+      onExpired: (hostId) => this.#known.delete(hostId),
+    });
+    const hosts = new RemoteHosts({
+      orchestratorId: ORCHESTRATOR_ID,
+      poolIds: ['default'],
+      timeoutsOf: () => TIMEOUTS,
+      isLocal: () => false,
+      openAdapter: () => (options) =>
+        openModelAdapter(options, {
+          hostOf: (id) => this.hosts.find(({ hostId }) => hostId === id) as ModelHost,
+          network: this.network,
+          clock,
+        }),
+      onHeard: ({ hostId, ttlMs, poolIds }) =>
+        void this.#known.set(hostId, { ttlMs, poolIds: [...poolIds] }),
+      onTakenOver: ({ hostId }) => inherited.end(hostId),
+      onOver: ({ hostId }) => {
+        if (!life.isDead) this.#known.delete(hostId);
+      },
+      clock,
+      logger: SILENT as unknown as Logger,
+    });
+    const fleet = new PoolFleet({ local: NO_LOCAL, localPoolIds: [], remote: hosts, inherited });
+    const life: Life = { hosts, fleet, isDead: false };
+    fleet.subscribe((event) => {
+      if (life.isDead) return;
+      if (event.type === 'replica-gone') {
+        for (const { attempt } of this.#tasks) {
+          if (attempt?.replicaId === event.replica.replicaId)
+            attempt.abort.abort(new Error('the replica is gone'));
+        }
+      }
+      if (event.type === 'replica') queueMicrotask(() => this.pump());
+    });
+    return life;
+  }
+
+  async #run(task: Task, replicaId: string): Promise<void> {
+    const life = this.#life;
+    const lease = life.fleet.acquire(replicaId, 'orchestratord');
+    if (lease === undefined) return;
+    const abort = new AbortController();
+    const attempt = { replicaId, abort };
+    task.attempt = attempt;
+    const takesMs = Math.ceil(this.#random() * 3_000);
+    try {
+      const { adapter } = life.fleet.use(lease);
+      const request = { taskId: task.id, maxTokens: takesMs };
+      const sink = { started: () => undefined, tokens: () => undefined };
+      await adapter.submit(request as Parameters<typeof adapter.submit>[0], sink, abort.signal);
+      if (!life.isDead) this.#complete(task);
+    } catch {
+      // It waits again.
+    }
+    if (life.isDead || task.attempt !== attempt) return;
+    task.attempt = undefined;
+    queueMicrotask(() => this.pump());
+  }
+
+  #complete(task: Task): void {
+    this.completed += 1;
+    this.#tasks = this.#tasks.map((each) => (each === task ? this.#newTask() : each));
+  }
+
+  #newTask(): Task {
+    this.#nextTask += 1;
+    return { id: `task-${this.#nextTask}`, attempt: undefined };
+  }
+
+  async #deliver(hostId: string, body: HostSync): Promise<unknown> {
+    const checked = validateHostSync(body);
+    if (!checked.ok) throw new OrchError('INTERNAL', JSON.stringify(checked.details));
+    return this.#life.hosts.sync(hostId, body);
+  }
+}

@@ -1,0 +1,4 @@
+/** The host's end of the pool API, for tests that play it against orchestratord's end. */
+export { HostLeases } from './host-leases.ts';
+export { HostLink } from './host-link.ts';
+export type { SyncTransport } from './transport.ts';

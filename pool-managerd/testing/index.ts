@@ -1,0 +1,3 @@
+export { FakeEngine } from './fake-engine.ts';
+export { SILENT } from './fake-pool.ts';
+export { settle, VirtualClock } from './virtual-clock.ts';
