@@ -3,11 +3,15 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OrchError, type Config } from '@llama-orch/contracts';
-import { createSystemClock } from './clock.ts';
+import {
+  createLogger,
+  createSystemClock,
+  explainFailure,
+  type LogSinkHandle,
+} from '@llama-orch/pool-managerd/process';
 import { HELP } from './config/flags.ts';
 import { loadConfig } from './config/load-config.ts';
 import { LedgerError } from './ledger/ledger-error.ts';
-import { createLogger, type LogSinkHandle } from './logging.ts';
 import { startDaemon, type Daemon } from './orchestratord.ts';
 
 const PROJECT_ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -105,24 +109,9 @@ function runFile(config: Config): string {
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`llama-orch: ${explain(error)}\n`);
+  const reason = error instanceof LedgerError ? error.message : explainFailure(error);
+  process.stderr.write(`llama-orch: ${reason}\n`);
   process.exitCode = error instanceof OrchError ? EXIT_CONFIG : EXIT_FAILED;
   // The pool manager's and the ledger's handles must not keep a failed start alive.
   process.exit();
-}
-
-/** What a person who started the daemon needs to hear. */
-function explain(error: unknown): string {
-  if (error instanceof OrchError && error.details !== undefined) {
-    return [error.message, ...error.details.map((each) => `  ${each.path} ${each.message}`)].join(
-      '\n',
-    );
-  }
-  if (error instanceof LedgerError) return error.message;
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `${error.message}; another program listens there (choose --port, or 0 for a free one)`;
-  }
-  // What the operating system refused needs no stack to be understood.
-  if (error instanceof Error && 'syscall' in error) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

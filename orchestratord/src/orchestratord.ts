@@ -22,12 +22,12 @@ import {
   type PoolConfig as ManagedPool,
   type PoolManager,
 } from '@llama-orch/pool-managerd';
+import type { EngineInputs, EngineInputsByPool } from '@llama-orch/pool-managerd/process';
 import { adapterOf, EMBEDDED_ENTRY, type AdapterTimeouts } from '@llama-orch/worker-adapters';
 import { KeyRing } from './auth/key-ring.ts';
 import { RateLimits, tenantsOf } from './auth/tenants.ts';
 import type { Clock } from './clock.ts';
 import { sharedDevices } from './config/cross-checks.ts';
-import type { EngineInputs, EngineInputsByPool } from './config/engine-inputs.ts';
 import { digestOf, modelFinder } from './config/model-targets.ts';
 import { promisedDeterminism } from './config/promised-determinism.ts';
 import { InheritedLeases } from './hosts/inherited-leases.ts';

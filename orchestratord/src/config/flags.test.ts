@@ -1,6 +1,9 @@
+import { parseFlags as parse } from '@llama-orch/pool-managerd/process';
 import { expect, test } from 'vitest';
 
-import { HELP, parseFlags } from './flags.ts';
+import { HELP, ORCHESTRATORD } from './flags.ts';
+
+const parseFlags = (argv: readonly string[]) => parse(argv, ORCHESTRATORD);
 
 test('help is asked for by flag and names every flag', () => {
   expect(parseFlags([]).help).toBe(false);

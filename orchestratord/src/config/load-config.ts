@@ -2,32 +2,24 @@
  * The configuration of one daemon: flags over environment over file over defaults, checked against
  * openapi/config.yaml and against itself. Every message names the value's path and who set it.
  */
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { dirname } from 'node:path';
 
-import type { Config, FaultDetail, PoolConfig } from '@llama-orch/contracts';
-import { OrchError, invalidParams, jsonPointer, validateConfig } from '@llama-orch/contracts';
+import type { Config, PoolConfig } from '@llama-orch/contracts';
+import { OrchError, jsonPointer, validateConfig } from '@llama-orch/contracts';
+import {
+  ConfigLayers,
+  deviceOf,
+  readEngineInputs,
+  type EngineInputsByPool,
+  type LayersInput,
+} from '@llama-orch/pool-managerd/process';
 
-import type { ConfigFile } from './config-file.ts';
-import { parseConfigFile, readConfigText } from './config-file.ts';
 import { crossCheck } from './cross-checks.ts';
-import { readEngineInputs, type EngineInputsByPool } from './engine-inputs.ts';
-import { readEnvironment } from './environment.ts';
-import { parseFlags } from './flags.ts';
-import type { Setting } from './setting.ts';
-import { applySetting } from './setting.ts';
+import { ORCHESTRATORD } from './flags.ts';
 
-const DEFAULT_FILE = 'llama-orch.yaml';
-
-export interface ConfigInput {
-  /** The arguments after the script's name. */
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Absolute; relative paths in flags and variables start here. */
-  readonly cwd: string;
+export interface ConfigInput extends LayersInput {
   /** Absolute; where the default model is installed. */
   readonly projectRoot: string;
-  /** Returns a file's text or throws like `fs`. */
-  readonly readFile?: (path: string) => string;
 }
 
 export interface LoadedConfig {
@@ -42,53 +34,15 @@ export interface LoadedConfig {
 
 /** @throws OrchError INVALID_PARAMS; `details` name each value at fault and where it was set */
 export function loadConfig(input: ConfigInput): LoadedConfig {
-  const flags = parseFlags(input.argv);
-  const environment = readEnvironment(input.env);
-  const file = openFile(input, flags.configFile, environment.configFile);
-  const settings = [...environment.settings, ...flags.settings];
-  const sources = new Map(settings.map((s) => [jsonPointer(...s.keys), s.source]));
-
-  const checked = validateConfig(layered(file, settings));
+  const layers = new ConfigLayers(input, ORCHESTRATORD);
+  const checked = validateConfig(layers.merged({ pools: defaultPools() }));
   const faults = checked.ok ? crossCheck(checked.value) : checked.details;
-  const refuse = (found: readonly FaultDetail[]): OrchError =>
-    invalidParams(
-      'The configuration',
-      found.map((fault) => located(fault, file, sources)),
-    );
-  if (!checked.ok || faults.length > 0) throw refuse(faults);
-  const config = resolved(checked.value, input, file, sources);
-  const { env, readFile = readConfigText } = input;
-  const beyond = readEngineInputs(config, env, readFile);
-  if (beyond.faults.length > 0) throw refuse(beyond.faults);
+  if (!checked.ok || faults.length > 0) throw layers.refusal(faults);
+  const config = resolved(checked.value, input, layers);
+  const beyond = readEngineInputs(config.pools, input);
+  if (beyond.faults.length > 0) throw layers.refusal(beyond.faults);
+  const { file, sources } = layers;
   return { config, engineInputs: beyond.inputs, configFile: file?.path, sources };
-}
-
-function openFile(
-  { cwd, readFile = readConfigText }: ConfigInput,
-  flag: string | undefined,
-  variable: string | undefined,
-): ConfigFile | undefined {
-  const named = flag ?? variable;
-  const path = resolve(cwd, named ?? DEFAULT_FILE);
-  let text: string;
-  try {
-    text = readFile(path);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    if (named === undefined && code === 'ENOENT') return undefined;
-    const message = `cannot be read (${code})`;
-    throw invalidParams('The configuration file', [{ path, message }]);
-  }
-  return parseConfigFile(path, text);
-}
-
-function layered(file: ConfigFile | undefined, settings: readonly Setting[]): unknown {
-  const tree: unknown = structuredClone(file?.value ?? {});
-  if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree;
-  // The default pools must be there before a variable can change one of their values.
-  const root: Record<string, unknown> = { pools: defaultPools(), ...tree };
-  for (const setting of settings) applySetting(root, setting);
-  return root;
 }
 
 function defaultPools(): readonly PoolConfig[] {
@@ -97,48 +51,27 @@ function defaultPools(): readonly PoolConfig[] {
   return defaults.value.pools;
 }
 
-function located(
-  { path, message }: FaultDetail,
-  file: ConfigFile | undefined,
-  sources: ReadonlyMap<string, string>,
-): FaultDetail {
-  const place = sources.get(path) ?? (file && `${file.path}:${file.positionOf(path)}`);
-  return { path, message: place === undefined ? message : `${message} (${place})` };
-}
-
 /**
  * Makes paths absolute: what the file says is relative to the file, what flags and variables say to
  * the working directory, and the default model to the installation. External replicas are counted.
  */
-function resolved(
-  config: Config,
-  { cwd, projectRoot }: ConfigInput,
-  file: ConfigFile | undefined,
-  sources: ReadonlyMap<string, string>,
-): Config {
-  const fileDir = file ? dirname(file.path) : cwd;
-  const filePools = Object.hasOwn(file?.value ?? {}, 'pools');
-  const absolute = (path: string, pointer: string, base: string): string =>
-    isAbsolute(path) ? path : resolve(sources.has(pointer) ? cwd : base, path);
+function resolved(config: Config, input: ConfigInput, layers: ConfigLayers): Config {
+  const { file } = layers;
+  const fileDir = file ? dirname(file.path) : input.cwd;
+  const modelDir = Object.hasOwn(file?.value ?? {}, 'pools') ? fileDir : input.projectRoot;
   return {
     ...config,
-    data_dir: absolute(config.data_dir, '/data_dir', fileDir),
+    data_dir: layers.absolute(config.data_dir, '/data_dir', fileDir),
     models: config.models.map((model, i) => ({
       ...model,
-      path: absolute(model.path, jsonPointer('models', i, 'path'), fileDir),
+      path: layers.absolute(model.path, jsonPointer('models', i, 'path'), fileDir),
     })),
     pools: config.pools.map((pool, i): PoolConfig => {
-      const base = filePools ? fileDir : projectRoot;
-      const files = (['path', 'chat_template'] as const).flatMap((key) => {
-        const path = pool.model[key];
-        if (path === undefined) return [];
-        return [[key, absolute(path, jsonPointer('pools', i, 'model', key), base)] as const];
-      });
       return {
         ...pool,
-        device: pool.devices === undefined ? pool.device : `cuda:${pool.devices.join(',')}`,
+        device: deviceOf(pool),
         replicas: pool.endpoints?.length ?? pool.replicas,
-        model: { ...pool.model, ...Object.fromEntries(files) },
+        model: layers.model(pool.model, i, modelDir),
       };
     }),
   };

@@ -1,5 +1,5 @@
 /** One value that flags or the environment lay over the configuration file. */
-import { CONFIG_LEAVES, jsonPointer } from '@llama-orch/contracts';
+import { jsonPointer, type ConfigLeaves } from '@llama-orch/contracts';
 
 /** Text that is a number of a JSON type. */
 const NUMERIC: Readonly<Record<string, RegExp>> = {
@@ -20,11 +20,12 @@ export interface Setting {
  * such leaf. Text that does not fit its type stays text: the schema refuses it with its path.
  */
 export function settingFromText(
+  leaves: ConfigLeaves,
   keys: readonly (string | number)[],
   text: string,
   source: string,
 ): Setting | undefined {
-  const type = CONFIG_LEAVES[jsonPointer(...keys.map((k) => (typeof k === 'number' ? '*' : k)))];
+  const type = leaves[jsonPointer(...keys.map((k) => (typeof k === 'number' ? '*' : k)))];
   if (type === undefined) return undefined;
   return { keys, value: valueOf(type, text), source };
 }

@@ -1,6 +1,9 @@
 /** What a pool's engine needs that does not stand in the configuration itself: its key, and its chat template. */
-import type { Config, FaultDetail } from '@llama-orch/contracts';
+import type { FaultDetail, HostPoolConfig } from '@llama-orch/contracts';
 import { jsonPointer } from '@llama-orch/contracts';
+
+import { readConfigText } from './config-file.ts';
+import type { LayersInput } from './config-layers.ts';
 
 export interface EngineInputs {
   /** From the variable that `api_key_env` names. Never logged. */
@@ -16,18 +19,16 @@ export type EngineInputsByPool = ReadonlyMap<string, EngineInputs>;
 const HEADER_TEXT = /^[\x21-\x7e]+$/;
 
 /**
- * @param config with absolute paths
- * @param readFile returns a file's text or throws like `fs`
+ * @param pools with absolute paths
  * @returns every fault found; `details` hold JSON pointers into the configuration, and never a key
  */
 export function readEngineInputs(
-  config: Config,
-  env: Readonly<Record<string, string | undefined>>,
-  readFile: (path: string) => string,
+  pools: readonly Pick<HostPoolConfig, 'id' | 'api_key_env' | 'model'>[],
+  { env, readFile = readConfigText }: Pick<LayersInput, 'env' | 'readFile'>,
 ): { readonly inputs: EngineInputsByPool; readonly faults: readonly FaultDetail[] } {
   const faults: FaultDetail[] = [];
   const inputs = new Map<string, EngineInputs>();
-  for (const [i, { id, api_key_env: variable, model }] of config.pools.entries()) {
+  for (const [i, { id, api_key_env: variable, model }] of pools.entries()) {
     const apiKey = variable === undefined ? undefined : env[variable];
     if (variable !== undefined) {
       const message = keyFault(variable, apiKey);
