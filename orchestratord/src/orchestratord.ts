@@ -17,18 +17,14 @@ import {
   type PoolSpec,
   type ResidencySpec,
 } from '@llama-orch/orchestrator-core';
-import {
-  createPoolManager,
-  type PoolConfig as ManagedPool,
-  type PoolManager,
-} from '@llama-orch/pool-managerd';
-import type { EngineInputs, EngineInputsByPool } from '@llama-orch/pool-managerd/process';
+import { createPoolManager, type PoolManager } from '@llama-orch/pool-managerd';
+import { toManagedPool, type EngineInputsByPool } from '@llama-orch/pool-managerd/process';
 import { adapterOf, EMBEDDED_ENTRY, type AdapterTimeouts } from '@llama-orch/worker-adapters';
 import { KeyRing } from './auth/key-ring.ts';
 import { RateLimits, tenantsOf } from './auth/tenants.ts';
 import type { Clock } from './clock.ts';
 import { sharedDevices } from './config/cross-checks.ts';
-import { digestOf, modelFinder } from './config/model-targets.ts';
+import { modelFinder } from './config/model-targets.ts';
 import { promisedDeterminism } from './config/promised-determinism.ts';
 import { InheritedLeases } from './hosts/inherited-leases.ts';
 import { KnownHosts } from './hosts/known-hosts.ts';
@@ -140,7 +136,9 @@ function createPools(
   engineInputs: EngineInputsByPool,
   { clock, random, log }: DaemonPorts,
 ): { readonly pools: PoolManager; readonly hosts: RemoteHosts } {
-  const own = config.pools.flatMap((pool) => toManagedPool(pool, engineInputs.get(pool.id)) ?? []);
+  const own = config.pools.flatMap(({ launch, ...pool }) =>
+    launch === 'remote' ? [] : toManagedPool({ ...pool, launch }, engineInputs.get(pool.id)),
+  );
   const localPoolIds = own.map((pool) => pool.id);
   const local = createPoolManager({
     pools: own,
@@ -315,54 +313,6 @@ function toResidency(pool: PoolConfig): ResidencySpec | undefined {
     maxWaitMs: swap.max_wait_ms,
     loadMs: swap.load_ms,
     keepsCache: false,
-  };
-}
-
-/** Undefined when all its replicas are on hosts. */
-function toManagedPool(
-  pool: PoolConfig,
-  inputs: EngineInputs | undefined,
-): ManagedPool | undefined {
-  const { timeouts, restart, launch } = pool;
-  if (launch === 'remote') return undefined;
-  return {
-    id: pool.id,
-    engine: pool.engine,
-    launch,
-    modelId: pool.model.id,
-    modelPath: pool.model.path,
-    modelDigest: digestOf(pool.model.sha256),
-    servedName: pool.model.served_name,
-    chatTemplate: inputs?.chatTemplate,
-    apiKey: inputs?.apiKey,
-    textOutput: pool.text_output,
-    workloads: pool.workloads,
-    device: pool.device,
-    tensorSplit: pool.tensor_split,
-    memoryBytes: pool.memory_bytes,
-    startLoaded: pool.keep_alive_ms === undefined,
-    replicas: pool.replicas,
-    slots: pool.slots,
-    ctx: pool.ctx,
-    threads: pool.threads,
-    endpoints: pool.endpoints,
-    command: pool.command,
-    connectMs: timeouts.connect_ms,
-    controlMs: timeouts.control_ms,
-    // The core's watchdogs judge a task; these only keep a dead socket from living for ever.
-    headersMs: timeouts.wall_ms,
-    bodyMs: timeouts.wall_ms,
-    loadMs: timeouts.load_ms,
-    // What runs ends by then in any case.
-    retireMs: timeouts.wall_ms,
-    restart: {
-      baseMs: restart.initial_delay_ms,
-      maxMs: restart.max_delay_ms,
-      maxInWindow: restart.max_restarts,
-      windowMs: restart.window_ms,
-      openAfter: restart.breaker_failures,
-      coolDownMs: restart.cool_down_ms,
-    },
   };
 }
 

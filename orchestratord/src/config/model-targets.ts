@@ -2,6 +2,7 @@
 import { basename, isAbsolute } from 'node:path';
 import { invalidParams, isName, type Config } from '@llama-orch/contracts';
 import type { ModelTarget } from '@llama-orch/pool-managerd';
+import { digestOf } from '@llama-orch/pool-managerd/process';
 
 export type FindModel = (ref: string) => ModelTarget;
 
@@ -35,9 +36,4 @@ function idOfFile(path: string): string {
 
 function toTarget(model: { id: string; path: string; sha256?: string }): ModelTarget {
   return { modelId: model.id, modelPath: model.path, modelDigest: digestOf(model.sha256) };
-}
-
-/** As digests are written everywhere but in the configuration. */
-export function digestOf(sha256: string | undefined): string | undefined {
-  return sha256 === undefined ? undefined : `sha256:${sha256}`;
 }

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { OrchError } from '@llama-orch/contracts';
 import { Pool } from 'undici';
+import type { Clock } from '../ports.ts';
 import { Exchange } from './exchange.ts';
 import { LEASE_HEADER, REQUEST_HEADER } from './hop-headers.ts';
 
@@ -50,6 +51,7 @@ export class Gateway implements AsyncDisposable {
   readonly #engines = new Map<string, Engine>();
   readonly #ended = new Set<string>();
   #exchanges = 0;
+  #onIdle: (() => void) | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -110,6 +112,18 @@ export class Gateway implements AsyncDisposable {
     }
   }
 
+  /** Resolves when nothing is in flight, or after `ms`. */
+  async untilIdle(ms: number, clock: Clock): Promise<void> {
+    if (this.#exchanges === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.setTimer(ms, resolve);
+      this.#onIdle = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
   /** Ends everything and stops listening. Safe to call twice. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
@@ -135,6 +149,7 @@ export class Gateway implements AsyncDisposable {
         onOver: (over) => {
           this.#exchanges -= 1;
           engine.exchanges.delete(over);
+          if (this.#exchanges === 0) this.#onIdle?.();
         },
       });
       engine.exchanges.add(exchange);
