@@ -2,12 +2,12 @@
  * The daemon as a process of its own, started as its users start it: private data directory, a free port,
  * logs kept. Disposing it kills it and fails when it leaves a process behind.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DaemonClient } from './daemon-client.ts';
 import { descendantsOf, stillRunning, type ProcessEntry } from './process-table.ts';
+import { ProgramRun, type Exit } from './program-run.ts';
 import { PROJECT_ROOT, writeConfig, type ConfigInput } from './temp-config.ts';
 import { waitFor, within } from './wait-for.ts';
 
@@ -23,53 +23,14 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 export type LogLine = Readonly<Record<string, unknown>>;
-
-/** One run of the program, from spawn to exit. */
-class Run {
-  readonly child: ChildProcess;
-  readonly exited: Promise<Exit>;
-  stdout = '';
-  stderr = '';
-
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
-    this.child = spawn(process.execPath, [DAEMON_ENTRY, ...args], {
-      cwd: PROJECT_ROOT,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...withoutOurVariables(process.env), ...env },
-    });
-    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
-    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
-    this.exited = new Promise((resolve, reject) => {
-      this.child.once('error', reject);
-      this.child.once('close', (code, signal) => {
-        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
-      });
-    });
-  }
-
-  get pid(): number {
-    return this.child.pid ?? 0;
-  }
-
-  get isOver(): boolean {
-    return this.child.exitCode !== null || this.child.signalCode !== null;
-  }
-}
 
 export class DaemonProcess implements AsyncDisposable {
   readonly directory: string;
   readonly dataDir: string;
   readonly client: DaemonClient;
   readonly #options: DaemonOptions;
-  #run: Run | undefined;
+  #run: ProgramRun | undefined;
   #url = '';
   #earlierLogs = '';
 
@@ -104,7 +65,8 @@ export class DaemonProcess implements AsyncDisposable {
   /** Spawns the program. @throws Error with its output when it exits before it is ready */
   async start(): Promise<void> {
     const { config, args = [], env = {} } = this.#options;
-    const run = new Run(
+    const run = new ProgramRun(
+      DAEMON_ENTRY,
       [
         ...(config === undefined ? [] : ['--config', writeConfig(this.directory, config)]),
         ...['--port', '0', '--data-dir', this.dataDir],
@@ -193,7 +155,7 @@ export async function runDaemon(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Exit> {
-  const run = new Run(args, env);
+  const run = new ProgramRun(DAEMON_ENTRY, args, env);
   try {
     return await within('the exit of the daemon', run.exited, START_MS);
   } finally {
@@ -212,11 +174,4 @@ export async function untilGone(processes: readonly ProcessEntry[]): Promise<voi
     const commands = left.map(({ pid, command }) => `${pid} ${command}`).join('\n');
     throw new Error(`the daemon left processes behind:\n${commands}`, { cause });
   }
-}
-
-/** A developer's own settings must not reach the daemon under test. */
-function withoutOurVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(env).filter(([name]) => !name.startsWith('LLAMA_ORCH_')),
-  );
 }

@@ -7,7 +7,7 @@ import type { Config } from '@llama-orch/contracts';
 /** What a configuration file may say: any part of it. */
 export type ConfigInput = DeepPartial<Config>;
 export type PoolInput = DeepPartial<Config['pools'][number]>;
-type DeepPartial<T> = T extends readonly (infer E)[]
+export type DeepPartial<T> = T extends readonly (infer E)[]
   ? readonly DeepPartial<E>[]
   : T extends object
     ? { readonly [K in keyof T]?: DeepPartial<T[K]> }
