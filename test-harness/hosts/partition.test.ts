@@ -162,10 +162,12 @@ test(
     );
     // What ran on host a when it was cut off went on elsewhere, with the same bytes.
     expect(twice.length).toBeGreaterThan(0);
-    for (const [prompt] of twice) {
-      const again = await daemon.client.run(Load.task(prompt));
-      expect(load.texts.get(prompt)).toBe(again.text);
-    }
+    await Promise.all(
+      twice.map(async ([prompt]) => {
+        const again = await daemon.client.run(Load.task(prompt));
+        expect(load.texts.get(prompt)).toBe(again.text);
+      }),
+    );
     const exits = await Promise.all([hostA.terminate(), hostB.terminate()]);
     expect(exits.map(({ code }) => code)).toEqual([0, 0]);
     await waitFor('no socket at the engines', () => simA.stats.sockets + simB.stats.sockets === 0);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { forwardedHeaders } from './hop-headers.ts';
 
@@ -20,11 +21,14 @@ export interface ExchangeOptions {
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly requestId: string | undefined;
   readonly #options: ExchangeOptions;
+  /** Kept: a request whose body was given up has forgotten its socket. */
+  readonly #socket: Socket;
   #controller: Dispatcher.DispatchController | undefined;
   #over = false;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
+    this.#socket = options.req.socket;
     this.requestId = options.requestId;
   }
 
@@ -52,7 +56,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     this.#finish();
     this.#controller?.abort(new Error('cut off at the gateway'));
-    this.#options.req.socket.destroy();
+    this.#socket.destroy();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

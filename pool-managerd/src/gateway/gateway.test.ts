@@ -190,17 +190,23 @@ test('OC-POOL-3122 an engine is read no faster than its caller reads', async () 
   expect(read).toBe(total);
 });
 
-test('a caller who leaves takes the engine’s connection along', async () => {
-  const engine = await startEngine((_req, res) => {
-    res.writeHead(200).write('data: 1\n\n');
-  });
-  const { call, gateway } = await startGateway(engine.url);
-  const answer = await call('/completion');
-  answer.body.on('error', () => undefined);
-  answer.body.destroy();
-  await until('the engine lost its caller', () => engine.sockets.size === 0);
-  expect(gateway.exchanges).toBe(0);
-});
+test.each([
+  ['GET', undefined],
+  ['POST', '{"prompt":"p"}'],
+] as const)(
+  'a caller who leaves a %s takes the engine’s connection along',
+  async (method, body) => {
+    const engine = await startEngine((_req, res) => {
+      res.writeHead(200).write('data: 1\n\n');
+    });
+    const { call, gateway } = await startGateway(engine.url);
+    const answer = await call('/completion', { method, body: body ?? null });
+    answer.body.on('error', () => undefined);
+    answer.body.destroy();
+    await until('the engine lost its caller', () => engine.sockets.size === 0);
+    expect(gateway.exchanges).toBe(0);
+  },
+);
 
 test('OC-POOL-3122 an engine that breaks off in mid-stream breaks its caller off, behind what it said', async () => {
   const engine = await startEngine((_req, res) => {
@@ -219,6 +225,21 @@ test('OC-POOL-3122 an engine that breaks off in mid-stream breaks its caller off
   expect(said).toBe('data: 1\n\n');
 });
 
+test('a caller who leaves in the middle of a body leaves nothing behind', async () => {
+  const engine = await startEngine();
+  const { gateway } = await startGateway(engine.url);
+  const { hostname, port } = new URL(gateway.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(
+    'POST /replicas/gpu-a.default-0/completion HTTP/1.1\r\nHost: gateway\r\n' +
+      `X-Llama-Orch-Lease: ${LEASE}\r\nContent-Length: 100\r\n\r\nhalf`,
+  );
+  await until('the engine is asked', () => engine.requests.length === 1);
+  socket.resetAndDestroy();
+  await until('the engine lost its caller', () => engine.sockets.size === 0);
+  expect(gateway.exchanges).toBe(0);
+});
+
 test('an engine that is not there breaks its caller off too', async () => {
   const { call, gateway } = await startGateway('http://127.0.0.1:9');
   await expect(call('/health')).rejects.toThrow();
@@ -230,7 +251,11 @@ test('OC-POOL-3121 the end of a lease cuts every connection under it, on both si
     res.writeHead(200).write('data: 1\n\n');
   });
   const { call, gateway, live } = await startGateway(engine.url);
-  const answers = await Promise.all(Array.from({ length: 20 }, () => call('/completion')));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, n) =>
+      call('/completion', n % 2 === 0 ? {} : { method: 'POST', body: '{}' }),
+    ),
+  );
   const broken = answers.map((answer) => expect(answer.body.text()).rejects.toThrow());
   live.credential = '8.other';
   gateway.cut('gpu-a.default-0');
