@@ -13,13 +13,15 @@ export interface RequestSpec {
   readonly accept?: string;
   /** API key, where the server asks for one. */
   readonly key?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The bytes of a request, to be sent any number of times. */
 export function encodeRequest(spec: RequestSpec): Buffer {
-  const { method, path, body = '', accept = '*/*', key } = spec;
+  const { method, path, body = '', accept = '*/*', key, headers = {} } = spec;
   const lines = [`${method} ${path} HTTP/1.1`, 'host: 127.0.0.1', `accept: ${accept}`];
   if (key !== undefined) lines.push(`authorization: Bearer ${key}`);
+  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
   if (body !== '') {
     lines.push('content-type: application/json', `content-length: ${Buffer.byteLength(body)}`);
   }

@@ -6,6 +6,7 @@ import { addedLatency } from './added-latency.ts';
 import { admissions, deepQueue } from './admissions.ts';
 import { createContext, type Bench } from './bench.ts';
 import { decisionCost } from './decision-cost.ts';
+import { gateway } from './gateway.ts';
 import { relay } from './relay.ts';
 import { scheduling } from './scheduling.ts';
 import { sessionAffinity } from './session-affinity.ts';
@@ -19,6 +20,7 @@ const BENCHES: readonly Bench[] = [
   addedLatency,
   decisionCost,
   relay,
+  gateway,
   scheduling,
   sessionAffinity,
   streamMemory,

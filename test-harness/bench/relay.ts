@@ -10,10 +10,10 @@ import { cpuSeconds, memory, type Usage } from './process-usage.ts';
 import { spread } from './statistics.ts';
 import { openTwoWays, tokensOf, type TwoWays, type Way } from './two-ways.ts';
 
-const STREAMS = 200;
+export const STREAMS = 200;
 const TARGET = 120_000;
 
-interface Run {
+export interface Run {
   readonly tokens: number;
   readonly perSecond: number;
 }
@@ -26,7 +26,8 @@ interface Round extends Run {
   readonly direct: Run;
 }
 
-async function runStreams(way: Way, tokensEach: number): Promise<Run> {
+/** Asks for as many streams at once. @throws Error when one of them has fewer tokens */
+export async function runStreams(way: Way, tokensEach: number): Promise<Run> {
   const connections = await Promise.all(
     Array.from({ length: STREAMS }, () => Connection.open(way.url)),
   );

@@ -373,7 +373,7 @@ test.each([
   ['a gateway that is no URL', { gateway_url: 'http://a:99999' }, 'INVALID_PARAMS', /not a URL/],
 ] as const)('OC-POOL-3103 %s is refused with what to do', async (_, changes, kind, message) => {
   const { hosts, report } = setUp();
-  const refused = hosts.sync('gpu-a', report(changes as Partial<HostSync>));
+  const refused = hosts.sync('gpu-a', report(changes));
   await expect(refused).rejects.toMatchObject({
     kind,
     message: expect.stringMatching(message) as string,

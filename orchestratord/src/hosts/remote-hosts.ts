@@ -181,10 +181,11 @@ export class RemoteHosts implements PoolManager {
   }
 
   /** Lets every host go; their engines run on, and so may leases until they hear of it or miss us. */
-  async stop(_graceMs: number): Promise<void> {
+  stop(_graceMs: number): Promise<void> {
     this.close();
     for (const host of this.#hosts.values()) host.end();
     this.#hosts.clear();
+    return Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

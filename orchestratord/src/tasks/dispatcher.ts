@@ -139,12 +139,12 @@ export class Dispatcher {
    */
   async #untilOver(earlier: Promise<void>, { task, attempt }: RunningAttempt): Promise<void> {
     const { clock, command } = this.#options;
-    let cancel = (): void => undefined;
+    const later = (): (() => void) => clock.setTimer(WAITING_BEAT_MS, beat);
     const beat = (): void => {
       command({ type: 'progress', taskId: task.taskId, attempt, tokensOut: 0 });
-      cancel = clock.setTimer(WAITING_BEAT_MS, beat);
+      cancel = later();
     };
-    cancel = clock.setTimer(WAITING_BEAT_MS, beat);
+    let cancel = later();
     await earlier;
     cancel();
   }

@@ -15,7 +15,7 @@ const FLUSH_EVERY_MS = 200;
 export interface LogSinkHandle {
   readonly log: Logger;
   /** Writes what is buffered; for the end of the process. */
-  flush(): void;
+  readonly flush: () => void;
 }
 
 /** Asynchronous, buffered: a log line never blocks a request. */

@@ -78,8 +78,9 @@ export function openModelAdapter(options: AdapterOptions, ports: ModelAdapterPor
           }),
         );
       }),
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]: () => {
       for (const drop of [...open]) drop();
+      return Promise.resolve();
     },
   };
   return adapter as unknown as WorkerAdapter;

@@ -143,7 +143,7 @@ export class ModelHost {
                 if (!checked.ok) throw new Error(JSON.stringify(checked.details));
                 back(() => resolve(structuredClone(checked.value)));
               },
-              (error: unknown) => back(() => reject(error as Error)),
+              (error: unknown) => back(() => reject(error)),
             );
           });
         }),
