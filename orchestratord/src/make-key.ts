@@ -14,7 +14,8 @@ export const HELP = `Makes an API key and prints it once, with the lines for lla
   npm run key -- --tenant acme --scopes tasks:write,tasks:read
 
   --tenant ID      whose tasks the key sees; a tenant of the configuration, or default
-  --scopes LIST    tasks:write, tasks:read, control:read, control:write, admin; with commas between
+  --scopes LIST    tasks:write, tasks:read, control:read, control:write, pool:write, admin; with
+                   commas between
   --id ID          names the key in logs; default: the tenant and four random characters
   --help           print this and exit
 `;

@@ -91,6 +91,7 @@ describe('discovery', () => {
     for (const [operation, file] of [
       ['getDataContract', 'data.yaml'],
       ['getControlContract', 'control.yaml'],
+      ['getPoolContract', 'pool.yaml'],
     ] as const) {
       const { status, text } = await daemon.client.call(operation);
       expect(status).toBe(200);
