@@ -191,15 +191,16 @@ export interface components {
         readonly HostCommand: {
             readonly n: number;
             /**
-             * @description suspect: a dispatch accuses the replica. revive: failed replicas of the pool start again. end: what still runs under request_id is cut off at the gateway.
+             * @description suspect: a dispatch accuses the replica. revive: failed replicas of the pool start again. load: the pool's replicas start. unload: they take nothing new and stop, running work has deadline_ms. end: what still runs under request_id is cut off at the gateway.
              * @enum {string}
              */
-            readonly type: "suspect" | "revive" | "end";
+            readonly type: "suspect" | "revive" | "load" | "unload" | "end";
             readonly replica_id?: components["schemas"]["ReplicaName"];
             /** @enum {string} */
             readonly suspicion?: "connection" | "garbage" | "hung" | "self-test";
             readonly detail?: string;
             readonly pool_id?: components["schemas"]["Name"];
+            readonly deadline_ms?: components["schemas"]["Millis"];
             readonly request_id?: components["schemas"]["Uuid"];
         };
         readonly HostList: {

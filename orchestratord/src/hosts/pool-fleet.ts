@@ -1,6 +1,8 @@
 /** The replicas of this process and those of registered hosts as one pool manager. */
 import type {
+  CanaryShare,
   Lease,
+  ModelTarget,
   PoolEvent,
   PoolHealth,
   PoolManager,
@@ -80,10 +82,9 @@ export class PoolFleet implements PoolManager {
     const near = local.health(poolId);
     if (far.replicas.length === 0) return near;
     return {
-      poolId,
+      ...near,
       live: near.live || far.live,
       ready: near.ready || far.ready,
-      draining: near.draining,
       recoverable: near.recoverable || far.recoverable,
       lastError: near.lastError ?? far.lastError,
       replicas: [...near.replicas, ...far.replicas],
@@ -98,6 +99,36 @@ export class PoolFleet implements PoolManager {
   undrain(poolId: string): void {
     if (this.#isLocal(poolId)) this.#options.local.undrain(poolId);
     this.#options.remote.undrain(poolId);
+  }
+
+  /** All replicas of a pool serve one model: with some on hosts it is not changed here. @throws OrchError */
+  reload(poolId: string, model: ModelTarget): void {
+    this.#changing(poolId).reload(poolId, model);
+  }
+
+  canary(poolId: string, model: ModelTarget, share: CanaryShare): void {
+    this.#changing(poolId).canary(poolId, model, share);
+  }
+
+  promote(poolId: string): void {
+    this.#changing(poolId).promote(poolId);
+  }
+
+  rollback(poolId: string): void {
+    this.#changing(poolId).rollback(poolId);
+  }
+
+  load(poolId: string): void {
+    if (this.#isLocal(poolId)) this.#options.local.load(poolId);
+    this.#options.remote.load(poolId);
+  }
+
+  async unload(poolId: string, deadlineMs: number): Promise<void> {
+    const { local, remote } = this.#options;
+    await Promise.all([
+      this.#isLocal(poolId) ? local.unload(poolId, deadlineMs) : undefined,
+      remote.unload(poolId, deadlineMs),
+    ]);
   }
 
   /** A pool may be dispatched to: its replicas are told of again. */
@@ -119,6 +150,12 @@ export class PoolFleet implements PoolManager {
 
   #isLocal(poolId: string): boolean {
     return this.#options.localPoolIds.includes(poolId);
+  }
+
+  #changing(poolId: string): PoolManager {
+    const { local, remote } = this.#options;
+    const isHere = this.#isLocal(poolId) && remote.replicas(poolId).length === 0;
+    return isHere ? local : remote;
   }
 
   #managerOf(replicaId: string): PoolManager {

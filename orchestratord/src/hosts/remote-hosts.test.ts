@@ -407,3 +407,23 @@ test('closing answers what is held, and asks for nothing any more', async () => 
   await clock.advance(10_000);
   expect(clock.pending).toBe(0);
 });
+
+test('a pool is unloaded when its last replica is gone from the hosts', async () => {
+  const { hosts, sync, leased } = await serving();
+  let isUnloaded = false;
+  void hosts.unload('default', 1_000).then(() => (isUnloaded = true));
+  const { commands } = await sync(leased());
+  expect(commands).toMatchObject([{ type: 'unload', pool_id: 'default', deadline_ms: 1_000 }]);
+  await sync({ replicas: [replica({ state: 'draining' })] });
+  expect(isUnloaded).toBe(false);
+  await sync({ replicas: [] });
+  await settle();
+  expect(isUnloaded).toBe(true);
+  hosts.load('default');
+  expect((await sync()).commands).toMatchObject([{ type: 'load', pool_id: 'default' }]);
+});
+
+test('the model of a pool with replicas on hosts is not changed from here', async () => {
+  const { hosts } = await serving();
+  expect(() => hosts.reload('default')).toThrow(/change the model in the hosts' configurations/);
+});

@@ -36,6 +36,9 @@ const MAX_HOSTS = 1_024;
 /** As much of an accusation as is passed on. */
 const MAX_DETAIL_CHARS = 1_024;
 
+/** Engines that were told to stop get this long to be gone, ms. */
+const UNLOAD_GRACE_MS = 10_000;
+
 interface Found {
   readonly host: RemoteHost;
   readonly replica: RemoteReplica;
@@ -174,6 +177,50 @@ export class RemoteHosts implements PoolManager {
     for (const host of this.#hosts.values()) host.tell({ type: 'revive', pool_id: poolId });
   }
 
+  /** Not on hosts: the model of a pool stands in the configuration of each. @throws OrchError CONFLICT */
+  reload(poolId: string): void {
+    throw onHosts(poolId);
+  }
+
+  /** @throws OrchError CONFLICT, see `reload` */
+  canary(poolId: string): void {
+    throw onHosts(poolId);
+  }
+
+  /** @throws OrchError CONFLICT, see `reload` */
+  promote(poolId: string): void {
+    throw onHosts(poolId);
+  }
+
+  /** @throws OrchError CONFLICT, see `reload` */
+  rollback(poolId: string): void {
+    throw onHosts(poolId);
+  }
+
+  load(poolId: string): void {
+    for (const host of this.#hosts.values()) host.tell({ type: 'load', pool_id: poolId });
+  }
+
+  /** Resolves when no host reports a replica of the pool any more, or a while after the deadline. */
+  async unload(poolId: string, deadlineMs: number): Promise<void> {
+    for (const host of this.#hosts.values()) {
+      host.tell({ type: 'unload', pool_id: poolId, deadline_ms: Math.ceil(deadlineMs) });
+    }
+    if (this.replicas(poolId).length === 0) return;
+    await new Promise<void>((resolve) => {
+      const finish = (): void => {
+        cancel();
+        unsubscribe();
+        resolve();
+      };
+      const cancel = this.#options.clock.setTimer(deadlineMs + UNLOAD_GRACE_MS, finish);
+      const unsubscribe = this.subscribe((event) => {
+        const isLast = this.replicas(poolId).every(({ state }) => state === 'stopped');
+        if (event.type === 'replica' && isLast) finish();
+      });
+    });
+  }
+
   /** Answers every sync that is held, asking for nothing any more. Safe to call twice. */
   close(): void {
     this.#isClosed = true;
@@ -248,4 +295,9 @@ export class RemoteHosts implements PoolManager {
       }
     }
   }
+}
+
+function onHosts(poolId: string): OrchError {
+  const message = `pool ${poolId} has replicas on hosts: change the model in the hosts' configurations and restart their pool-managerd, one after the other`;
+  return new OrchError('CONFLICT', message, { poolId });
 }

@@ -241,6 +241,13 @@ export class HostLink {
       case 'revive':
         if (poolIds.includes(poolId)) manager.undrain(poolId);
         return;
+      case 'load':
+        if (poolIds.includes(poolId)) manager.load(poolId);
+        return;
+      case 'unload':
+        // The reports tell when the last replica is gone.
+        if (poolIds.includes(poolId)) void manager.unload(poolId, command.deadline_ms ?? 0);
+        return;
       case 'end':
         if (command.request_id !== undefined) endRequest(command.request_id);
         return;
