@@ -83,6 +83,8 @@ function harmless(operationId: OperationId): CallOptions {
   if (operationId === 'createTask') return { body: { prompt: 'p', max_tokens: 1 } };
   if (operationId === 'drainPool') return { path: ['nobody'], body: { deadline_ms: 1 } };
   if (path.startsWith('/v1/pools/{id}')) return { path: ['nobody'] };
+  if (operationId === 'syncHost') return { path: ['nobody'], body: {} };
+  if (path.startsWith('/v1/hosts/{host_id}')) return { path: ['nobody'] };
   return path.includes('{id}') ? { path: [randomUUID()] } : {};
 }
 
