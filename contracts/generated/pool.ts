@@ -148,7 +148,7 @@ export interface components {
         readonly HostEvent: {
             readonly n: number;
             /** @enum {string} */
-            readonly type: "restart" | "preload" | "lease";
+            readonly type: "restart" | "preload" | "lease" | "gone";
             readonly replica_id: components["schemas"]["ReplicaName"];
             /** @description Of a restart. */
             readonly reason?: string;
@@ -161,6 +161,8 @@ export interface components {
             readonly outcome?: "ok" | "failed";
             /** @description Of a preload. */
             readonly took_ms?: number;
+            /** @description Of what is gone: its engine ended by itself, maybe by what ran on it. */
+            readonly crashed?: boolean;
             /**
              * @description Of a lease.
              * @enum {string}

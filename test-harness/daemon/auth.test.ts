@@ -15,7 +15,14 @@ import { exchange, parseAnswer } from '../src/raw-socket.ts';
 import { externalPool, writeConfig, type ConfigInput } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
 
-const SCOPES = ['tasks:write', 'tasks:read', 'control:read', 'control:write', 'admin'] as const;
+const SCOPES = [
+  'tasks:write',
+  'tasks:read',
+  'control:read',
+  'control:write',
+  'pool:write',
+  'admin',
+] as const;
 type Scope = (typeof SCOPES)[number];
 
 const newKey = () => `lo_${randomBytes(32).toString('base64url')}`;

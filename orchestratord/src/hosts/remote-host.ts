@@ -225,7 +225,7 @@ export class RemoteHost {
     });
   }
 
-  #takeLeases({ leases }: HostSync, surelyOverAtMs: number): void {
+  #takeLeases({ leases, events }: HostSync, surelyOverAtMs: number): void {
     const { instance_id: instanceId } = this.#options.orchestrator;
     const mine = new Map(
       leases
@@ -236,11 +236,20 @@ export class RemoteHost {
       const granted = mine.get(id);
       replica.reportedToken = granted?.token ?? 0;
       // Its end is the host's to tell, and it has: everything under it was cut off.
-      if (replica.held?.lease.token !== granted?.token) this.#lose(replica);
+      if (replica.held?.lease.token !== granted?.token)
+        this.#lose(replica, this.#hasCrashed(id, events));
       if (granted !== undefined && granted.token > replica.spentToken)
         this.#holdLease(replica, granted, surelyOverAtMs);
       this.#tellOf(replica);
     }
+  }
+
+  /** What was told before says nothing of the lease that ends now. */
+  #hasCrashed(id: string, events: readonly HostEvent[]): boolean {
+    return events.some(
+      ({ n, replica_id: replicaId, crashed }) =>
+        n > this.#event && replicaId === id && crashed === true,
+    );
   }
 
   #holdLease(replica: RemoteReplica, granted: HostLease, surelyOverAtMs: number): void {
@@ -278,6 +287,9 @@ export class RemoteHost {
       case 'lease':
         if (event.lease !== undefined)
           emit({ type, poolId: replica.poolId, replicaId, event: event.lease });
+        return;
+      case 'gone':
+        // Told with the lease that ended by it.
         return;
     }
   }
@@ -347,7 +359,7 @@ export class RemoteHost {
   }
 
   /** The lease is over, and with it all that ran under it. */
-  #lose(replica: RemoteReplica): void {
+  #lose(replica: RemoteReplica, crashed = false): void {
     const { held } = replica;
     if (held === undefined) return;
     replica.held = undefined;
@@ -357,7 +369,7 @@ export class RemoteHost {
     this.#waiters.delete(held);
     void held.adapter[Symbol.asyncDispose]();
     replica.told = snapshotOf(this, replica, this.#options.clock.now());
-    this.#options.emit({ type: 'replica-gone', replica: replica.told });
+    this.#options.emit({ type: 'replica-gone', replica: replica.told, crashed });
   }
 
   /** Resolves when nothing runs under a request id any more: the host has said so, or the lease is over. */

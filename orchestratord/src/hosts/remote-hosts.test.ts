@@ -263,6 +263,18 @@ test('OC-POOL-3112 a lease that the host no longer reports is over at once', asy
   expect(states().slice(-2)).toEqual(['replica ready', 'replica-gone backoff']);
 });
 
+test('an engine that crashed under its work is told from one that is only out of reach', async () => {
+  const { sync, leased, events } = await serving();
+  const gone = { n: 1, type: 'gone', replica_id: REPLICA, crashed: true } as const;
+  await sync({ events: [gone], replicas: [replica({ state: 'backoff' })] });
+  await sync({ ...leased(2), events: [gone] });
+  await sync();
+  expect(events.filter(({ type }) => type === 'replica-gone')).toMatchObject([
+    { crashed: true },
+    { crashed: false },
+  ]);
+});
+
 test('a lease that was lost here is not taken again, however long the host keeps it', async () => {
   const { hosts, clock, sync, leased } = await serving();
   await clock.advance(surelyOverAfterMs(TTL_MS));

@@ -45,8 +45,9 @@ export class EventBacklog {
         // A renewal a second and replica is what always happens; orchestratord counts its own.
         if (event.event === 'renewed') return;
         return this.#add(event.replicaId, { type: 'lease', lease: event.event });
-      case 'replica':
       case 'replica-gone':
+        return this.#add(event.replica.replicaId, { type: 'gone', crashed: event.crashed });
+      case 'replica':
         return;
     }
   }
