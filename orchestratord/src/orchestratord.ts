@@ -19,7 +19,7 @@ import {
 } from '@llama-orch/orchestrator-core';
 import { createPoolManager, type PoolManager } from '@llama-orch/pool-managerd';
 import { toManagedPool, type EngineInputsByPool } from '@llama-orch/pool-managerd/process';
-import { adapterOf, EMBEDDED_ENTRY, type AdapterTimeouts } from '@llama-orch/worker-adapters';
+import { adapterOf, EMBEDDED_ENTRY } from '@llama-orch/worker-adapters';
 import { KeyRing } from './auth/key-ring.ts';
 import { RateLimits, tenantsOf } from './auth/tenants.ts';
 import type { Clock } from './clock.ts';
@@ -29,6 +29,7 @@ import { promisedDeterminism } from './config/promised-determinism.ts';
 import { InheritedLeases } from './hosts/inherited-leases.ts';
 import { KnownHosts } from './hosts/known-hosts.ts';
 import { PoolFleet } from './hosts/pool-fleet.ts';
+import type { PoolAdapterOptions } from './hosts/remote-host.ts';
 import { RemoteHosts } from './hosts/remote-hosts.ts';
 import { createApp } from './http/app.ts';
 import { limitRate } from './http/authenticate.ts';
@@ -159,7 +160,7 @@ function createPools(
   const hosts = new RemoteHosts({
     orchestratorId: known.orchestratorId,
     poolIds: config.pools.map((pool) => pool.id),
-    timeoutsOf: (poolId) => timeoutsOf(config, poolId),
+    adapterOptionsOf: (poolId) => adapterOptionsOf(config, engineInputs, poolId),
     isLocal: (replicaId) =>
       localPoolIds.some((poolId) =>
         local.replicas(poolId).some((each) => each.replicaId === replicaId),
@@ -316,11 +317,20 @@ function toResidency(pool: PoolConfig): ResidencySpec | undefined {
   };
 }
 
-function timeoutsOf({ pools }: Config, poolId: string): AdapterTimeouts {
+function adapterOptionsOf(
+  { pools }: Config,
+  engineInputs: EngineInputsByPool,
+  poolId: string,
+): PoolAdapterOptions {
   const pool = pools.find(({ id }) => id === poolId);
   if (pool === undefined) throw new OrchError('NOT_FOUND', `there is no pool ${poolId}`);
   const { wall_ms: wallMs, connect_ms: connectMs, control_ms: controlMs } = pool.timeouts;
-  return { connectMs, controlMs, headersMs: wallMs, bodyMs: wallMs };
+  return {
+    timeouts: { connectMs, controlMs, headersMs: wallMs, bodyMs: wallMs },
+    model: pool.model.served_name ?? pool.model.id,
+    chatTemplate: engineInputs.get(poolId)?.chatTemplate,
+    textOutput: pool.text_output,
+  };
 }
 
 function toConfiguredPool(pool: PoolConfig): ConfiguredPool {

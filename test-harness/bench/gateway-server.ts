@@ -13,7 +13,7 @@ const gateway = new Gateway({
   host: '127.0.0.1',
   port: 0,
   bodyLimitBytes: 1024 * 1024,
-  authorize: (_replicaId, credential) => (credential === lease ? engineUrl : undefined),
+  authorize: (_replicaId, credential) => (credential === lease ? { url: engineUrl } : undefined),
 });
 await gateway.listen();
 process.on('SIGTERM', () => void gateway.close().then(() => process.exit(0)));

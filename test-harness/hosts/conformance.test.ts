@@ -14,7 +14,10 @@ const gateway = new Gateway({
   host: '127.0.0.1',
   port: 0,
   bodyLimitBytes: 64 * 1024 * 1024,
-  authorize: (replicaId, credential) => (credential === LEASE ? engines.get(replicaId) : undefined),
+  authorize: (replicaId, credential) => {
+    const url = engines.get(replicaId);
+    return credential === LEASE && url !== undefined ? { url } : undefined;
+  },
 });
 await gateway.listen();
 afterAll(() => gateway.close());

@@ -16,7 +16,7 @@ async function setUp(tokens: number, tokenDelayMs = 0) {
       host: '127.0.0.1',
       port: 0,
       bodyLimitBytes: 1024 * 1024,
-      authorize: () => sim.url,
+      authorize: () => ({ url: sim.url }),
     }),
   );
   await gateway.listen();

@@ -29,10 +29,16 @@ import {
 } from './host-state.ts';
 import { currentRequestId } from './request-scope.ts';
 
+export type PoolAdapterOptions = Pick<
+  AdapterOptions,
+  'timeouts' | 'model' | 'chatTemplate' | 'textOutput'
+>;
+
 export interface RemoteHostOptions {
   readonly hostId: string;
   readonly orchestrator: HostSyncAnswer['orchestrator'];
-  readonly timeoutsOf: (poolId: string) => AdapterOptions['timeouts'];
+  /** What the configuration says of a pool's engines. */
+  readonly adapterOptionsOf: (poolId: string) => PoolAdapterOptions;
   readonly openAdapter: (engine: EngineName) => OpenAdapter;
   readonly isDraining: (poolId: string) => boolean;
   readonly emit: (event: PoolEvent) => void;
@@ -327,10 +333,10 @@ export class RemoteHost {
     { token, secret }: HostLease,
     whenOver: (requestId: string) => Promise<void>,
   ): FencedAdapter {
-    const { openAdapter, timeoutsOf, clock } = this.#options;
+    const { openAdapter, adapterOptionsOf, clock } = this.#options;
     const inner = openAdapter(engine)({
+      ...adapterOptionsOf(poolId),
       url: `${this.#gatewayUrl}/replicas/${id}`,
-      timeouts: timeoutsOf(poolId),
       maxStreams: STREAMS_PER_SLOT * slots + SPARE_STREAMS,
       headers: () => {
         const requestId = currentRequestId();

@@ -42,7 +42,9 @@ function setUp() {
   const hosts = new RemoteHosts({
     orchestratorId: '00000000-0000-4000-8000-00000000000f',
     poolIds: ['default', 'other'],
-    timeoutsOf: () => ({ connectMs: 1, controlMs: 1, headersMs: 1, bodyMs: 1 }),
+    adapterOptionsOf: () => ({
+      timeouts: { connectMs: 1, controlMs: 1, headersMs: 1, bodyMs: 1 },
+    }),
     isLocal: (replicaId) => replicaId === 'gpu-l.default-0',
     openAdapter: () => adapterOf,
     onHeard: ({ hostId }) => void registered.push(`+${hostId}`),

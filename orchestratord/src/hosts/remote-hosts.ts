@@ -22,7 +22,7 @@ import { RemoteHost, type RemoteHostOptions } from './remote-host.ts';
 
 export type RemoteHostsOptions = Pick<
   RemoteHostOptions,
-  'timeoutsOf' | 'openAdapter' | 'onHeard' | 'onTakenOver' | 'onOver' | 'clock'
+  'adapterOptionsOf' | 'openAdapter' | 'onHeard' | 'onTakenOver' | 'onOver' | 'clock'
 > & {
   /** Of the data directory; leases are granted to it. */
   readonly orchestratorId: string;

@@ -71,8 +71,9 @@ export async function startHost(
     port: config.gateway.port,
     bodyLimitBytes: config.gateway.body_limit_bytes,
     authorize: (id, credential) => {
-      const replicaId = localId(hostId, id);
-      return replicaId === undefined ? undefined : leases.authorize(replicaId, credential);
+      const replica = leases.authorize(localId(hostId, id) ?? '', credential);
+      if (replica === undefined) return undefined;
+      return { url: replica.url, apiKey: engineInputs.get(replica.poolId)?.apiKey };
     },
   });
   try {
@@ -138,8 +139,9 @@ function readKey({ orchestrator: { key_file: file } }: HostConfig): string | und
 function labelsOf(
   { pools }: HostConfig,
   manager: PoolManager,
-  { poolId, replicaId }: ReplicaSnapshot,
+  { poolId, replicaId, ordinal: place }: ReplicaSnapshot,
 ): Readonly<Record<string, string>> {
-  const ordinal = manager.replicas(poolId).findIndex((each) => each.replicaId === replicaId);
+  const ordinal =
+    place ?? manager.replicas(poolId).findIndex((each) => each.replicaId === replicaId);
   return pools.find(({ id }) => id === poolId)?.replica_labels[ordinal] ?? {};
 }

@@ -8,6 +8,8 @@ export interface ExchangeOptions {
   readonly res: ServerResponse;
   /** Path and query at the engine. */
   readonly path: string;
+  /** Of the engine, where it asks for one. */
+  readonly apiKey: string | undefined;
   readonly requestId: string | undefined;
   /** Called once, when neither side has anything left to do. */
   readonly onOver: (exchange: Exchange) => void;
@@ -33,7 +35,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   start(engine: Dispatcher): void {
-    const { req, res, path } = this.#options;
+    const { req, res, path, apiKey } = this.#options;
     // Emitted after the answer was sent too; then the exchange is over already.
     res.once('close', () => this.cut());
     const hasBody = Number(req.headers['content-length'] ?? 0) > 0;
@@ -41,7 +43,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
       {
         method: req.method as Dispatcher.HttpMethod,
         path,
-        headers: forwardedHeaders(req.headers),
+        headers: {
+          ...forwardedHeaders(req.headers),
+          ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+        },
         body: hasBody ? req : null,
         // The caller knows how long to wait, and the lease ends what nobody waits for.
         headersTimeout: 0,

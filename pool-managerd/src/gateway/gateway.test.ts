@@ -52,7 +52,9 @@ async function startGateway(engineUrl: string, bodyLimitBytes = 1024) {
     port: 0,
     bodyLimitBytes,
     authorize: (replicaId, credential) =>
-      replicaId === 'gpu-a.default-0' && credential === live.credential ? engineUrl : undefined,
+      replicaId === 'gpu-a.default-0' && credential === live.credential
+        ? { url: engineUrl, apiKey: 'engine-key' }
+        : undefined,
   });
   await gateway.listen();
   const agent = new Agent();
@@ -87,7 +89,10 @@ test('OC-POOL-3122 method, path, query, body, status and headers go through as t
   expect(answer.statusCode).toBe(418);
   expect(answer.headers).toMatchObject({ 'x-engine': 'yes', 'content-type': 'text/plain' });
   expect(await answer.body.text()).toBe('POST /base/slots/1?action=erase what I say');
-  expect(engine.requests[0]?.req.headers['x-correlation-id']).toBe('c-1');
+  expect(engine.requests[0]?.req.headers).toMatchObject({
+    'x-correlation-id': 'c-1',
+    authorization: 'Bearer engine-key',
+  });
 });
 
 test('OC-POOL-3123 neither the lease nor hop-by-hop headers reach the engine', async () => {
@@ -299,7 +304,7 @@ test('an engine that moved is met at its new address', async () => {
     host: '127.0.0.1',
     port: 0,
     bodyLimitBytes: 10,
-    authorize: () => engines[current]?.url,
+    authorize: () => ({ url: engines[current]?.url ?? '' }),
   });
   await gateway.listen();
   cleanUp.push(() => gateway.close());

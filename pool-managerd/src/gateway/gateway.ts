@@ -17,8 +17,15 @@ export interface GatewayOptions {
   readonly port: number;
   /** Of one request body. */
   readonly bodyLimitBytes: number;
-  /** The engine's base URL for whoever shows the live lease of its replica, else undefined. */
-  readonly authorize: (replicaId: string, credential: string) => string | undefined;
+  /** The engine for whoever shows the live lease of its replica, else undefined. */
+  readonly authorize: (replicaId: string, credential: string) => GatewayTarget | undefined;
+}
+
+export interface GatewayTarget {
+  /** Base URL of the engine. */
+  readonly url: string;
+  /** Sent to it as a bearer token: its key is the host's, and no caller knows it. */
+  readonly apiKey?: string | undefined;
 }
 
 /** Bytes of request line and headers. */
@@ -40,6 +47,7 @@ const ROUTE = /^\/replicas\/([A-Za-z0-9._-]{1,64})(\/.*)$/;
 /** The connections to one engine, and what is in flight on them. */
 interface Engine {
   readonly url: string;
+  readonly apiKey: string | undefined;
   readonly basePath: string;
   readonly pool: Pool;
   readonly exchanges: Set<Exchange>;
@@ -145,6 +153,7 @@ export class Gateway implements AsyncDisposable {
         req,
         res,
         path: engine.basePath + path,
+        apiKey: engine.apiKey,
         requestId: headerOf(req, REQUEST_HEADER),
         onOver: (over) => {
           this.#exchanges -= 1;
@@ -163,10 +172,10 @@ export class Gateway implements AsyncDisposable {
   #admit(req: IncomingMessage, replicaId: string): Engine {
     if (replicaId === '') throw new OrchError('NOT_FOUND', 'there are only /replicas/REPLICA_ID/…');
     const credential = headerOf(req, LEASE_HEADER);
-    const url =
+    const target =
       credential === undefined ? undefined : this.#options.authorize(replicaId, credential);
     const requestId = headerOf(req, REQUEST_HEADER);
-    if (url === undefined || (requestId !== undefined && this.#ended.has(requestId))) {
+    if (target === undefined || (requestId !== undefined && this.#ended.has(requestId))) {
       const message = `this is not under the live lease of replica ${replicaId}`;
       throw new OrchError('CONFLICT', message, { retriable: true });
     }
@@ -174,16 +183,17 @@ export class Gateway implements AsyncDisposable {
     if (this.#exchanges >= MAX_EXCHANGES) {
       throw new OrchError('REPLICA_EXHAUSTED', `${MAX_EXCHANGES} requests are in flight`);
     }
-    return this.#engine(replicaId, url);
+    return this.#engine(replicaId, target);
   }
 
-  #engine(replicaId: string, url: string): Engine {
+  #engine(replicaId: string, { url, apiKey }: GatewayTarget): Engine {
     const known = this.#engines.get(replicaId);
     if (known?.url === url) return known;
     this.cut(replicaId);
     const { origin, pathname } = new URL(url);
     const engine: Engine = {
       url,
+      apiKey,
       basePath: pathname.replace(/\/$/, ''),
       pool: new Pool(origin, { connections: null, pipelining: 1, connectTimeout: CONNECT_MS }),
       exchanges: new Set(),

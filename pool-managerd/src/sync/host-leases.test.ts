@@ -34,7 +34,7 @@ test('OC-POOL-3110 what is wanted is granted, and lives from the moment the sync
   expect(leases.report((id) => `h.${id}`)).toEqual([
     { replica_id: 'h.default-0', orchestrator_instance_id: 'one', token: 1, secret: 'secret1' },
   ]);
-  expect(leases.authorize('default-0', '1.secret1')).toBe('http://127.0.0.1:9001');
+  expect(leases.authorize('default-0', '1.secret1')?.url).toBe('http://127.0.0.1:9001');
   want(ONE, 300);
   await pool.clock.advance(899);
   expect(leases.authorize('default-0', '1.secret1')).toBeDefined();

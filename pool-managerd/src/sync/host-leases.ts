@@ -67,12 +67,13 @@ export class HostLeases {
     }
   }
 
-  /** The engine's base URL for whoever shows a live lease of it. */
-  authorize(replicaId: string, credential: string): string | undefined {
+  /** The replica, for whoever shows its live lease; undefined while its engine has no address. */
+  authorize(replicaId: string, credential: string): ReplicaSnapshot | undefined {
     const held = this.#held.get(replicaId);
     if (held === undefined || held.lease.expiresAtMs <= this.#options.clock.now()) return undefined;
     if (!isSame(credential, `${held.lease.token}.${held.secret}`)) return undefined;
-    return this.#replica(replicaId)?.url || undefined;
+    const replica = this.#replica(replicaId);
+    return replica?.url === '' ? undefined : replica;
   }
 
   /** How chat becomes text there; known while it is leased and ready. */

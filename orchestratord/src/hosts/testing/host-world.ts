@@ -119,7 +119,7 @@ export class HostWorld {
     const hosts = new RemoteHosts({
       orchestratorId: ORCHESTRATOR_ID,
       poolIds: ['default'],
-      timeoutsOf: () => TIMEOUTS,
+      adapterOptionsOf: () => ({ timeouts: TIMEOUTS }),
       isLocal: () => false,
       openAdapter: () => (options) =>
         openModelAdapter(options, {
