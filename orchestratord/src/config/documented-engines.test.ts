@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { sharedDevices } from './cross-checks.ts';
 import { loadConfig } from './load-config.ts';
 
-const DOCUMENT = fileURLToPath(new URL('../../../docs/engines.md', import.meta.url));
-const EXAMPLES = [...readFileSync(DOCUMENT, 'utf8').matchAll(/^```yaml\n(.*?)^```$/gms)].map(
-  ([, yaml = '']) => yaml,
-);
+function examplesOf(document: string): readonly string[] {
+  const path = fileURLToPath(new URL(`../../../docs/${document}`, import.meta.url));
+  const blocks = readFileSync(path, 'utf8').matchAll(/^```yaml\n(.*?)^```$/gms);
+  return [...blocks].map(([, yaml = '']) => yaml);
+}
+
+const EXAMPLES = examplesOf('engines.md');
 const FILE = '/etc/orch/llama-orch.yaml';
 
 /** Loads an example where the variables and files that it names are there. */
@@ -27,6 +31,15 @@ function load(yaml: string) {
 test('OC-CONFIG-6013 every engine has an example that loads', () => {
   const engines = EXAMPLES.flatMap((yaml) => load(yaml).config.pools.map(({ engine }) => engine));
   expect(new Set(engines)).toEqual(new Set(['llamacpp', 'vllm', 'tgi', 'triton', 'openai']));
+});
+
+test('the example of pools that share a device loads, and they do', () => {
+  const pools = examplesOf('sharing-devices.md').flatMap((yaml) => load(yaml).config.pools);
+  expect(pools.map(({ id }) => id)).toEqual(['coder', 'writer']);
+  for (const pool of pools) {
+    expect(pool.keep_alive_ms).toBeDefined();
+    expect(sharedDevices(pool)).toEqual(['gpu:0']);
+  }
 });
 
 test('every variable and file that an example names is read', () => {
