@@ -13,6 +13,7 @@ import {
   drainPool,
   endDrain,
   loseReplica,
+  regainCache,
   setAvailability,
   setPool,
   setReplica,
@@ -147,7 +148,9 @@ function handle(step: Step, command: Command): void {
     case 'replica-gone':
       return loseReplica(step, command.poolId, command.replicaId, command.crashed === true);
     case 'pool-unloaded':
-      return noteUnloaded(step, poolOf(step.state, command.poolId));
+      return noteUnloaded(step, poolOf(step.state, command.poolId), command.savedCache);
+    case 'cache-restored':
+      return regainCache(step, command);
     case 'admit':
       return admit(step, command.task);
     case 'cancel':

@@ -10,7 +10,7 @@ import { laneOf } from './lanes.ts';
 import { replicaWorkMs } from './forecast.ts';
 import { addTo, removeFrom } from './member-sets.ts';
 import { NO_ESTIMATE } from './pool-model.ts';
-import { coolSessions, endSession, putSession, sessionOf } from './session-index.ts';
+import { coolSessions, endSession, putSession, sessionOf, warmSessions } from './session-index.ts';
 import type { CoreState, PoolState, TaskRecord } from './state.ts';
 import { attemptDue, poolOf, slotsChanged, timerKeys } from './state.ts';
 import type { CoreEvent, TaskSpec, Usage } from './types.ts';
@@ -38,6 +38,8 @@ export function applyEvent(state: CoreState, event: CoreEvent, atMs: number): vo
       return endSession(state, event.sessionId);
     case 'sessions.cooled':
       return coolSessions(state, event.poolId, event.replicaId);
+    case 'sessions.warmed':
+      return warmSessions(state, event.poolId, event.replicaId, event.sessions);
     case 'pool.draining': {
       const deadlineAtMs = atMs + event.deadlineMs;
       poolOf(state, event.poolId).drainDeadlineAtMs = deadlineAtMs;

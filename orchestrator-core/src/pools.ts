@@ -6,8 +6,9 @@ import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts
 import { poolOf, slotsChanged, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
 import { ReplicaLoad } from './replica-load.ts';
+import { isColdIn } from './session-index.ts';
 import { noteLoaded, setResidency } from './swap.ts';
-import type { PoolSpec, ReplicaView, TenantSpec } from './types.ts';
+import type { Command, PoolSpec, ReplicaView, TenantSpec } from './types.ts';
 import { checkFit } from './waits.ts';
 
 /** Changed timeouts apply to attempts from the next dispatch or watchdog check on. */
@@ -59,6 +60,23 @@ export function loseReplica(
     step.record({ type: 'sessions.cooled', poolId, replicaId });
   }
   for (const task of runningTasks(state, pool, replicaId)) loseAttempt(step, task, hasCrashed);
+  step.touch(pool);
+}
+
+/** Of a replica that is not known nothing is believed. */
+export function regainCache(
+  step: Step,
+  { poolId, replicaId, sessions, prefixes }: Extract<Command, { type: 'cache-restored' }>,
+): void {
+  const { state } = step;
+  const pool = state.pools.get(poolId);
+  if (pool?.replicas.has(replicaId) !== true) return;
+  for (const prefix of prefixes) pool.prefixes.insert(replicaId, prefix);
+  const cold = sessions.filter(({ sessionId }) => {
+    const session = state.sessions.get(sessionId);
+    return session !== undefined && isColdIn(session, poolId);
+  });
+  if (cold.length > 0) step.record({ type: 'sessions.warmed', poolId, replicaId, sessions: cold });
   step.touch(pool);
 }
 

@@ -18,8 +18,6 @@ export interface ResidencySpec {
   readonly maxWaitMs: number;
   /** How long it takes to load, until that was seen, ms. */
   readonly loadMs: number;
-  /** What its sessions have in the cache is saved when it is unloaded, and there again when it is loaded. */
-  readonly keepsCache: boolean;
 }
 
 /**
@@ -42,6 +40,8 @@ export class Residency {
   /** What it has when it is loaded, as last seen. */
   slots = 1;
   replicas = 1;
+  /** What it has in the cache is saved when it is unloaded, and there again when it is loaded; as last seen. */
+  keepsCache = false;
   #phase: ResidencyPhase = 'unloaded';
   #sinceMs = 0;
   #loadMs: number | undefined;

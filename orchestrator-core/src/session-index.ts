@@ -2,7 +2,7 @@
 import { addTo, removeFrom } from './member-sets.ts';
 import type { CoreState, TaskRecord } from './state.ts';
 import { poolOf, timerKeys } from './state.ts';
-import type { SessionState } from './types.ts';
+import type { SessionCache, SessionState } from './types.ts';
 
 /** The session a task belongs to, unless that one has ended and another took its id. */
 export function sessionOf(state: CoreState, task: TaskRecord): SessionState | undefined {
@@ -48,4 +48,23 @@ export function coolSessions(state: CoreState, poolId: string, replicaId: string
       putSession(state, { ...session, replicaId: undefined, kvTokens: 0 });
     }
   }
+}
+
+/** The replica has the sessions' KV again: those are warm that are still of its pool and have none elsewhere. */
+export function warmSessions(
+  state: CoreState,
+  poolId: string,
+  replicaId: string,
+  sessions: readonly SessionCache[],
+): void {
+  for (const { sessionId, kvTokens } of sessions) {
+    const session = state.sessions.get(sessionId);
+    if (session === undefined || !isColdIn(session, poolId)) continue;
+    putSession(state, { ...session, replicaId, kvTokens });
+  }
+}
+
+/** A session of the pool of which no replica has anything. */
+export function isColdIn(session: SessionState, poolId: string): boolean {
+  return session.poolId === poolId && session.replicaId === undefined;
 }

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Driver, ofType, SESSION_LIMITS, USAGE } from './testing/fixtures.ts';
+import { Numbering } from './testing/prefix-fixtures.ts';
+import type { SessionCache } from './types.ts';
 
 const inSession = { sessionId: 'x' } as const;
 
@@ -151,4 +153,85 @@ test('ORCH-3022 OC-CORE-1016 the number of sessions is bounded: the oldest makes
   expect(session(driver)).toBeUndefined();
   expect(driver.core.session('y', driver.nowMs)).toBeDefined();
   expect(driver.core.session('z', driver.nowMs)).toBeDefined();
+});
+
+describe('OC-CORE-1124 a cache that was saved and restored', () => {
+  /** The session ran on r2, which was lost and is about to be ready again. */
+  function lostAndLoading(): Driver {
+    const driver = twoReplicas();
+    driver.admit('elsewhere');
+    driver.admit('a', inSession);
+    driver.serve('a');
+    driver.serve('elsewhere');
+    driver.step({ type: 'replica-gone', poolId: 'p', replicaId: 'r2' });
+    driver.replica('r2', { ready: false });
+    return driver;
+  }
+
+  const restore = (
+    driver: Driver,
+    replicaId: string,
+    sessions: readonly SessionCache[] = [{ sessionId: 'x', kvTokens: 12 }],
+  ) => driver.step({ type: 'cache-restored', poolId: 'p', replicaId, sessions, prefixes: [] });
+
+  const warmed = ({ log }: Driver) => log.filter(({ event }) => event.type === 'sessions.warmed');
+
+  test('the session is warm where it was restored, and its next turn runs there', () => {
+    const driver = lostAndLoading();
+    expect(restore(driver, 'r2')).toEqual([]);
+    expect(session(driver)).toMatchObject({ kvWarmth: true, kvTokens: 12, replicaId: 'r2' });
+    driver.replica('r2');
+    expect(turn(driver, 'b')).toEqual({ replicaId: 'r2', kvWarmth: true });
+  });
+
+  test('it is cold again when that replica is lost, or the daemon', () => {
+    const driver = lostAndLoading();
+    restore(driver, 'r2');
+    driver.step({ type: 'replica-gone', poolId: 'p', replicaId: 'r2' });
+    expect(session(driver)).toMatchObject({ kvWarmth: false, kvTokens: 0 });
+    driver.replica('r2');
+    restore(driver, 'r2');
+    driver.keep(driver.core.resume(driver.nowMs));
+    expect(session(driver)).toMatchObject({ kvWarmth: false, kvTokens: 0 });
+  });
+
+  test('a session that went on elsewhere stays there', () => {
+    const driver = lostAndLoading();
+    turn(driver, 'b');
+    restore(driver, 'r2');
+    expect(session(driver)?.replicaId).toBe('r1');
+    expect(warmed(driver)).toEqual([]);
+  });
+
+  test('a session that went to another pool, or has ended, is left as it is', () => {
+    const moved = lostAndLoading();
+    moved.pool({ poolId: 'q' });
+    moved.admit('b', { ...inSession, poolId: 'q' });
+    restore(moved, 'r2');
+    expect(session(moved)).toMatchObject({ poolId: 'q', replicaId: undefined });
+
+    const ended = lostAndLoading();
+    ended.step({ type: 'session-delete', sessionId: 'x' });
+    restore(ended, 'r2');
+    expect(session(ended)).toBeUndefined();
+    expect([...warmed(moved), ...warmed(ended)]).toEqual([]);
+  });
+
+  test('of a replica that is not known nothing is believed', () => {
+    const driver = lostAndLoading();
+    restore(driver, 'gone');
+    expect(session(driver)).toMatchObject({ kvWarmth: false });
+  });
+
+  test('what else it holds draws tasks that begin alike', () => {
+    const driver = lostAndLoading();
+    const prefix = new Numbering().prefixOf('a'.repeat(80), 100);
+    const what = { poolId: 'p', replicaId: 'r2', sessions: [], prefixes: [prefix] } as const;
+    driver.step({ type: 'cache-restored', ...what });
+    driver.pool({ ctx: 9_000 });
+    driver.replica('r1', { ctx: 9_000 });
+    driver.replica('r2', { ctx: 9_000 });
+    driver.admit('like', { promptTokens: 8_000, prefix });
+    expect(driver.replicaOf('like')).toBe('r2');
+  });
 });

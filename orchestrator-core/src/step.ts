@@ -95,6 +95,7 @@ function effectOf(
       };
     }
     case 'sessions.cooled':
+    case 'sessions.warmed':
     case 'pool.draining':
     case 'pool.active':
       return undefined;

@@ -11,6 +11,7 @@ const pool = (poolId: string) =>
     slots: fc.integer({ min: 1, max: 3 }),
     loadMs: fc.integer({ min: 1, max: 500 }),
     unloadMs: fc.integer({ min: 0, max: 50 }),
+    savesCache: fc.boolean(),
     residency: fc.record({
       devices: fc.constantFrom(['gpu0'], ['gpu1'], ['gpu0', 'gpu1']),
       share: fc.constantFrom(1, 0.5, 1 / 3),
@@ -18,7 +19,6 @@ const pool = (poolId: string) =>
       minResidencyMs: fc.constantFrom(0, 100, 400),
       maxWaitMs: fc.constantFrom(0, 300, 2_000),
       loadMs: fc.constantFrom(10, 300),
-      keepsCache: fc.boolean(),
     }),
   });
 
@@ -27,6 +27,7 @@ const task = fc.record({
   atMs: fc.integer({ min: 0, max: 5_000 }),
   runMs: fc.integer({ min: 2, max: 300 }),
   priority: fc.constantFrom('interactive' as const, 'batch' as const),
+  sessionId: fc.constantFrom('x', 'y', 'z'),
 });
 
 /**

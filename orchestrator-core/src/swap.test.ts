@@ -20,7 +20,6 @@ const aModel = (poolId: string, { residency = {}, ...change }: PoolChange = {}):
     minResidencyMs: 0,
     maxWaitMs: 60_000,
     loadMs: 1_000,
-    keepsCache: false,
     ...residency,
   },
 });
@@ -185,5 +184,37 @@ describe('OC-CORE-1122 making room', () => {
       ],
     );
     expect(startsMs[1]).toBe(30_000 + 100 + 1_000);
+  });
+});
+
+describe('OC-CORE-1124 engines that save what they have in the cache', () => {
+  const turnsOn = ['a', 'b', 'a'].map((poolId, n) => ({
+    poolId,
+    atMs: 5_000 * n,
+    runMs: 10,
+    sessionId: `of ${poolId}`,
+  }));
+
+  test.each([true, false])('a session is warm again when its model is back: %s', (savesCache) => {
+    const { outcomes } = play([aModel('a', { savesCache }), aModel('b')], turnsOn);
+    expect(outcomes.map(({ kvWarmth }) => kvWarmth)).toEqual([false, false, savesCache]);
+  });
+
+  test.each([
+    [true, 'a'],
+    [false, 'b'],
+  ])('whether they do (%s) tells what is lost when one leaves: %s', (savesCache, leaves) => {
+    const half = { residency: { share: 0.5 } };
+    const { world } = play(
+      [aModel('a', { ...half, savesCache }), aModel('b', half), aModel('c', half), aModel('all')],
+      [
+        { poolId: 'a', atMs: 0, runMs: 10, sessionId: 'x' },
+        { poolId: 'all', atMs: 5_000, runMs: 10 },
+        { poolId: 'a', atMs: 10_000, runMs: 10, sessionId: 'x' },
+        { poolId: 'b', atMs: 11_000, runMs: 10 },
+        { poolId: 'c', atMs: 20_000, runMs: 10 },
+      ],
+    );
+    expect(['a', 'b'].filter((poolId) => !world.isOccupying(poolId))).toEqual([leaves]);
   });
 });

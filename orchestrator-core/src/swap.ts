@@ -40,9 +40,15 @@ export function noteLoaded(pool: PoolState, nowMs: number): void {
   }
 }
 
-/** The pool's engines have ended and their memory is free. */
-export function noteUnloaded(step: Step, pool: PoolState): void {
+/**
+ * The pool's engines have ended and their memory is free.
+ * @param savedCache undefined when nobody asked them to save it
+ */
+export function noteUnloaded(step: Step, pool: PoolState, savedCache?: boolean): void {
   pool.residency?.enter('unloaded', step.nowMs);
+  if (savedCache !== undefined && pool.residency !== undefined) {
+    pool.residency.keepsCache = savedCache;
+  }
   step.touch(pool);
 }
 
@@ -174,7 +180,7 @@ function makeRoomFor(
 
 /** Prefill of what the sessions there have in the cache, ms: computed again if they go on elsewhere. */
 function lostCacheMs(state: CoreState, { sessionsByReplica, model, residency }: PoolState): number {
-  if (residency?.spec.keepsCache === true) return 0;
+  if (residency?.keepsCache === true) return 0;
   let looked = 0;
   let ms = 0;
   for (const sessionIds of sessionsByReplica.values()) {

@@ -196,8 +196,23 @@ export type Command =
       readonly recoverable: boolean;
       readonly reason: string;
     }
-  /** The pool's engines have ended, after `unload-pool` or for reasons of their own, and its devices are free. */
-  | { readonly type: 'pool-unloaded'; readonly poolId: string }
+  /**
+   * The pool's engines have ended, after `unload-pool` or for reasons of their own, and its devices are
+   * free. `savedCache`: whether they could save what they had in the cache; absent when nobody asked.
+   */
+  | { readonly type: 'pool-unloaded'; readonly poolId: string; readonly savedCache?: boolean }
+  /**
+   * A replica has again what an earlier life of it had in the cache. Comes before it is told as ready, so
+   * that nothing is placed without it.
+   */
+  | {
+      readonly type: 'cache-restored';
+      readonly poolId: string;
+      readonly replicaId: string;
+      readonly sessions: readonly SessionCache[];
+      /** What it holds, as far as that is known, the least recently used first. */
+      readonly prefixes: readonly PromptPrefix[];
+    }
   | { readonly type: 'admit'; readonly task: TaskSpec }
   | { readonly type: 'cancel'; readonly taskId: string; readonly reason: CancelReason }
   /**
@@ -283,6 +298,13 @@ export type CoreEvent =
     }
   /** A replica was lost: the sessions whose KV it held are cold. */
   | { readonly type: 'sessions.cooled'; readonly poolId: string; readonly replicaId: string }
+  /** A replica was given back the KV of sessions that were cold: those that still are, are warm there. */
+  | {
+      readonly type: 'sessions.warmed';
+      readonly poolId: string;
+      readonly replicaId: string;
+      readonly sessions: readonly SessionCache[];
+    }
   /** `deadlineMs` counts from the event's own time. */
   | { readonly type: 'pool.draining'; readonly poolId: string; readonly deadlineMs: number }
   | { readonly type: 'pool.active'; readonly poolId: string };
@@ -299,6 +321,12 @@ export interface SessionState {
   readonly replicaId: string | undefined;
   readonly kvTokens: number;
   readonly tokensTotal: number;
+}
+
+/** What a replica has of a session in its cache. */
+export interface SessionCache {
+  readonly sessionId: string;
+  readonly kvTokens: number;
 }
 
 /** What a task is told when it is admitted. */

@@ -313,7 +313,6 @@ function toResidency(pool: PoolConfig): ResidencySpec | undefined {
     minResidencyMs: swap.min_residency_ms,
     maxWaitMs: swap.max_wait_ms,
     loadMs: swap.load_ms,
-    keepsCache: false,
   };
 }
 

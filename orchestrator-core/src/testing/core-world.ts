@@ -6,8 +6,9 @@ import { assert } from 'vitest';
 import type { Core, CoreOptions } from '../core.ts';
 import { createCore } from '../core.ts';
 import type { DurableState } from '../snapshot.ts';
+import type { PromptPrefix } from '../prompt-prefix.ts';
 import type { Command, Effect, PoolSpec, ReplicaView, StepResult, TenantSpec } from '../types.ts';
-import type { TaskSpec } from '../types.ts';
+import type { SessionCache, TaskSpec } from '../types.ts';
 import type { TimedEvent } from './fixtures.ts';
 import { aPool, aReplica, aTask } from './fixtures.ts';
 import type { ModelTask } from './world-model.ts';
@@ -28,6 +29,12 @@ export type Op =
     }
   | { readonly kind: 'replica'; readonly replica: Partial<ReplicaView> & { replicaId: string } }
   | { readonly kind: 'gone'; readonly replicaId: string }
+  | {
+      readonly kind: 'restored';
+      readonly replicaId: string;
+      readonly sessions: readonly SessionCache[];
+      readonly prefixes: readonly PromptPrefix[];
+    }
   | { readonly kind: 'pool'; readonly pool: Partial<PoolSpec> }
   | { readonly kind: 'tenants'; readonly tenants: readonly TenantSpec[] }
   | { readonly kind: 'drain' | 'advance'; readonly ms: number }
@@ -43,6 +50,7 @@ const OPTIONS = {
   tuning: { cooldownBaseMs: 0, maxSessions: 2, candidates: CANDIDATES, lookahead: CANDIDATES },
 };
 export const WORLD_CTX = 4_096;
+export const WORLD_SESSIONS = ['x', 'y', 'z'] as const;
 
 export class World {
   core: Core;
@@ -85,6 +93,11 @@ export class World {
       case 'gone':
         model.replicas.delete(op.replicaId);
         return this.#step({ type: 'replica-gone', poolId: 'p', replicaId: op.replicaId });
+      case 'restored': {
+        const { replicaId, sessions, prefixes } = op;
+        const what = { poolId: 'p', replicaId, sessions, prefixes } as const;
+        return this.#step({ type: 'cache-restored', ...what });
+      }
       case 'pool':
         model.spec = aPool({ ctx: WORLD_CTX, preemption: 'hard', ...op.pool });
         return this.#step({ type: 'pool-set', pool: model.spec });
@@ -253,6 +266,13 @@ export class World {
       assert.ok(seen.queuePosition >= 1 && seen.queuePosition <= waiting.length);
       assert.ok(seen.predictedStartMs > 0 && seen.predictedStartMs < Infinity);
       if (!model.draining) this.#checkHeld(task);
+    }
+    for (const sessionId of WORLD_SESSIONS) {
+      const homeId = this.core.session(sessionId, this.#nowMs)?.replicaId;
+      assert.ok(
+        homeId === undefined || model.replicas.has(homeId),
+        'warm is what some replica has',
+      );
     }
     for (const { spec, running, preemptions } of model.running()) {
       const seen = this.core.task(spec.taskId, this.#nowMs);

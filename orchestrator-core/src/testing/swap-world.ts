@@ -6,7 +6,7 @@ import { assert } from 'vitest';
 import type { Core } from '../core.ts';
 import { createCore } from '../core.ts';
 import type { Tuning } from '../tuning.ts';
-import type { Effect, PoolSpec, Priority, ResidencySpec } from '../types.ts';
+import type { Effect, PoolSpec, Priority, ResidencySpec, SessionCache } from '../types.ts';
 import { aPool, aReplica, aTask } from './fixtures.ts';
 
 export interface SwapPool {
@@ -16,6 +16,8 @@ export interface SwapPool {
   readonly loadMs: number;
   readonly unloadMs: number;
   readonly residency: ResidencySpec;
+  /** Its engine saves what sessions have in the cache. */
+  readonly savesCache?: boolean;
 }
 
 export interface SwapTask {
@@ -33,6 +35,7 @@ export interface SwapOutcome {
   readonly arrivedAtMs: number;
   readonly predictedStartMs: number;
   dispatchedAtMs: number | undefined;
+  kvWarmth: boolean;
 }
 
 interface Due {
@@ -53,6 +56,8 @@ export class SwapWorld {
   readonly #occupying = new Set<string>();
   readonly #unservedSinceMs = new Map<string, number>();
   readonly #running = new Map<string, Set<string>>();
+  readonly #sessionIds = new Set<string>();
+  readonly #saved = new Map<string, readonly SessionCache[]>();
   readonly #runMs = new Map<string, number>();
   #due: Due[] = [];
   #seq = 0;
@@ -135,6 +140,7 @@ export class SwapWorld {
     if (canceledAtMs !== undefined) {
       this.#at(canceledAtMs, () => this.#step({ type: 'cancel', taskId, reason: 'client' }));
     }
+    if (sessionId !== undefined) this.#sessionIds.add(sessionId);
     const task = aTask(taskId, { poolId, priority: priority ?? 'interactive', sessionId });
     this.#step({ type: 'admit', task });
   }
@@ -165,11 +171,12 @@ export class SwapWorld {
           arrivedAtMs: this.nowMs,
           predictedStartMs: effect.predictedStartMs,
           dispatchedAtMs: undefined,
+          kvWarmth: false,
         });
         return;
       }
       case 'dispatch':
-        return this.#dispatch(effect.taskId, effect.poolId, effect.attempt);
+        return this.#dispatch(effect);
       case 'load-pool':
         return this.#load(effect.poolId);
       case 'unload-pool':
@@ -181,10 +188,14 @@ export class SwapWorld {
     }
   }
 
-  #dispatch(taskId: string, poolId: string, attempt: number): void {
+  #dispatch(effect: Extract<Effect, { type: 'dispatch' }>): void {
+    const { taskId, poolId, attempt, kvWarmth } = effect;
     assert.ok(this.#loadedAtMs.has(poolId), 'a task runs only where its model is loaded');
     const outcome = this.outcomes.get(taskId);
-    if (outcome !== undefined) outcome.dispatchedAtMs = this.nowMs;
+    if (outcome !== undefined) {
+      outcome.dispatchedAtMs = this.nowMs;
+      outcome.kvWarmth = kvWarmth;
+    }
     const running = this.#running.get(poolId) ?? new Set();
     this.#running.set(poolId, running.add(taskId));
     const firstMs = this.nowMs + 1;
@@ -206,7 +217,13 @@ export class SwapWorld {
     if (pool.loadMs === Infinity) return;
     this.#at(this.nowMs + pool.loadMs, () => {
       this.#loadedAtMs.set(poolId, this.nowMs);
-      const replica = aReplica(`${poolId}-0`, { poolId, slots: pool.slots });
+      const replicaId = `${poolId}-0`;
+      const replica = aReplica(replicaId, { poolId, slots: pool.slots });
+      const sessions = this.#saved.get(poolId);
+      if (sessions !== undefined) {
+        this.#step({ type: 'replica-set', replica: { ...replica, ready: false } });
+        this.#step({ type: 'cache-restored', poolId, replicaId, sessions, prefixes: [] });
+      }
       this.#step({ type: 'replica-set', replica });
     });
   }
@@ -216,12 +233,20 @@ export class SwapWorld {
     assert.ok(this.#occupying.has(poolId), 'only what is there is unloaded');
     assert.strictEqual(this.#running.get(poolId)?.size ?? 0, 0, 'no running generation is killed');
     this.#loadedAtMs.delete(poolId);
-    this.#at(this.nowMs, () =>
-      this.#step({ type: 'replica-gone', poolId, replicaId: `${poolId}-0` }),
-    );
+    const replicaId = `${poolId}-0`;
+    const { savesCache = false } = pool;
+    if (savesCache) this.#saved.set(poolId, this.#cacheOf(replicaId));
+    this.#at(this.nowMs, () => this.#step({ type: 'replica-gone', poolId, replicaId }));
     this.#at(this.nowMs + pool.unloadMs, () => {
       this.#occupying.delete(poolId);
-      this.#step({ type: 'pool-unloaded', poolId });
+      this.#step({ type: 'pool-unloaded', poolId, savedCache: savesCache });
+    });
+  }
+
+  #cacheOf(replicaId: string): readonly SessionCache[] {
+    return [...this.#sessionIds].flatMap((sessionId) => {
+      const session = this.core.session(sessionId, this.nowMs);
+      return session?.replicaId === replicaId ? { sessionId, kvTokens: session.kvTokens } : [];
     });
   }
 

@@ -1,6 +1,6 @@
 /** Random operations on a `World`, and the replicas on which everything it accepts can end. */
 import fc from 'fast-check';
-import { WORLD_CTX, type Op } from './core-world.ts';
+import { WORLD_CTX, WORLD_SESSIONS, type Op } from './core-world.ts';
 import { aReplica } from './fixtures.ts';
 import { Numbering } from './prefix-fixtures.ts';
 
@@ -29,7 +29,7 @@ const admit = fc.record({
     priority: fc.constantFrom('interactive' as const, 'batch' as const),
     rerunnable: fc.boolean(),
     answersWhole: fc.constantFrom(undefined, undefined, true),
-    sessionId: fc.constantFrom(undefined, undefined, 'x', 'y', 'z'),
+    sessionId: fc.constantFrom(undefined, undefined, ...WORLD_SESSIONS),
     kvHint: fc.constantFrom('reuse' as const, 'reuse' as const, 'cold' as const),
     promptTokens: fc.constantFrom(1, 8, 300, 3_000),
     maxTokens: fc.constantFrom(1, 16, 800),
@@ -62,6 +62,15 @@ const replica = fc.record({
     labels: fc.record({ zone }),
     canaryPercent: fc.constantFrom(undefined, undefined, undefined, undefined, 0, 50, 100),
   }),
+});
+const restored = fc.record({
+  kind: fc.constant('restored' as const),
+  replicaId,
+  sessions: fc.array(
+    fc.record({ sessionId: fc.constantFrom(...WORLD_SESSIONS, 'unknown'), kvTokens: fc.nat(500) }),
+    { maxLength: 3 },
+  ),
+  prefixes: fc.subarray(prefixes),
 });
 const pool = fc.record({
   kind: fc.constant('pool' as const),
@@ -107,6 +116,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 6, arbitrary: report },
   { weight: 2, arbitrary: fail },
   { weight: 3, arbitrary: replica },
+  { weight: 1, arbitrary: restored },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('cancel' as const), pick }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: advance }) },
   { weight: 2, arbitrary: rare },

@@ -40,7 +40,6 @@ export class CorePolicy implements ArenaPolicy {
             share: 1,
             keepAliveMs: undefined,
             loadMs,
-            keepsCache: false,
             ...knobs,
           },
         },
