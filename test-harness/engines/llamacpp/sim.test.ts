@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { request } from 'undici';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { openLlamaCpp } from '@llama-orch/worker-adapters';
 import { startLlamaCppSim } from './sim.ts';
 import type { LlamaCppSim } from './sim.ts';
@@ -65,6 +68,28 @@ test('a prefix held by a slot is counted as cached, unless the request or an era
   expect((await cached('0123456789abc', false)).cacheN).toBe(0);
   await post(sim, `/slots/${first.slot}?action=erase`, {});
   expect((await cached('0123456789abc', true)).cacheN).toBe(0);
+});
+
+test('with a folder for slots, what one process saved is warm in another', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'llama-orch-slots-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const body = { prompt: '0123456789', seed: 1, n_predict: 1, cache_prompt: true };
+  const file = { filename: 'a.bin' };
+  {
+    await using first = await startLlamaCppSim({ slots: 1, slotSavePath: folder });
+    await post(first, '/completion', body);
+    const saved = await post(first, '/slots/0?action=save', file);
+    expect(JSON.parse(saved.text)).toMatchObject({ ...file, n_saved: 12 });
+  }
+  await using second = await startLlamaCppSim({ slots: 2, slotSavePath: folder });
+  const restored = await post(second, '/slots/1?action=restore', file);
+  expect(JSON.parse(restored.text)).toMatchObject({ id_slot: 1, n_restored: 12 });
+  const { text } = await post(second, '/completion', body);
+  expect(JSON.parse(text)).toMatchObject({ id_slot: 1, timings: { cache_n: 10 } });
+  writeFileSync(join(folder, 'damaged.bin'), '{');
+  for (const filename of ['damaged.bin', 'never-saved.bin', '../a.bin', '..']) {
+    expect((await post(second, '/slots/0?action=restore', { filename })).status).toBe(400);
+  }
 });
 
 test('a request for a busy slot waits for it although another is free', async () => {

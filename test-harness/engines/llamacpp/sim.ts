@@ -11,12 +11,15 @@ import { Completion } from './completion.ts';
 import { metricsAnswer, propsAnswer, slotsAnswer } from './control-answers.ts';
 import { invalid, parseBody, parseCompletion } from './parse-request.ts';
 import { notSupported, refusal } from './refusals.ts';
+import { SlotFiles } from './slot-files.ts';
 
 export interface LlamaCppOptions extends SimOptions {
   /** `--metrics` */
   readonly metrics: boolean;
-  /** `--slot-save-path`: without it slots cannot be erased, saved or restored. */
+  /** Whether slots can be erased, saved and restored: llama-server does so only with `--slot-save-path`. */
   readonly slotActions: boolean;
+  /** `--slot-save-path`, a folder that exists; without it what is saved is lost with the process. */
+  readonly slotSavePath: string | undefined;
   /** `--embedding` */
   readonly embedding: boolean;
   /** `--rerank` */
@@ -25,15 +28,14 @@ export interface LlamaCppOptions extends SimOptions {
   readonly extraProps: object;
 }
 
-/** What a slot file holds. */
-interface SavedSlot {
-  readonly text: string;
-  readonly tokens: number;
-}
-
 /** A running simulator; see README.md for what it reproduces. */
 export class LlamaCppSim extends EngineSim<LlamaCppOptions> {
-  readonly #saved = new Map<string, SavedSlot>();
+  readonly #slotFiles: SlotFiles;
+
+  constructor(options: LlamaCppOptions) {
+    super(options);
+    this.#slotFiles = new SlotFiles(options.slotSavePath);
+  }
 
   protected override loading(): SimHttpError {
     return refusal(503, 'unavailable_error', 'Loading model');
@@ -131,12 +133,12 @@ export class LlamaCppSim extends EngineSim<LlamaCppOptions> {
       return sendJson(res, { id_slot: slot.id, n_erased: erased });
     }
     const { filename } = parseBody(text);
-    if (typeof filename !== 'string' || !/^[\w.-]+$/.test(filename)) {
+    if (typeof filename !== 'string' || !/^[\w-][\w.-]*$/.test(filename)) {
       throw invalid('Invalid filename');
     }
     if (action === 'save') {
       const tokens = slot.heldTokens ?? 0;
-      this.#saved.set(filename, { text: slot.heldText, tokens });
+      this.#slotFiles.save(filename, { text: slot.heldText, tokens });
       const timings = { save_ms: 0.1 };
       return sendJson(res, {
         id_slot: slot.id,
@@ -146,8 +148,8 @@ export class LlamaCppSim extends EngineSim<LlamaCppOptions> {
         timings,
       });
     }
-    const saved = this.#saved.get(filename);
     if (action !== 'restore') throw invalid('Invalid action');
+    const saved = this.#slotFiles.load(filename);
     if (saved === undefined)
       throw invalid(
         'Unable to restore slot, no available space in KV cache or invalid slot save file',
@@ -172,6 +174,7 @@ export async function startLlamaCppSim(
     ...DEFAULT_SIM_OPTIONS,
     metrics: true,
     slotActions: true,
+    slotSavePath: undefined,
     embedding: true,
     rerank: true,
     extraProps: {},
