@@ -1,6 +1,12 @@
 /** Three models on a device that holds one: loaded by the tasks that ask for them. */
-import { describe, expect, test, vi } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TaskRequest } from '@llama-orch/contracts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startDaemon } from '../src/daemon-process.ts';
+import type { DaemonProcess } from '../src/daemon-process.ts';
 import { simulatorPool } from '../src/temp-config.ts';
 import type { PoolInput } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
@@ -10,8 +16,12 @@ vi.setConfig({ testTimeout: 3 * STARTS_MS, hookTimeout: STARTS_MS });
 
 const MODELS = ['alpha', 'beta', 'gamma'] as const;
 
-const sharedPool = (id: string, overrides: PoolInput = {}): PoolInput =>
-  simulatorPool(['--tokens', '8', '--token-delay-ms', '5', '--loading-ms', '100'], {
+const sharedPool = (
+  id: string,
+  overrides: PoolInput = {},
+  flags: readonly string[] = [],
+): PoolInput =>
+  simulatorPool(['--tokens', '8', '--token-delay-ms', '5', '--loading-ms', '100', ...flags], {
     id,
     model: { id },
     keep_alive_ms: -1,
@@ -80,5 +90,97 @@ describe('OC-CORE-1121 OC-POOL-3050 pools that share a device', () => {
         return health.replicas.length === 0 && health.loaded === false;
       });
     }
+  });
+});
+
+describe('OC-CTRL-2088 OC-CORE-1124 what a model has in the cache when it makes room for another', () => {
+  const LONG = 'a river stone in morning light '.repeat(8);
+  const one = { replicas: 1, slots: 2 };
+
+  function newFolder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'llama-orch-kv-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    return folder;
+  }
+
+  const startPair = (flags: readonly string[]): Promise<DaemonProcess> =>
+    startDaemon({
+      config: { pools: [sharedPool('alpha', one, flags), sharedPool('beta', one, flags)] },
+    });
+
+  /** Runs a task; tells whether it was warm, and how much of its prompt was cached. */
+  async function run({ client }: DaemonProcess, task: TaskRequest) {
+    const { events, terminal, text } = await client.run({ determinism: 'best_effort', ...task });
+    const [started] = events;
+    if (started?.event !== 'started' || terminal?.event !== 'end') throw new Error('did not run');
+    const { cached_tokens: cachedTokens = 0 } = terminal.data;
+    return { isWarm: started.data.kv_warmth, cachedTokens, text };
+  }
+
+  test('a session goes on warm', async () => {
+    const folder = newFolder();
+    await using daemon = await startPair(['--slot-save-path', folder]);
+    const session = { session_id: randomUUID(), model_ref: 'alpha', prompt: LONG };
+    expect(await run(daemon, session)).toMatchObject({ isWarm: false, cachedTokens: 0 });
+    await run(daemon, { prompt: 'p', model_ref: 'beta' });
+    expect(await daemon.client.session(session.session_id)).toMatchObject({ kv_warmth: false });
+    expect(readdirSync(folder)).toHaveLength(1);
+
+    const next = await run(daemon, { ...session, prompt: `${LONG} and on` });
+    expect(next.isWarm).toBe(true);
+    expect(next.cachedTokens).toBeGreaterThan(LONG.length / 2);
+    expect(await daemon.client.session(session.session_id)).toMatchObject({ kv_warmth: true });
+    // It is saved once more, and takes no more room.
+    await run(daemon, { prompt: 'p', model_ref: 'beta' });
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  test('so does a conversation without a session', async () => {
+    await using daemon = await startPair(['--slot-save-path', newFolder()]);
+    const asked = { role: 'user', content: LONG } as const;
+    const { text } = await run(daemon, { messages: [asked], model_ref: 'alpha' });
+    await run(daemon, { prompt: 'p', model_ref: 'beta' });
+    const next = await run(daemon, {
+      messages: [asked, { role: 'assistant', content: text }, { role: 'user', content: '?' }],
+      model_ref: 'alpha',
+    });
+    expect(next.cachedTokens).toBeGreaterThan(LONG.length / 2);
+  });
+
+  test('a session that was deleted meanwhile begins anew', async () => {
+    await using daemon = await startPair(['--slot-save-path', newFolder()]);
+    const id = randomUUID();
+    const session = { session_id: id, model_ref: 'alpha', prompt: LONG };
+    await run(daemon, session);
+    await run(daemon, { prompt: 'p', model_ref: 'beta' });
+    expect((await daemon.client.call('deleteSession', { path: [id] })).status).toBe(204);
+    expect(await run(daemon, session)).toMatchObject({ isWarm: false, cachedTokens: 0 });
+  });
+
+  test('of strict tasks nothing is saved where reuse could change their bytes, else it is', async () => {
+    for (const isExact of [false, true]) {
+      const folder = newFolder();
+      const flags = ['--slot-save-path', folder, ...(isExact ? ['--exact-prefix-reuse'] : [])];
+      await using daemon = await startPair(flags);
+      const session: TaskRequest = {
+        session_id: randomUUID(),
+        model_ref: 'alpha',
+        prompt: LONG,
+        determinism: 'strict',
+      };
+      await run(daemon, session);
+      await run(daemon, { prompt: 'p', model_ref: 'beta' });
+      expect(readdirSync(folder)).toHaveLength(isExact ? 1 : 0);
+      expect((await run(daemon, session)).isWarm).toBe(isExact);
+    }
+  });
+
+  test('a session whose KV is not there any more goes on cold', async () => {
+    // Without a folder the simulators keep it in their own memory.
+    await using daemon = await startPair([]);
+    const session = { session_id: randomUUID(), model_ref: 'alpha', prompt: LONG };
+    await run(daemon, session);
+    await run(daemon, { prompt: 'p', model_ref: 'beta' });
+    expect(await run(daemon, session)).toMatchObject({ isWarm: false, cachedTokens: 0 });
   });
 });

@@ -220,7 +220,7 @@ export interface WorkerAdapter extends AsyncDisposable {
   eraseSlot(slotId: number, signal?: AbortSignal): Promise<boolean>;
   /**
    * Writes a slot's KV to a file of the engine's own folder, or reads it back into a slot; resolves
-   * false where the engine cannot, or the file is not there.
+   * false where the engine cannot, or the file is not there or holds nothing.
    * @param file a plain file name
    * @throws EngineError
    */

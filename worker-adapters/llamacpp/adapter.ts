@@ -1,5 +1,5 @@
 import { EngineConnection, malformed } from '../api/engine-connection.ts';
-import { field, parseJson, stringField } from '../api/json-fields.ts';
+import { field, numberField, parseJson, stringField } from '../api/json-fields.ts';
 import { EngineError } from '../api/types.ts';
 import type {
   AdapterCapabilities,
@@ -165,18 +165,22 @@ class LlamaCppAdapter implements WorkerAdapter {
     return result;
   }
 
-  eraseSlot(slotId: number, signal?: AbortSignal): Promise<boolean> {
-    return this.#slotAction(slotId, 'erase', {}, signal);
+  async eraseSlot(slotId: number, signal?: AbortSignal): Promise<boolean> {
+    return (await this.#slotAction(slotId, 'erase', {}, signal)) !== undefined;
   }
 
-  saveSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
-    return this.#slotAction(slotId, 'save', { filename: file }, signal);
+  async saveSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
+    return (await this.#slotAction(slotId, 'save', { filename: file }, signal)) !== undefined;
   }
 
-  /** llama-server answers 400 for a file it cannot read. */
+  /**
+   * llama-server answers 400 for a file it cannot read. With unified KV it may have moved what an idle
+   * slot held to its own memory before the slot was saved, and then the file is empty.
+   */
   async restoreSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
     try {
-      return await this.#slotAction(slotId, 'restore', { filename: file }, signal);
+      const answer = await this.#slotAction(slotId, 'restore', { filename: file }, signal);
+      return answer !== undefined && numberField(parseJson(answer), 'n_restored') !== 0;
     } catch (error) {
       if (error instanceof EngineError && error.status === 400) return false;
       throw error;
@@ -202,17 +206,17 @@ class LlamaCppAdapter implements WorkerAdapter {
     return typeof prompt === 'string' ? prompt : this.applyTemplate(prompt, signal);
   }
 
-  /** Resolves false where the server was started without slot actions. */
+  /** The answer's body; undefined where the server was started without slot actions. */
   async #slotAction(
     slotId: number,
     action: 'erase' | 'save' | 'restore',
     body: object,
     signal: AbortSignal | undefined,
-  ): Promise<boolean> {
+  ): Promise<string | undefined> {
     const path = `/slots/${slotId}?action=${action}`;
     const { status, text } = await this.#connection.call({ method: 'POST', path, body, signal });
-    if (status === 200) return true;
-    if (status === 404 || status === 501) return false;
+    if (status === 200) return text;
+    if (status === 404 || status === 501) return undefined;
     throw refusal(status, text);
   }
 }

@@ -43,8 +43,13 @@ export interface AttemptPorts {
   readonly onFirstToken: (task: LiveTask) => void;
   /** Prompt and output of a task that is done, as the start of a next prompt. */
   readonly prefixAfter: (task: LiveTask) => PromptPrefix | undefined;
-  /** The engine is done; tells which slot holds the KV. */
-  readonly onResult: (task: LiveTask, replicaId: string, result: EngineResult) => void;
+  /** The engine is done; tells which slot holds the KV, and how a next turn begins. */
+  readonly onResult: (
+    task: LiveTask,
+    replicaId: string,
+    result: EngineResult,
+    prefix: PromptPrefix | undefined,
+  ) => void;
 }
 
 export interface AttemptEnd {
@@ -83,8 +88,9 @@ export async function runAttempt(
       const result = await generate(task, replica, sink, signal);
       if (signal.aborted) return {};
       sink.finish();
-      ports.onResult(task, replica.snapshot.replicaId, result);
-      finish(result.finishReason, toUsage(task, result), ports.prefixAfter(task));
+      const prefix = ports.prefixAfter(task);
+      ports.onResult(task, replica.snapshot.replicaId, result, prefix);
+      finish(result.finishReason, toUsage(task, result), prefix);
     }
     return {};
   } catch (error) {

@@ -1,13 +1,20 @@
 import type { Command } from '@llama-orch/orchestrator-core';
 import type { PoolEvent, PoolManager, ReplicaSnapshot } from '@llama-orch/pool-managerd';
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Logger } from '../logging.ts';
 import { createMetrics } from '../metrics/metrics.ts';
+import type { RestoredCache } from './kv-keeper.ts';
 import { ReplicaBridge } from './replica-bridge.ts';
+
+const RESTORED: RestoredCache = { sessions: [{ sessionId: 'x', kvTokens: 7 }], prefixes: [] };
 
 function setUp() {
   const warn = vi.fn();
-  const state = { unmatched: 0, taken: false, running: 0 };
+  const state = { unmatched: 0, taken: false, running: 0, token: 0 };
+  const shown = new Map<string, ReplicaSnapshot>();
+  /** Ends the restore that goes on; undefined while none does. */
+  const restoring: { end: (() => void) | undefined } = { end: undefined };
+  const saved = new Set<string>();
   let tell: (event: PoolEvent) => void = () => undefined;
   const pools: Partial<PoolManager> = {
     start: () => undefined,
@@ -18,9 +25,11 @@ function setUp() {
     acquire: (replicaId, holder) => {
       if (state.taken) return undefined;
       state.taken = true;
-      return { replicaId, holder, token: 1, expiresAtMs: Infinity };
+      state.token += 1;
+      return { replicaId, holder, token: state.token, expiresAtMs: Infinity };
     },
     release: () => void (state.taken = false),
+    replicas: () => [...shown.values()],
     health: () => ({ recoverable: true }) as ReturnType<PoolManager['health']>,
   };
   const commands: Command[] = [];
@@ -36,6 +45,12 @@ function setUp() {
     clock: { now: () => 0, setTimer: () => () => undefined },
     metrics,
     log: { warn, info: () => undefined } as unknown as Logger,
+    restoreCache: ({ replicaId }) => {
+      if (!saved.delete(replicaId)) return undefined;
+      const { promise, resolve } = Promise.withResolvers<RestoredCache>();
+      restoring.end = () => resolve(RESTORED);
+      return promise;
+    },
     onGone: () => undefined,
     runningOn: () => state.running,
   });
@@ -49,9 +64,21 @@ function setUp() {
   };
   const show = (fields: Partial<ReplicaSnapshot>): void => {
     const replica = { poolId: 'p', replicaId: 'p-0', setId: 's', ...fields } as ReplicaSnapshot;
+    shown.set(replica.replicaId, replica);
     tell({ type: 'replica', replica });
   };
+  const lose = (): void => {
+    state.taken = false;
+    const replica = { poolId: 'p', replicaId: 'p-0', state: 'backoff' } as ReplicaSnapshot;
+    tell({ type: 'replica-gone', crashed: true, replica });
+  };
+  /** What the core was told last. */
+  const last = (): unknown => commands.at(-1);
   return {
+    saved,
+    restoring,
+    lose,
+    last,
     warn,
     told,
     show,
@@ -121,4 +148,52 @@ test('ORCH-3053 a restart for a driver error counts for the device too', async (
     { labels: { pool_id: 'p', device: 'cuda:0' }, value: 1 },
   ]);
   expect((await metrics.replicaRestarts.get()).values).toHaveLength(2);
+});
+
+describe('OC-CTRL-2088 a replica of which something was saved', () => {
+  const ofType = (commands: readonly Command[], type: Command['type']) =>
+    commands.filter((command) => command.type === type);
+  const unready = { type: 'replica-set', replica: { ready: false } };
+  const ready = { type: 'replica-set', replica: { ready: true } };
+
+  test('is told as ready when it has that back, and not before', async () => {
+    const { show, saved, restoring, commands, last } = setUp();
+    saved.add('p-0');
+    show({ state: 'ready' });
+    show({ state: 'ready' });
+    expect(ofType(commands, 'replica-set')).toMatchObject([unready, unready]);
+    restoring.end?.();
+    await Promise.resolve();
+    expect(commands.slice(-2)).toMatchObject([
+      { type: 'cache-restored', poolId: 'p', replicaId: 'p-0', ...RESTORED },
+      ready,
+    ]);
+    show({ state: 'ready' });
+    expect(last()).toMatchObject(ready);
+    expect(ofType(commands, 'cache-restored')).toHaveLength(1);
+  });
+
+  test('has nothing back when it was lost meanwhile, also when another has come up', async () => {
+    const { show, saved, restoring, commands, lose, last } = setUp();
+    saved.add('p-0');
+    show({ state: 'ready' });
+    lose();
+    show({ state: 'ready' });
+    expect(last()).toMatchObject(unready);
+    restoring.end?.();
+    await Promise.resolve();
+    expect(last()).toMatchObject(ready);
+    expect(ofType(commands, 'cache-restored')).toEqual([]);
+  });
+
+  test('stays unready when the daemon is about to stop', async () => {
+    const { show, saved, restoring, bridge, commands, last } = setUp();
+    saved.add('p-0');
+    show({ state: 'ready' });
+    bridge.freeze(['p']);
+    restoring.end?.();
+    await Promise.resolve();
+    expect(last()).toMatchObject(unready);
+    expect(ofType(commands, 'cache-restored')).toHaveLength(1);
+  });
 });

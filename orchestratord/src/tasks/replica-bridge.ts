@@ -7,6 +7,7 @@ import type { Lease, PoolEvent, PoolManager, ReplicaSnapshot } from '@llama-orch
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { RestoredCache } from './kv-keeper.ts';
 
 export interface ReplicaBridgeOptions {
   readonly pools: PoolManager;
@@ -23,6 +24,11 @@ export interface ReplicaBridgeOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /**
+   * Gives a replica back what an earlier life of it had in the cache; undefined when there is nothing. Is
+   * bounded in time and never rejects.
+   */
+  readonly restoreCache: (lease: Lease) => Promise<RestoredCache> | undefined;
   /** A replica's process, and what it held in memory, is gone. */
   readonly onGone: (replicaId: string) => void;
   /** Attempts that run on a replica now. */
@@ -34,6 +40,8 @@ export class ReplicaBridge {
   readonly #leases = new Map<string, Lease>();
   /** Leased replicas that take nothing new: their leases are given back once nothing runs there. */
   readonly #leaving = new Set<string>();
+  /** Those that are being given their cache back: ready, and not to be given work yet. */
+  readonly #restoring = new Set<string>();
   readonly #recoverable = new Map<string, boolean>();
   readonly #unmatched = new Map<string, number>();
   #unsubscribe: (() => void) | undefined;
@@ -72,6 +80,7 @@ export class ReplicaBridge {
   }
 
   stop(): void {
+    this.#frozen = true;
     this.#unsubscribe?.();
     this.#cancelRenewal?.();
     for (const lease of this.#leases.values()) this.#options.pools.release(lease);
@@ -129,7 +138,9 @@ export class ReplicaBridge {
       this.#forget(replica);
       return;
     }
-    const ready = state === 'ready' && !this.#frozen && this.#hold(replicaId);
+    const held = state === 'ready' && !this.#frozen && this.#hold(replicaId);
+    if (held) this.#restoreCache(replica);
+    const ready = held && !this.#restoring.has(replicaId);
     this.#options.command({
       type: 'replica-set',
       replica: {
@@ -151,6 +162,25 @@ export class ReplicaBridge {
       this.#leaving.add(replicaId);
       this.#giveBackIfIdle(replicaId);
     }
+  }
+
+  /** Before the core knows that it is ready, so that no task takes a slot that something belongs into. */
+  #restoreCache({ poolId, replicaId }: ReplicaSnapshot): void {
+    const { pools, command, restoreCache } = this.#options;
+    const lease = this.#leases.get(replicaId);
+    if (lease === undefined || this.#restoring.has(replicaId)) return;
+    const restored = restoreCache(lease);
+    if (restored === undefined) return;
+    this.#restoring.add(replicaId);
+    void restored.then((cache) => {
+      this.#restoring.delete(replicaId);
+      // It may have been lost, and have come back, meanwhile.
+      if (this.#leases.get(replicaId)?.token === lease.token) {
+        command({ type: 'cache-restored', poolId, replicaId, ...cache });
+      }
+      const replica = pools.replicas(poolId).find((each) => each.replicaId === replicaId);
+      if (replica !== undefined) this.#tellCore(replica);
+    });
   }
 
   /** Tells the manager that nothing of ours runs there any more, so that it need not wait. */

@@ -49,6 +49,7 @@ export interface TaskBookOptions {
   readonly dispatch: (task: LiveTask, effect: DispatchEffect) => void;
   readonly abort: (effect: AbortEffect) => void;
   readonly evictSession: (sessionId: string, replicaId: string) => void;
+  readonly sessionEnded: (sessionId: string) => void;
   /** Starts, or ends, the engines of a pool that shares its devices. */
   readonly loadPool: (poolId: string) => void;
   readonly unloadPool: (poolId: string) => void;
@@ -109,6 +110,7 @@ export class TaskBook implements EffectHandler {
   }
 
   observe(event: CoreEvent): void {
+    if (event.type === 'session.ended') this.#options.sessionEnded(event.sessionId);
     if (event.type !== 'task.accepted') return;
     const task = this.#tasks.get(event.taskId);
     if (task === undefined) return;

@@ -5,7 +5,7 @@
 import type { Config, MetricsEvent, Readiness } from '@llama-orch/contracts';
 import type { Command, Core, PoolSpec, TenantSpec } from '@llama-orch/orchestrator-core';
 import type { PoolManager } from '@llama-orch/pool-managerd';
-import { adapterOf, type EngineResult } from '@llama-orch/worker-adapters';
+import { adapterOf } from '@llama-orch/worker-adapters';
 import type { Clock } from '../clock.ts';
 import { promisedDeterminism } from '../config/promised-determinism.ts';
 import type { Ledger } from '../ledger/types.ts';
@@ -21,13 +21,13 @@ import { shownChance } from './admission-promise.ts';
 import { CoreHost } from './core-host.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableWriter } from './durable-writer.ts';
+import { KvKeeper } from './kv-keeper.ts';
 import { LedgerUpkeep } from './ledger-upkeep.ts';
 import type { LiveTask } from './live-task.ts';
 import { PoolDirectory } from './pool-directory.ts';
 import { PromptPrefixes } from './prompt-prefixes.ts';
 import { recover } from './recovery.ts';
 import { ReplicaBridge } from './replica-bridge.ts';
-import { SessionSlots } from './session-slots.ts';
 import { TaskBook } from './task-book.ts';
 import { TaskQueries } from './task-queries.ts';
 import { TaskService } from './task-service.ts';
@@ -67,7 +67,6 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
   const { prefixSecret } = options;
   const writer = new DurableWriter({ ledger, clock, random, onFatal });
   const transcripts = new TranscriptWriter({ writer, clock, intervalMs: TRANSCRIPT_BEAT_MS });
-  const sessionSlots = new SessionSlots();
   const tenants = tenantsOf(config);
   const scheduling = new SchedulingMetrics({ metrics, tenants: tenants.keys() });
   const eventListeners = new Set<() => void>();
@@ -82,7 +81,8 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     log,
     dispatch: (task, effect) => dispatcher.dispatch(task, effect),
     abort: (effect) => dispatcher.abort(effect),
-    evictSession: (sessionId, replicaId) => void eraseSession(sessionId, replicaId),
+    evictSession: (sessionId, replicaId) => void kv.erase(sessionId, replicaId),
+    sessionEnded: (sessionId) => kv.sessionEnded(sessionId),
     loadPool: (poolId) => pools.load(poolId),
     unloadPool: (poolId) => void unloadPool(poolId),
     fullPolicyOf: (poolId) =>
@@ -125,8 +125,17 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     clock,
     metrics,
     log,
-    onGone: (replicaId) => sessionSlots.forget(replicaId),
+    restoreCache: (lease) => kv.restore(lease),
+    onGone: (replicaId) => kv.replicaGone(replicaId),
     runningOn: (replicaId) => dispatcher.runningOn(replicaId),
+  });
+  const kv = new KvKeeper({
+    pools,
+    leaseOf: (replicaId) => bridge.leaseOf(replicaId),
+    sessionOf: (sessionId) => core.session(sessionId, clock.now()),
+    secret: prefixSecret,
+    clock,
+    log,
   });
   const dispatcher = new Dispatcher({
     pools,
@@ -139,11 +148,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       log.error({ job_id: task.taskId, err: error }, 'an attempt failed unexpectedly'),
     ...attemptMetrics(metrics, scheduling, clock),
     prefixAfter: (task) => prefixes.withReply(task.record, task.log.text()),
-    onResult: (task: LiveTask, replicaId: string, result: EngineResult) => {
-      if (result.slotId !== undefined) {
-        sessionSlots.note(replicaId, result.slotId, task.record.request.session_id);
-      }
-    },
+    onResult: (task, replicaId, result, prefix) => kv.note(task, replicaId, result, prefix),
     onIdle: () => {
       const waiters = idleWaiters;
       idleWaiters = [];
@@ -190,23 +195,14 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
 
   /** Nothing runs there any more; what did not end by itself was never given work. */
   async function unloadPool(poolId: string): Promise<void> {
+    const savedCache = await kv.save(poolId);
     try {
       await pools.unload(poolId, UNLOAD_WAIT_MS);
     } catch (error) {
       log.error({ pool_id: poolId, err: error }, 'a pool was not unloaded as it should be');
     }
-    command({ type: 'pool-unloaded', poolId });
-  }
-
-  async function eraseSession(sessionId: string, replicaId: string): Promise<void> {
-    const lease = bridge.leaseOf(replicaId);
-    if (lease === undefined) return;
-    try {
-      const { adapter } = pools.use(lease);
-      for (const slot of sessionSlots.take(replicaId, sessionId)) await adapter.eraseSlot(slot);
-    } catch (error) {
-      log.warn({ session_id: sessionId, replica_id: replicaId, err: error }, 'KV was not erased');
-    }
+    const isTold = savedCache === undefined ? {} : { savedCache };
+    command({ type: 'pool-unloaded', poolId, ...isTold });
   }
 
   function signalsOf(task: LiveTask): MetricsEvent {
