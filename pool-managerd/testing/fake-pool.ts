@@ -10,6 +10,12 @@ export const SILENT = { info: () => undefined, warn: () => undefined, error: () 
 
 const PLENTY = { hostFreeBytes: 2 ** 40, gpus: undefined };
 
+/** A machine with room for every model; asking it takes no time. */
+export const ROOMY = {
+  memoryProbe: { read: () => Promise.resolve(PLENTY), oomKills: () => undefined },
+  measureModel: () => Promise.resolve({ bytes: 1000, kvBytesPerToken: 0 }),
+};
+
 export interface FakePool extends AsyncDisposable {
   readonly manager: PoolManager;
   readonly clock: VirtualClock;
@@ -51,8 +57,7 @@ export function startFakePool(
     spawn: engine.spawn,
     readModelFacts: () =>
       Promise.resolve({ digest: 'sha256:abc', quant: 'Q4_0', kvBytesPerToken: 0 }),
-    memoryProbe: { read: () => Promise.resolve(PLENTY), oomKills: () => undefined },
-    measureModel: () => Promise.resolve({ bytes: 1000, kvBytesPerToken: 0 }),
+    ...ROOMY,
     ...options,
   });
   manager.subscribe((event) => events.push(event));

@@ -1,3 +1,3 @@
 export { FakeEngine } from './fake-engine.ts';
-export { SILENT } from './fake-pool.ts';
+export { ROOMY, SILENT } from './fake-pool.ts';
 export { settle, VirtualClock } from './virtual-clock.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { validateHostSyncAnswer, type HostSync } from '@llama-orch/contracts';
 import { createPoolManager, type Clock, type PoolManager } from '@llama-orch/pool-managerd';
 import { HostLeases, HostLink, type SyncTransport } from '@llama-orch/pool-managerd/sync';
-import { FakeEngine, SILENT, type VirtualClock } from '@llama-orch/pool-managerd/testing';
+import { FakeEngine, ROOMY, SILENT, type VirtualClock } from '@llama-orch/pool-managerd/testing';
 import { ModelGateway, type RunCounter } from './model-gateway.ts';
 import type { Network } from './network.ts';
 
@@ -90,6 +90,7 @@ export class ModelHost {
       leaseTokensAfter: this.#generation * 1_000_000,
       spawn: engine.spawn,
       readModelFacts: () => Promise.resolve({ digest: '', quant: '', kvBytesPerToken: 0 }),
+      ...ROOMY,
     });
     const leases = new HostLeases({
       manager,
