@@ -17,6 +17,8 @@ import { Network } from './network.ts';
 
 const ORCHESTRATOR_ID = '9e1b6d0c-8b1c-4c53-8a0c-0f8f3f1d7c22';
 const TIMEOUTS = { connectMs: 1, controlMs: 1, headersMs: 1, bodyMs: 1 };
+/** Longer than any generation takes. */
+const WALL_MS = 4_000;
 /** A manager without any pool of its own. */
 const NO_LOCAL = {
   start: () => undefined,
@@ -159,6 +161,8 @@ export class HostWorld {
     const attempt = { replicaId, abort };
     task.attempt = attempt;
     const takesMs = Math.ceil(this.#random() * 3_000);
+    // A lost message leaves a call without an answer, as a broken way does.
+    const cancelWall = this.clock.setTimer(WALL_MS, () => abort.abort(new Error('took too long')));
     try {
       const { adapter } = life.fleet.use(lease);
       const request = { taskId: task.id, maxTokens: takesMs };
@@ -167,6 +171,8 @@ export class HostWorld {
       if (!life.isDead) this.#complete(task);
     } catch {
       // It waits again.
+    } finally {
+      cancelWall();
     }
     if (life.isDead || task.attempt !== attempt) return;
     task.attempt = undefined;
