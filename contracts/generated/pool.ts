@@ -112,6 +112,10 @@ export interface components {
             readonly device: string;
             readonly slots: number;
             readonly ctx: number;
+            /** @description KV that its slots share, tokens, where the engine tells. */
+            readonly kv_tokens?: number;
+            /** @description Prompt tokens of one step, where the engine tells. */
+            readonly chunk_tokens?: number;
             readonly exact_prefix_reuse: boolean;
             /** @enum {string} */
             readonly state: "starting" | "loading" | "self-test" | "ready" | "unready" | "backoff" | "draining" | "stopped" | "failed";

@@ -71,6 +71,13 @@ describe('preload', () => {
     expect(pool.manager.replicas('default')[0]?.lastError).toContain('within 1000 ms');
   });
 
+  test('OC-POOL-3004 what the engine tells of its KV and its steps is passed on', async () => {
+    const props = { kvTokens: 65_536, chunkTokens: 2_048 };
+    await using pool = startFakePool({}, { props });
+    await pool.clock.advance(0);
+    expect(pool.manager.replicas('default')[0]).toMatchObject(props);
+  });
+
   test('OC-POOL-3001 a server that only chats is tested in chat', async () => {
     await using pool = startFakePool({}, { decode: 'chat-only' });
     await pool.clock.advance(0);

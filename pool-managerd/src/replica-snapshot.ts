@@ -42,6 +42,8 @@ export function toSnapshot(source: SnapshotSource): ReplicaSnapshot {
     // More work than the engine has slots would wait inside it, where nobody can count it.
     slots: Math.min(pool.slots, props?.slots ?? pool.slots),
     ctx: props?.ctx ?? pool.ctx,
+    kvTokens: props?.kvTokens,
+    chunkTokens: props?.chunkTokens,
     exactPrefixReuse: props?.exactPrefixReuse ?? false,
     state: machine.state,
     restarts: machine.restarts,

@@ -36,6 +36,9 @@ export interface ReplicaSnapshot {
   readonly url: string;
   readonly slots: number;
   readonly ctx: number;
+  /** Tokens of KV that its slots share, and prompt tokens of one step, where the engine tells. */
+  readonly kvTokens?: number | undefined;
+  readonly chunkTokens?: number | undefined;
   /** A cached prefix does not change the output, so strict tasks profit from it. */
   readonly exactPrefixReuse: boolean;
   readonly state: ReplicaState;

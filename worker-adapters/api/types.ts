@@ -123,7 +123,10 @@ export interface EngineProps {
   readonly slots: number | undefined;
   /** Context per slot, tokens; undefined where the engine does not say. */
   readonly ctx: number | undefined;
-  /** Tokens its KV cache holds over all slots; undefined where the engine does not say. */
+  /**
+   * Tokens of the KV cache that its requests share; undefined where each slot has a context of its own, or
+   * the engine does not say.
+   */
   readonly kvTokens: number | undefined;
   /** Prompt tokens of one step; undefined where the engine does not say. */
   readonly chunkTokens: number | undefined;

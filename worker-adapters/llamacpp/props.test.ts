@@ -19,7 +19,7 @@ test('OC-ADAPT-5011 props are read as llama-server gives them', () => {
     ctx: 256,
     chatTemplate: '{{ messages }}',
     modelDigest: undefined,
-    kvTokens: 512,
+    kvTokens: undefined,
     chunkTokens: undefined,
     chat: 'template',
     exactPrefixReuse: false,

@@ -21,7 +21,7 @@ export function readProps(value: unknown): EngineProps {
     modelDigest: undefined,
     slots,
     ctx,
-    kvTokens: slots * ctx,
+    kvTokens: undefined,
     chunkTokens: undefined,
     chat: chatTemplate === undefined || chatTemplate === '' ? 'none' : 'template',
     chatTemplate,

@@ -88,6 +88,8 @@ export function snapshotOf(
     url: host.gatewayUrl,
     slots: report.slots,
     ctx: report.ctx,
+    kvTokens: report.kv_tokens,
+    chunkTokens: report.chunk_tokens,
     exactPrefixReuse: report.exact_prefix_reuse,
     state,
     restarts: report.restarts,

@@ -138,6 +138,13 @@ test('ORCH-3033 the core is told which replicas are canaries, and for which shar
   });
 });
 
+test('ORCH-3020 the core is told how much KV the slots of a replica share, and how long its steps are', () => {
+  const { show, commands } = setUp();
+  const told = { kvTokens: 65_536, chunkTokens: 2_048 };
+  show({ state: 'ready', ...told });
+  expect(commands.find(({ type }) => type === 'replica-set')).toMatchObject({ replica: told });
+});
+
 test('ORCH-3053 a restart for a driver error counts for the device too', async () => {
   const { tell, metrics } = setUp();
   const replica = { poolId: 'p', replicaId: 'p-0', engine: 'llamacpp', device: 'cuda:0' };

@@ -133,7 +133,7 @@ export class ReplicaBridge {
   /** While a replica may come back the core knows of it: what is pinned to its set waits for it. */
   #tellCore(replica: ReplicaSnapshot): void {
     const { poolId, replicaId, setId, slots, ctx, state, device, exactPrefixReuse } = replica;
-    const { canaryPercent } = replica;
+    const { canaryPercent, kvTokens, chunkTokens } = replica;
     if (state === 'stopped' || state === 'failed') {
       this.#forget(replica);
       return;
@@ -151,6 +151,8 @@ export class ReplicaBridge {
         ctx,
         ready,
         device,
+        kvTokens,
+        chunkTokens,
         exactPrefixReuse,
         labels: this.#options.labelsOf(replica),
         interruptible: this.#options.isInterruptible(replica),

@@ -39,6 +39,8 @@ export function toHostReplica(replica: ReplicaSnapshot, context: ReportContext):
     device: replica.device,
     slots: replica.slots,
     ctx: replica.ctx,
+    ...(replica.kvTokens === undefined ? {} : { kv_tokens: replica.kvTokens }),
+    ...(replica.chunkTokens === undefined ? {} : { chunk_tokens: replica.chunkTokens }),
     exact_prefix_reuse: replica.exactPrefixReuse,
     state: replica.state,
     restarts: replica.restarts,
