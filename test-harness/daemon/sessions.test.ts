@@ -6,7 +6,7 @@ import type { EventStream } from '../src/event-stream.ts';
 import { embeddedPool } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
 
-const TTL_MS = 4_000;
+const TTL_MS = 60_000;
 const MAX_TURNS = 3;
 
 let daemon: DaemonProcess;
@@ -76,18 +76,21 @@ test('ORCH-3021 a turn beyond the last starts the session afresh', async () => {
 });
 
 test('ORCH-3021 a session is gone when its time is over', async () => {
+  const ttl_ms = 1_500;
+  await using brief = await startDaemon({
+    config: { sessions: { ttl_ms }, pools: [embeddedPool({ replicas: 1 })] },
+  });
+  const { client } = brief;
+  await client.untilReady(1);
   const id = randomUUID();
-  await turn(id);
-  const { ttl_ms_remaining: left } = await daemon.client.session(id);
-  expect(left).toBeGreaterThan(0);
+  const task = { session_id: id, prompt: 'Write a haiku about rain.', max_tokens: 8 };
+  await client.run(task);
   await waitFor(
     'the end of the session',
-    async () => {
-      return (await daemon.client.call('getSession', { path: [id] })).status === 404;
-    },
-    TTL_MS + 3_000,
+    async () => (await client.call('getSession', { path: [id] })).status === 404,
+    10 * ttl_ms,
   );
-  expect(startedOf(await turn(id)).kv_warmth).toBe(false);
+  expect(startedOf(await client.run(task)).kv_warmth).toBe(false);
 });
 
 test('ORCH-2005 a deleted session answers 204 once and 404 from then on', async () => {

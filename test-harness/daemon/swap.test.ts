@@ -29,7 +29,7 @@ const sharedPool = (
     ...overrides,
   });
 
-describe('OC-CORE-1121 OC-POOL-3050 pools that share a device', () => {
+describe('OC-CORE-1121 OC-POOL-3034 pools that share a device', () => {
   test('nothing is loaded until a task asks for it, and never two at once', async () => {
     await using daemon = await startDaemon({
       config: { pools: MODELS.map((id) => sharedPool(id)) },
