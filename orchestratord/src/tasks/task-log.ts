@@ -139,6 +139,19 @@ export class TaskLog {
     };
   }
 
+  /** Resolves once readers are shown all of a sealed log; at once while it may still grow. */
+  endShown(): Promise<void> {
+    const isShown = (): boolean => this.#visible === this.#entries.length;
+    if (!this.#sealed || isShown()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const unsubscribe = this.subscribe(() => {
+        if (!isShown()) return;
+        unsubscribe();
+        resolve();
+      });
+    });
+  }
+
   subscribe(listener: LogListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

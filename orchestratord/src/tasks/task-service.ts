@@ -192,8 +192,8 @@ export class TaskService {
   }
 
   /**
-   * Cancels; idempotent. Resolves when the cancel is durable; no token is shown to any reader from the
-   * call on.
+   * Cancels; idempotent. Resolves when the cancel is durable, or the end that came before it; no token
+   * becomes visible from then on, and of a task that was canceled none from the call on.
    * @throws OrchError NOT_FOUND
    */
   async cancel(taskId: string, tenantId: string, reason: 'client' | 'disconnect'): Promise<void> {
@@ -201,6 +201,7 @@ export class TaskService {
     const task = book.get(taskId);
     if (task !== undefined && task.record.tenantId === tenantId) {
       await host.apply({ type: 'cancel', taskId, reason }).durable;
+      await task.log.endShown();
       return;
     }
     const ended = await ledger.findArchived(taskId);
