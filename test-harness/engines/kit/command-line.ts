@@ -1,8 +1,10 @@
+import { appendFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import type { ParseArgsConfig } from 'node:util';
 import type { EngineSim } from './engine-sim.ts';
-import { parseFault } from './faults.ts';
+import { DRAWN_KINDS, parseDrawnKinds, parseFault } from './faults.ts';
+import type { SimFault } from './faults.ts';
 import { DEFAULT_SIM_OPTIONS } from './sim-options.ts';
 import type { SimOptions } from './sim-options.ts';
 
@@ -22,12 +24,17 @@ const FLAGS = {
   'comment-every': { type: 'string' },
   'loading-ms': { type: 'string' },
   'fault-percent': { type: 'string' },
+  'fault-seed': { type: 'string' },
+  'fault-kinds': { type: 'string' },
+  'fault-log': { type: 'string' },
+  poison: { type: 'string' },
   fault: { type: 'string' },
 } as const satisfies ParseArgsConfig['options'];
 
 const USAGE = `  [--host H] [--port N] [--slots N] [--queue N] [--ctx N] [--tokens N] [--token-delay-ms N]
   [--compute-ms N] [--tokens-per-chunk N] [--tokens-per-write N] [--split-bytes N] [--comment-every N] [--loading-ms N]
-  [--fault-percent N] [--fault '{"kind":"stall","after_tokens":3}']`;
+  [--fault-percent N] [--fault-seed N] [--fault-kinds ${DRAWN_KINDS.join()},exit-134]
+  [--fault-log FILE] [--poison TEXT] [--fault '{"kind":"stall","after_tokens":3}']`;
 
 export interface SimCommand {
   /** How it is called, for the usage text. */
@@ -66,7 +73,7 @@ function toOptions(flags: Readonly<Record<string, unknown>>): Partial<SimOptions
     const value = flags[flag];
     return typeof value === 'string' ? Number(value) : fallback;
   };
-  const { fault, host } = flags;
+  const { fault, host, poison, 'fault-kinds': kinds, 'fault-log': log } = flags;
   const defaults = DEFAULT_SIM_OPTIONS;
   return {
     host: typeof host === 'string' ? host : defaults.host,
@@ -83,7 +90,16 @@ function toOptions(flags: Readonly<Record<string, unknown>>): Partial<SimOptions
     commentEvery: number('comment-every', defaults.commentEvery),
     loadingMs: number('loading-ms', defaults.loadingMs),
     faultPercent: number('fault-percent', defaults.faultPercent),
+    faultSeed: number('fault-seed', defaults.faultSeed),
+    faultKinds: typeof kinds === 'string' ? parseDrawnKinds(kinds) : defaults.faultKinds,
+    poison: typeof poison === 'string' ? poison : undefined,
+    onFault: typeof log === 'string' ? appendTo(log) : undefined,
     fault: typeof fault === 'string' ? parseFault(JSON.parse(fault)) : undefined,
     onExit: (code) => process.exit(code),
   };
+}
+
+/** Several engines may write one log, and each may be about to exit: a line is written at once. */
+function appendTo(file: string): (fault: SimFault, text: string) => void {
+  return (fault, text) => appendFileSync(file, `${JSON.stringify({ fault, text })}\n`);
 }

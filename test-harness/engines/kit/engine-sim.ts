@@ -65,7 +65,7 @@ export abstract class EngineSim<
   constructor(options: Options) {
     this.options = options;
     this.slots = new SlotTable(options.slots);
-    this.#draw = new FaultDraw(options.faultPercent);
+    this.#draw = new FaultDraw(options.faultPercent, options.faultSeed, options.faultKinds);
     this.#loading = options.loadingMs > 0;
     this.#port = options.port;
     this.#server = createServer((req, res) => void this.#serve(req, res));
@@ -158,10 +158,10 @@ export abstract class EngineSim<
   protected complete({ req, res }: SimCall, body: JsonBody, completion: SimCompletion): void {
     this.lastCompletion = body;
     const { ctx, tokens, queue, slots } = this.options;
-    const fault = this.#takeFault(req);
+    const { request, slotId = -1 } = completion;
+    const fault = this.#takeFault(req, request.prompt);
     if (fault?.kind === 'http') throw this.refusal(fault.status, fault.type, fault.message);
     if (fault?.kind === 'hang') return;
-    const { request, slotId = -1 } = completion;
     const generation = planGeneration(request, ctx, tokens);
     if (generation.promptTokens >= ctx) throw this.tooLong(generation.promptTokens);
     if (this.slots.busy >= slots && this.slots.deferred >= queue) throw this.overloaded();
@@ -183,12 +183,13 @@ export abstract class EngineSim<
   }
 
   /**
-   * Answers whole, as with an embedding, from a slot and after `computeMs`. Of the faults it knows `http`
-   * and `hang`, which keeps the slot until its client leaves.
+   * Answers whole, as with an embedding, from a slot and after `computeMs`. A fault that stops a stream
+   * stops it as well, and keeps the slot until the client leaves; one that breaks a stream breaks the answer
+   * in its middle.
    * @throws SimHttpError
    */
-  protected compute({ req, res }: SimCall, answer: object): void {
-    const fault = this.#takeFault(req);
+  protected compute({ req, res, text }: SimCall, answer: object): void {
+    const fault = this.#takeFault(req, text);
     if (fault?.kind === 'http') throw this.refusal(fault.status, fault.type, fault.message);
     let leave = (): void => {
       withdraw();
@@ -204,11 +205,23 @@ export abstract class EngineSim<
       };
       leave = () => over(false);
       const reply = (): void => {
-        over(true);
-        sendJson(res, answer);
+        over(fault === undefined || fault.kind === 'slow-first');
+        this.#reply(res, answer, fault);
       };
-      const timer = fault?.kind === 'hang' ? undefined : setTimeout(reply, this.options.computeMs);
+      const isStuck = fault?.kind === 'hang' || fault?.kind === 'stall';
+      const extraMs = fault?.kind === 'slow-first' ? fault.ms : 0;
+      const timer = isStuck ? undefined : setTimeout(reply, this.options.computeMs + extraMs);
     });
+  }
+
+  #reply(res: ServerResponse, answer: object, fault: SimFault | undefined): void {
+    if (fault === undefined || fault.kind === 'slow-first') return sendJson(res, answer);
+    if (fault.kind === 'exit') return this.#exit(fault.code ?? 1);
+    const text = JSON.stringify(answer);
+    const half = text.slice(0, text.length / 2);
+    if (fault.kind !== 'cut') return void res.end(half);
+    res.setHeader('content-length', Buffer.byteLength(text));
+    res.write(half, () => res.destroy());
   }
 
   #run(
@@ -306,10 +319,20 @@ export abstract class EngineSim<
     }
   }
 
-  #takeFault(req: IncomingMessage): SimFault | undefined {
+  #takeFault(req: IncomingMessage, text: string): SimFault | undefined {
+    const fault = this.#faultOf(req, text);
+    if (fault !== undefined) this.options.onFault?.(fault, text);
+    return fault;
+  }
+
+  #faultOf(req: IncomingMessage, text: string): SimFault | undefined {
     const header = req.headers['x-sim-fault'];
     if (typeof header === 'string') return readFault(header);
-    return this.#faults.shift() ?? this.options.fault ?? this.#draw.next();
+    const { poison, fault } = this.options;
+    if (poison !== undefined && text.includes(poison)) {
+      return { kind: 'exit', after_tokens: 0, code: 134 };
+    }
+    return this.#faults.shift() ?? fault ?? this.#draw.next();
   }
 
   #exit(code: number): void {

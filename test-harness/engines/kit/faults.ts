@@ -32,7 +32,42 @@ export type SimFault =
       readonly message?: string;
     };
 
-const KINDS: ReadonlySet<string> = new Set<SimFault['kind']>([
+/** The fields of each kind that must be there, as they are when they are left out. */
+const DEFAULTS: Readonly<Record<SimFault['kind'], object>> = {
+  stall: { after_tokens: 0 },
+  hang: {},
+  cut: { after_tokens: 0 },
+  eof: { after_tokens: 0 },
+  garbage: { after_tokens: 0 },
+  'error-in-stream': { after_tokens: 0 },
+  'slow-first': { ms: 0 },
+  exit: { after_tokens: 0 },
+  http: { status: 500 },
+};
+
+/** @throws TypeError when the value is no fault */
+export function parseFault(value: unknown): SimFault {
+  const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : '';
+  if (typeof kind !== 'string' || !Object.hasOwn(DEFAULTS, kind)) {
+    throw new TypeError('not a fault');
+  }
+  return { ...DEFAULTS[kind as SimFault['kind']], ...(value as SimFault) };
+}
+
+/** A kind that may be drawn; a number behind it is an HTTP status or an exit code. */
+export type DrawnKind =
+  | 'stall'
+  | 'hang'
+  | 'cut'
+  | 'eof'
+  | 'garbage'
+  | 'error-in-stream'
+  | 'slow-first'
+  | `http-${number}`
+  | `exit-${number}`;
+
+/** Every kind after which the engine still runs. */
+export const DRAWN_KINDS: readonly DrawnKind[] = [
   'stall',
   'hang',
   'cut',
@@ -40,17 +75,31 @@ const KINDS: ReadonlySet<string> = new Set<SimFault['kind']>([
   'garbage',
   'error-in-stream',
   'slow-first',
-  'exit',
-  'http',
-]);
+  'http-500',
+  'http-503',
+  'http-400',
+  'http-429',
+];
 
-/** @throws TypeError when the value is no fault */
-export function parseFault(value: unknown): SimFault {
-  const given = value as Partial<Record<string, unknown>> | null;
-  if (typeof given !== 'object' || given === null || !KINDS.has(String(given['kind']))) {
-    throw new TypeError('not a fault');
+/** @param text names separated by commas @throws TypeError for a name that is none */
+export function parseDrawnKinds(text: string): readonly DrawnKind[] {
+  return text.split(',').map((name) => {
+    const isKind = /^(http|exit)-\d{1,3}$/.test(name) || DRAWN_KINDS.some((kind) => kind === name);
+    if (!isKind) throw new TypeError(`not a kind of fault: ${name}`);
+    return name as DrawnKind;
+  });
+}
+
+/** The name under which a fault is drawn. */
+export function drawnKindOf(fault: SimFault): DrawnKind {
+  switch (fault.kind) {
+    case 'http':
+      return `http-${fault.status}`;
+    case 'exit':
+      return `exit-${fault.code ?? 1}`;
+    default:
+      return fault.kind;
   }
-  return { after_tokens: 0, ms: 0, status: 500, ...given } as unknown as SimFault;
 }
 
 /**
@@ -59,23 +108,31 @@ export function parseFault(value: unknown): SimFault {
  */
 export class FaultDraw {
   readonly #percent: number;
-  #state = 1;
-  #drawn = 0;
+  readonly #kinds: readonly DrawnKind[];
+  #state: number;
+  #drawn: number;
 
-  /** @param percent of 100 completions, how many fail */
-  constructor(percent: number) {
+  /**
+   * @param percent of 100 completions, how many fail
+   * @param seed moves the places, and the kind that comes first
+   */
+  constructor(percent: number, seed = 1, kinds: readonly DrawnKind[] = DRAWN_KINDS) {
     this.#percent = percent;
+    this.#kinds = kinds;
+    this.#state = seed >>> 0;
+    this.#drawn = seed >>> 0;
   }
 
   next(): SimFault | undefined {
     if (this.#random() * 100 >= this.#percent) return undefined;
     const after_tokens = Math.floor(this.#random() * 8);
-    const kind = RANDOM_KINDS[this.#drawn % RANDOM_KINDS.length];
+    const ms = Math.floor(this.#random() * 200);
+    const drawn = this.#kinds[this.#drawn % this.#kinds.length] ?? 'hang';
     this.#drawn += 1;
-    if (kind === undefined || kind === 'hang') return { kind: 'hang' };
-    if (kind === 'slow-first') return { kind, ms: Math.floor(this.#random() * 200) };
-    if (typeof kind === 'number') return { kind: 'http', status: kind };
-    return { kind, after_tokens };
+    const [, kind = drawn, digits] = /^(http|exit)-(\d+)$/.exec(drawn) ?? [];
+    if (kind === 'http') return { kind, status: Number(digits) };
+    if (kind === 'exit') return { kind, after_tokens, code: Number(digits) };
+    return parseFault(kind === 'slow-first' ? { kind, ms } : { kind, after_tokens });
   }
 
   #random(): number {
@@ -83,16 +140,3 @@ export class FaultDraw {
     return this.#state / 2 ** 32;
   }
 }
-
-const RANDOM_KINDS = [
-  'stall',
-  'hang',
-  'cut',
-  'eof',
-  'garbage',
-  'error-in-stream',
-  'slow-first',
-  500,
-  503,
-  400,
-] as const;

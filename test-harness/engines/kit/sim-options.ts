@@ -1,4 +1,5 @@
-import type { SimFault } from './faults.ts';
+import { DRAWN_KINDS } from './faults.ts';
+import type { DrawnKind, SimFault } from './faults.ts';
 
 /** How a simulated engine of any protocol is set up. */
 export interface SimOptions {
@@ -31,6 +32,14 @@ export interface SimOptions {
   readonly fault: SimFault | undefined;
   /** Of 100 completions, how many get a fault drawn at random. */
   readonly faultPercent: number;
+  /** Of the draw: another seed hits other completions, and begins with another kind. */
+  readonly faultSeed: number;
+  /** What is drawn, in turn. */
+  readonly faultKinds: readonly DrawnKind[];
+  /** A prompt that holds this text makes the engine exit with code 134, every time. */
+  readonly poison: string | undefined;
+  /** Told of every completion that a fault hits, with its prompt or whole body. */
+  readonly onFault: ((fault: SimFault, text: string) => void) | undefined;
   /** What `exit` does; by default the simulator only drops its sockets. */
   readonly onExit: ((code: number) => void) | undefined;
 }
@@ -51,6 +60,10 @@ export const DEFAULT_SIM_OPTIONS: SimOptions = {
   loadingMs: 0,
   fault: undefined,
   faultPercent: 0,
+  faultSeed: 1,
+  faultKinds: DRAWN_KINDS,
+  poison: undefined,
+  onFault: undefined,
   onExit: undefined,
 };
 

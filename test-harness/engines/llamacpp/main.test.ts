@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 import { expect, test } from 'vitest';
@@ -43,6 +46,34 @@ test('the exit fault ends the process with its code, in mid-stream', async () =>
   const { body } = await complete(sim.url, { kind: 'exit', after_tokens: 2, code: 134 });
   await expect(body.text()).rejects.toThrow();
   expect(await sim.exited).toBe(134);
+});
+
+test('a poisonous prompt ends it, and the log of faults names what was hit', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'llama-orch-sim-'));
+  const log = join(directory, 'faults.jsonl');
+  await using sim = await run('--poison', 'hemlock', '--fault-log', log);
+  const post = (path: string, body: object) =>
+    request(`${sim.url}${path}`, { method: 'POST', body: JSON.stringify(body) });
+  const well = await post('/completion', { prompt: 'tea', stream: true });
+  expect(await well.body.text()).toContain('"stop":true');
+  const cut = await request(`${sim.url}/v1/embeddings`, {
+    method: 'POST',
+    headers: { 'x-sim-fault': '{"kind":"cut"}' },
+    body: JSON.stringify({ input: ['a text'] }),
+  });
+  await expect(cut.body.text()).rejects.toThrow();
+  await expect(
+    post('/completion', { prompt: 'a cup of hemlock', stream: true }).then(({ body }) =>
+      body.text(),
+    ),
+  ).rejects.toThrow();
+  expect(await sim.exited).toBe(134);
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { fault: { kind: 'cut' }, text: '{"input":["a text"]}' },
+    { fault: { kind: 'exit', code: 134 }, text: 'a cup of hemlock' },
+  ]);
+  rmSync(directory, { recursive: true });
 });
 
 test('SIGTERM while idle ends it cleanly', async () => {

@@ -74,14 +74,15 @@ export class OpenAiSim extends EngineSim<OpenAiSimOptions> {
         if (!textRoute) throw noSuchRoute(flavor, route);
         return this.#complete(call, parseBody(flavor, text), false);
       case 'POST /v1/embeddings':
-        return sendJson(res, embeddings(flavor, parseBody(flavor, text)));
+        return this.compute(call, embeddings(flavor, parseBody(flavor, text)));
       default:
         return this.#ownRoute(call);
     }
   }
 
   /** The routes that only one kind of server has. */
-  #ownRoute({ route, text, res }: SimCall): void {
+  #ownRoute(call: SimCall): void {
+    const { route, text, res } = call;
     const { flavor, metrics } = this.options;
     switch (`${flavor} ${route}`) {
       case 'sglang GET /health':
@@ -93,7 +94,7 @@ export class OpenAiSim extends EngineSim<OpenAiSimOptions> {
         if (!metrics) throw noSuchRoute(flavor, route);
         return sendText(res, metricsAnswer(this.slots, this.options));
       case 'sglang POST /v1/rerank':
-        return sendJson(res, ranking(parseBody(flavor, text)));
+        return this.compute(call, ranking(parseBody(flavor, text)));
       case 'ollama GET /api/version':
         return sendJson(res, { version: SIM_VERSION });
       case 'ollama GET /api/tags':

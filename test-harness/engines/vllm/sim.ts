@@ -79,12 +79,12 @@ export class VllmSim extends EngineSim<VllmOptions> {
         return this.#complete(call, 'chat', parseBody(text));
       case 'POST /v1/embeddings':
         if (!this.options.embedding) throw unknownRoute();
-        return sendJson(res, embeddings(parseBody(text)));
+        return this.compute(call, embeddings(parseBody(text)));
       case 'POST /rerank':
       case 'POST /v1/rerank':
       case 'POST /v2/rerank':
         if (!this.options.rerank) throw unknownRoute();
-        return sendJson(res, ranking(parseBody(text)));
+        return this.compute(call, ranking(parseBody(text)));
       default:
         throw unknownRoute();
     }
