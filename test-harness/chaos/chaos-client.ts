@@ -6,10 +6,13 @@ import { randomUUID } from 'node:crypto';
 import type { TaskRequest } from '@llama-orch/contracts';
 import { ContractViolation } from '../src/contract-check.ts';
 import type { DaemonClient } from '../src/daemon-client.ts';
-import type { TaskEvent } from '../src/event-stream.ts';
+import type { EventStream, TaskEvent } from '../src/event-stream.ts';
 import { checkWholeStream } from '../src/stream-check.ts';
 
 export type Admission = 'accepted' | 'refused' | 'unanswered';
+
+/** What a client does while it reads, such as stopping, leaving or canceling. Must not throw. */
+export type Meanwhile = (stream: EventStream) => Promise<void>;
 
 export class ChaosClient {
   readonly task: TaskRequest & { readonly task_id: string };
@@ -52,17 +55,15 @@ export class ChaosClient {
     }
   }
 
+  /** Posts and follows over one connection, which the daemon may take for the client itself. */
+  async postStream(meanwhile?: Meanwhile, query = ''): Promise<void> {
+    await this.#read(() => this.#client.postStream(this.task, { query }), meanwhile);
+  }
+
   /** Follows until the end or the next cut; never throws. */
-  async follow(): Promise<void> {
-    try {
-      const stream = await this.#client.stream(this.task.task_id, this.events.at(-1)?.id);
-      await stream.ended;
-      if (this.events.length > 0 && stream.events.length > 0) this.resumptions += 1;
-      this.events.push(...stream.events);
-      if (stream.violation !== undefined) this.#note(stream.violation);
-    } catch (error) {
-      this.#note(error);
-    }
+  async follow(meanwhile?: Meanwhile): Promise<void> {
+    const after = this.events.at(-1)?.id;
+    await this.#read(() => this.#client.stream(this.task.task_id, after), meanwhile);
   }
 
   /** @returns what is wrong with all that was received, or undefined */
@@ -79,6 +80,20 @@ export class ChaosClient {
       return this.#tell(`ended with ${code}`);
     } catch (error) {
       return this.#tell(String(error));
+    }
+  }
+
+  async #read(open: () => Promise<EventStream>, meanwhile: Meanwhile | undefined): Promise<void> {
+    try {
+      const stream = await open();
+      this.admission = 'accepted';
+      await meanwhile?.(stream);
+      await stream.ended;
+      if (this.events.length > 0 && stream.events.length > 0) this.resumptions += 1;
+      this.events.push(...stream.events);
+      if (stream.violation !== undefined) this.#note(stream.violation);
+    } catch (error) {
+      this.#note(error);
     }
   }
 
