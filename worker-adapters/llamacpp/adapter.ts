@@ -22,7 +22,8 @@ import { toCompletionBody } from './completion-request.ts';
 import { createLogprobReader, readCompletionEvent } from './completion-stream.ts';
 import { refusal } from './errors.ts';
 import { kvUsageOf, readMetrics } from './metrics.ts';
-import { readEmbeddings, readRanking } from '../api/pooling-answers.ts';
+import { toWellFormedMessages } from '../api/openai-request.ts';
+import { embeddingBody, rankingBody, readEmbeddings, readRanking } from '../api/pooling.ts';
 import { readProps } from './props.ts';
 
 export const LLAMACPP_CAPABILITIES: AdapterCapabilities = {
@@ -97,9 +98,7 @@ class LlamaCppAdapter implements WorkerAdapter {
   }
 
   async applyTemplate(messages: readonly ChatMessage[], signal?: AbortSignal): Promise<string> {
-    const body = {
-      messages: messages.map(({ role, content }) => ({ role, content: content.toWellFormed() })),
-    };
+    const body = { messages: toWellFormedMessages(messages) };
     const path = '/apply-template';
     const answer = await this.#connection.json({ method: 'POST', path, body, signal });
     const prompt = stringField(answer, 'prompt');
@@ -132,7 +131,7 @@ class LlamaCppAdapter implements WorkerAdapter {
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult> {
     const { inputs, correlationId } = request;
     const path = '/v1/embeddings';
-    const body = { input: inputs.map((text) => text.toWellFormed()), encoding_format: 'float' };
+    const body = embeddingBody(inputs);
     const answer = await this.#connection.compute({
       method: 'POST',
       path,
@@ -149,8 +148,7 @@ class LlamaCppAdapter implements WorkerAdapter {
     const { documents, correlationId } = request;
     const path = '/v1/rerank';
     const body = {
-      query: request.query.toWellFormed(),
-      documents: documents.map((text) => text.toWellFormed()),
+      ...rankingBody(request),
       top_n: request.topN ?? documents.length,
     };
     const answer = await this.#connection.compute({

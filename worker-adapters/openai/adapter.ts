@@ -3,7 +3,7 @@ import { EngineConnection, malformed } from '../api/engine-connection.ts';
 import type { EngineCall } from '../api/engine-connection.ts';
 import { startAtFirstToken } from '../api/first-token-start.ts';
 import { parseJson } from '../api/json-fields.ts';
-import { readEmbeddings } from '../api/pooling-answers.ts';
+import { embeddingBody, rankingBody, readEmbeddings } from '../api/pooling.ts';
 import { EngineError } from '../api/types.ts';
 import type {
   AdapterCapabilities,
@@ -143,8 +143,7 @@ class OpenAiAdapter implements WorkerAdapter {
     const path = this.#path('/embeddings');
     const body = {
       model: this.#model,
-      input: inputs.map((text) => text.toWellFormed()),
-      encoding_format: 'float',
+      ...embeddingBody(inputs),
     };
     const call = { method: 'POST', path, body, signal, correlationId } as const;
     const answer = await this.#compute(call, 'embeddings');
@@ -160,10 +159,7 @@ class OpenAiAdapter implements WorkerAdapter {
       throw new EngineError('permanent', 'openai', 'the server ranks no documents');
     }
     const path = this.#path('/rerank');
-    const body = {
-      query: request.query.toWellFormed(),
-      documents: documents.map((text) => text.toWellFormed()),
-    };
+    const body = rankingBody(request);
     const call = { method: 'POST', path, body, signal, correlationId } as const;
     const answer = await this.#compute(call, 'rankings');
     const result = readSglangRanking(answer, documents.length);

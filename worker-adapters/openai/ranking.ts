@@ -1,5 +1,5 @@
 import { field } from '../api/json-fields.ts';
-import { readRanking } from '../api/pooling-answers.ts';
+import { readRanking } from '../api/pooling.ts';
 import type { RerankResult } from '../api/types.ts';
 
 /**

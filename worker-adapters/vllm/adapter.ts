@@ -2,7 +2,7 @@ import { EngineConnection, malformed } from '../api/engine-connection.ts';
 import { startAtFirstToken } from '../api/first-token-start.ts';
 import { numberField } from '../api/json-fields.ts';
 import { openAiRoute, toWellFormedMessages } from '../api/openai-request.ts';
-import { readEmbeddings, readRanking } from '../api/pooling-answers.ts';
+import { embeddingBody, rankingBody, readEmbeddings, readRanking } from '../api/pooling.ts';
 import { EngineError } from '../api/types.ts';
 import type {
   AdapterCapabilities,
@@ -116,7 +116,7 @@ class VllmAdapter implements WorkerAdapter {
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult> {
     const path = '/v1/embeddings';
     const { inputs, correlationId } = request;
-    const body = { input: inputs.map((text) => text.toWellFormed()), encoding_format: 'float' };
+    const body = embeddingBody(inputs);
     const answer = await this.#pool('embed', path, body, correlationId, signal);
     const result = readEmbeddings(answer, inputs.length);
     if (result === undefined) throw malformed('vllm', path);
@@ -127,8 +127,7 @@ class VllmAdapter implements WorkerAdapter {
     const path = '/v1/rerank';
     const { documents, correlationId } = request;
     const body = {
-      query: request.query.toWellFormed(),
-      documents: documents.map((text) => text.toWellFormed()),
+      ...rankingBody(request),
       top_n: request.topN ?? documents.length,
     };
     const answer = await this.#pool('rank', path, body, correlationId, signal);

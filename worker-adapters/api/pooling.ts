@@ -1,5 +1,18 @@
 import { field, numberField } from './json-fields.ts';
-import type { EmbedResult, RerankResult } from './types.ts';
+import type { EmbedResult, RerankRequest, RerankResult } from './types.ts';
+
+/** What every server takes that embeds as OpenAI does. */
+export function embeddingBody(inputs: readonly string[]) {
+  return { input: inputs.map((text) => text.toWellFormed()), encoding_format: 'float' };
+}
+
+/** What every server takes that ranks; not all of them know `top_n`. */
+export function rankingBody({ query, documents }: RerankRequest) {
+  return {
+    query: query.toWellFormed(),
+    documents: documents.map((text) => text.toWellFormed()),
+  };
+}
 
 /**
  * Reads an OpenAI list of embeddings, `{"data":[{"index","embedding"}],"usage":{"prompt_tokens"}}`.
