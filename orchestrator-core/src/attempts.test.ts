@@ -121,11 +121,13 @@ test('OC-CORE-1029 faults of attempts side by side count as one, and a new self-
 describe('OC-CORE-1033 a task that crashes engines', () => {
   const twoReplicas = (slots: number) => {
     const driver = new Driver();
-    driver.pool({ maxAttempts: 5 });
+    driver.pool({ maxAttempts: 5, idleMs: 30_000 });
     driver.replica('r0', { slots });
     driver.replica('r1', { slots });
     return driver;
   };
+  const running = ({ core, nowMs }: Driver): readonly string[] =>
+    core.liveTasks(nowMs).flatMap(({ spec, state }) => (state === 'running' ? spec.taskId : []));
   const crash = (driver: Driver, replicaId: string) =>
     driver.step({ type: 'replica-gone', poolId: 'p', replicaId, crashed: true });
 
@@ -152,6 +154,60 @@ describe('OC-CORE-1033 a task that crashes engines', () => {
     const tasks = driver.core.liveTasks(driver.nowMs);
     expect(tasks.map(({ spec }) => spec.taskId)).toEqual(['a', 'b', 'newcomer']);
     expect(tasks.filter(({ state }) => state === 'running')).toHaveLength(1);
+  });
+
+  test('which break off what they run before they end', () => {
+    const driver = twoReplicas(2);
+    driver.admit('poison');
+    driver.fail('poison');
+    expect(crash(driver, 'r0')).toEqual([]);
+    driver.advance(100);
+    driver.admit('beside');
+    driver.fail('poison');
+    const effects = crash(driver, 'r1');
+    expect(ofType(effects, 'ended')).toMatchObject([
+      { taskId: 'poison', outcome: { code: 'WORKER_RESET', retriable: false } },
+    ]);
+    driver.replica('r2', { slots: 1 });
+    expect(driver.core.liveTasks(driver.nowMs)).toMatchObject([
+      { spec: { taskId: 'beside' }, state: 'running' },
+    ]);
+  });
+
+  test('is stopped wherever it runs by then', () => {
+    const driver = twoReplicas(2);
+    driver.admit('poison');
+    crash(driver, 'r0');
+    driver.replica('r2', { slots: 2 });
+    driver.fail('poison');
+    expect(driver.core.liveTasks(driver.nowMs)).toMatchObject([{ state: 'running' }]);
+    expect(crash(driver, 'r1')).toMatchObject([
+      { type: 'abort', taskId: 'poison', replicaId: 'r2', reason: 'poison' },
+      { type: 'ended', taskId: 'poison' },
+    ]);
+  });
+
+  test('is a suspect where it runs by then: no other is put beside it', () => {
+    const driver = twoReplicas(2);
+    driver.admit('a');
+    driver.fail('a');
+    driver.advance(100);
+    driver.admit('b');
+    expect(ofType(crash(driver, 'r0'), 'requeued')).toMatchObject([{ taskId: 'b' }]);
+    expect(running(driver)).toEqual(['a']);
+    driver.finish('a');
+    expect(running(driver)).toEqual(['b']);
+  });
+
+  test('a failure long before a crash accuses nobody', () => {
+    const driver = twoReplicas(1);
+    driver.admit('a');
+    driver.fail('a');
+    driver.advance(5_001);
+    crash(driver, 'r0');
+    expect(ofType(crash(driver, 'r1'), 'ended')).toEqual([]);
+    driver.replica('r2');
+    expect(running(driver)).toEqual(['a']);
   });
 
   test('a replica that is lost without a crash accuses nobody', () => {

@@ -1,5 +1,5 @@
 /** How attempts end: well, by a fault and perhaps a re-run, by a watchdog, by cancel. */
-import { MOST_CRASHES } from './apart.ts';
+import { MOST_CRASHES, noteFault } from './apart.ts';
 import { costOf } from './estimate.ts';
 import { chargeTo, countInFlight } from './fold.ts';
 import { retryAfterMs } from './forecast.ts';
@@ -97,13 +97,25 @@ export function cancel(step: Step, taskId: string, reason: CancelReason): void {
 export function loseAttempt(step: Step, task: TaskRecord, hasCrashed: boolean): void {
   abort(step, task, 'replica-gone');
   if (hasCrashed && task.crashes + 1 >= MOST_CRASHES) {
-    const message = `${MOST_CRASHES} engines crashed while this task ran on them`;
-    endFailed(step, task, { code: 'WORKER_RESET', message, retriable: false });
+    stopPoison(step, task);
     return;
   }
   const fault = { code: 'WORKER_RESET', message: 'the replica was lost', retriable: true } as const;
   const reason = hasCrashed ? 'replica-crashed' : 'replica-gone';
   settleFault(step, task, fault, reason, task.hasProgress);
+}
+
+/** An attempt of the task had failed on a replica whose engine has crashed since. */
+export function accuse(step: Step, task: TaskRecord): void {
+  step.record({ type: 'task.accused', taskId: task.spec.taskId });
+  if (task.crashes < MOST_CRASHES) return;
+  abort(step, task, 'poison');
+  stopPoison(step, task);
+}
+
+function stopPoison(step: Step, task: TaskRecord): void {
+  const message = `${MOST_CRASHES} engines crashed while this task ran on them`;
+  endFailed(step, task, { code: 'WORKER_RESET', message, retriable: false });
 }
 
 /** The watchdog's timer fired (ORCH-3016): progress since it was set only moves it on. */
@@ -219,7 +231,9 @@ function restReplica(step: Step, task: TaskRecord, replicaId: string): void {
   const { state, nowMs } = step;
   const pool = poolOf(state, task.spec.poolId);
   const replica = pool.replicas.get(replicaId);
-  if (replica === undefined || replica.restsUntilMs > nowMs) return;
+  if (replica === undefined) return;
+  noteFault(replica, task.spec.taskId, nowMs);
+  if (replica.restsUntilMs > nowMs) return;
   const { cooldownBaseMs, cooldownMaxMs } = state.tuning;
   replica.faults += 1;
   const restMs = Math.min(cooldownMaxMs, cooldownBaseMs * 2 ** (replica.faults - 1));

@@ -3,7 +3,7 @@
  * from the ledger is the state that wrote it. An event that does not fit the state is a damaged
  * ledger and throws; nothing is guessed.
  */
-import { keysApart } from './apart.ts';
+import { giveBackKeys, NO_KEYS, takeKeys } from './apart.ts';
 import { costOf, estimateTask, prepaidCost, urgencyOf } from './estimate.ts';
 import type { WaitingTask } from './fair-queue.ts';
 import { laneOf } from './lanes.ts';
@@ -30,6 +30,8 @@ export function applyEvent(state: CoreState, event: CoreEvent, atMs: number): vo
       return applyDispatched(state, event, atMs);
     case 'task.requeued':
       return applyRequeued(state, event, atMs);
+    case 'task.accused':
+      return applyAccused(state, event);
     case 'task.ended':
       return applyEnded(state, event, atMs);
     case 'session.turn':
@@ -79,6 +81,7 @@ export function newRecord(spec: TaskSpec, seq: number, acceptedAtMs: number): Ta
     chargedCost: 0,
     expectedReuse: undefined,
     forecast: undefined,
+    keysHeld: NO_KEYS,
     lastProgressMs: acceptedAtMs,
     outputTokens: 0,
     hasProgress: false,
@@ -133,6 +136,14 @@ function applyRequeued(state: CoreState, event: EventOf<'task.requeued'>, atMs: 
   }
   task.pinnedSetId = event.pinnedSetId;
   enqueue(state, poolOf(state, task.spec.poolId), task, atMs);
+}
+
+function applyAccused(state: CoreState, { taskId }: EventOf<'task.accused'>): void {
+  const task = taskOf(state, taskId);
+  task.crashes += 1;
+  const { replicas } = poolOf(state, task.spec.poolId);
+  const replica = task.running && replicas.get(task.running.replicaId);
+  if (replica !== undefined) takeKeys(task, replica);
 }
 
 function applyEnded(state: CoreState, event: EventOf<'task.ended'>, atMs: number): void {
@@ -259,7 +270,7 @@ export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptS
   pool.held.dispatchedAtSumMs += dispatchedAtMs;
   pool.inDispatchOrder.add(taskId);
   const replica = pool.replicas.get(replicaId);
-  for (const key of keysApart(task)) replica?.antiAffinity.add(key);
+  if (replica !== undefined) takeKeys(task, replica);
   // While events are folded the pool may have no spec yet; recovery ends these attempts anyway.
   if (pool.spec === undefined) return;
   const { dueMs } = attemptDue(task, task.running, pool.spec);
@@ -283,7 +294,7 @@ function stopAttempt(state: CoreState, task: TaskRecord, nowMs: number) {
   slotsChanged(pool, replicaId, () => removeFrom(pool.running, replicaId, taskId));
   const replica = pool.replicas.get(replicaId);
   replica?.load.end(taskId, nowMs);
-  for (const key of keysApart(task)) replica?.antiAffinity.delete(key);
+  giveBackKeys(task, replica);
   if (state.tenants.stopped(tenantId)) wakePoolsOf(state, tenantId);
   pool.held.count -= 1;
   pool.held.dispatchedAtSumMs -= running.dispatchedAtMs;

@@ -1,5 +1,6 @@
 /** What the daemon tells about pools and replicas: specs, readiness, loss, drains. */
-import { cutShort, loseAttempt } from './attempts.ts';
+import { leftBeforeCrash } from './apart.ts';
+import { accuse, cutShort, loseAttempt } from './attempts.ts';
 import { canaryShareOf } from './canary.ts';
 import { laneOf } from './lanes.ts';
 import type { CoreState, PoolState, ReplicaRecord, TaskRecord } from './state.ts';
@@ -51,6 +52,8 @@ export function loseReplica(
   const { state } = step;
   const pool = state.pools.get(poolId);
   if (pool === undefined) return;
+  const replica = pool.replicas.get(replicaId);
+  const left = replica && hasCrashed ? leftBeforeCrash(replica, step.nowMs) : [];
   slotsChanged(pool, replicaId, () => pool.replicas.delete(replicaId));
   relane(step, pool);
   pool.prefixes.forget(replicaId);
@@ -59,7 +62,13 @@ export function loseReplica(
   if (pool.sessionsByReplica.has(replicaId)) {
     step.record({ type: 'sessions.cooled', poolId, replicaId });
   }
-  for (const task of runningTasks(state, pool, replicaId)) loseAttempt(step, task, hasCrashed);
+  const lost = runningTasks(state, pool, replicaId);
+  for (const task of lost) loseAttempt(step, task, hasCrashed);
+  for (const taskId of left) {
+    const task = state.tasks.get(taskId);
+    // One that ran there again is accused already.
+    if (task !== undefined && !lost.includes(task)) accuse(step, task);
+  }
   step.touch(pool);
 }
 
@@ -155,7 +164,8 @@ function newReplica(pool: PoolState, view: ReplicaView): ReplicaRecord {
     load: new ReplicaLoad(model),
     lastTurn: pool.journal.count,
     lastDispatch: 0,
-    antiAffinity: new Set(),
+    keysApart: new Set(),
+    faultedAtMs: new Map(),
   };
 }
 

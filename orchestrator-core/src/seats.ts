@@ -97,7 +97,7 @@ export function blockAt(
     }
     if (!hasLabels(view.labels, placement.labels)) return 'labels';
   }
-  for (const key of keysApart(task)) if (replica.antiAffinity.has(key)) return 'anti-affinity';
+  for (const key of keysApart(task)) if (replica.keysApart.has(key)) return 'anti-affinity';
   if (!hasSlot) return 'no-slot';
   if (view.kvTokens !== undefined && load.reservedTokens > 0) {
     const { promptTokens, outputTokens } = task.estimate;

@@ -55,7 +55,7 @@ export interface TaskRecord {
   faults: number;
   /** Slot time of earlier attempts, against the pool's `wallMs`. */
   ranMs: number;
-  /** Engines that crashed while it ran on them. */
+  /** Engines that crashed while it ran on them, or shortly after it failed there. */
   crashes: number;
   pinnedSetId: string | undefined;
   avoidReplicaId: string | undefined;
@@ -71,7 +71,8 @@ export interface TaskRecord {
   expectedReuse: ExpectedReuse | undefined;
   /** Predicted at admission; compared with what happens. */
   forecast: Forecast | undefined;
-  /** Of the running attempt. */
+  /** Of the running attempt: which of the replica's `keysApart` are there for it. */
+  keysHeld: readonly string[];
   lastProgressMs: number;
   outputTokens: number;
   hasProgress: boolean;
@@ -89,7 +90,9 @@ export interface ReplicaRecord {
   /** The pool's `dispatches` when it last got one; 0 for never. */
   lastDispatch: number;
   /** Keys of what runs on it, see `keysApart`. */
-  readonly antiAffinity: Set<string>;
+  readonly keysApart: Set<string>;
+  /** When attempts of the last seconds failed there, by task. */
+  readonly faultedAtMs: Map<string, number>;
 }
 
 /** Exists as soon as a command or an event names the pool; takes tasks once it has a spec. */

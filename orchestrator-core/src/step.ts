@@ -68,6 +68,7 @@ function effectOf(
   switch (event.type) {
     case 'task.accepted':
     case 'task.foreseen':
+    case 'task.accused':
       return undefined;
     case 'task.dispatched': {
       const { taskId, attempt, replicaId, kvWarmth } = event;

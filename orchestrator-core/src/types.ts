@@ -289,6 +289,8 @@ export type CoreEvent =
       /** Set once output may have been seen: only this set gives the same bytes again (ORCH-3045). */
       readonly pinnedSetId: string | undefined;
     }
+  /** The engine crashed on which an attempt of it had failed shortly before. */
+  | { readonly type: 'task.accused'; readonly taskId: string }
   | { readonly type: 'task.ended'; readonly taskId: string; readonly outcome: Outcome }
   | { readonly type: 'session.turn'; readonly session: SessionState }
   | {
@@ -369,7 +371,13 @@ export type Effect =
       readonly attempt: number;
       readonly replicaId: string;
       readonly reason:
-        CancelReason | 'wall-timeout' | 'idle-timeout' | 'replica-gone' | 'drain' | 'preempted';
+        | CancelReason
+        | 'wall-timeout'
+        | 'idle-timeout'
+        | 'replica-gone'
+        | 'drain'
+        | 'preempted'
+        | 'poison';
     }
   | { readonly type: 'requeued'; readonly taskId: string; readonly reason: RequeueReason }
   | {

@@ -57,15 +57,16 @@ export function judge(outcome: TaskOutcome, struck: readonly DrawnKind[]): strin
 }
 
 /**
- * OC-CORE-1033. An engine may die so slowly that the task has moved on by then: that one does not accuse it.
- * Another may have been dying already when the task came, and accuses it for nothing.
+ * OC-CORE-1033. The second engine may die so slowly that the task has moved on by then, and it is stopped
+ * on a third. Another may have been dying already when the task came, and accuses it for nothing.
  */
 function judgePoison(
   { state, code, retriable, attempts, requeues }: TaskOutcome,
   struck: readonly DrawnKind[],
 ): string | undefined {
-  const unseen = requeues.filter((reason) => reason !== 'replica-crashed').length;
-  if (struck.length > MOST_CRASHES + unseen) return `poison that crashed ${struck.length} engines`;
+  const hasMovedOn = requeues.some((reason) => reason !== 'replica-crashed');
+  const most = hasMovedOn ? MOST_CRASHES + 1 : MOST_CRASHES;
+  if (struck.length > most) return `poison that crashed ${struck.length} engines`;
   if (state !== 'failed' || code === undefined) return `poison that was ${state}`;
   const isBlamed = code === 'WORKER_RESET' && retriable === false;
   if (isBlamed || (ENDS.has(code) && attempts >= MAX_ATTEMPTS)) return undefined;
