@@ -213,3 +213,20 @@ test('OC-CORE-1012 of replicas that are as good, the one that was not given work
     expect(ran.filter((each) => each === replicaId)).toHaveLength(3);
   }
 });
+
+test('OC-CORE-1125 a new session goes where it pushes out none, though that is a little slower', () => {
+  const driver = poolOf({ r1: { labels: { id: 'r1' } }, r2: { labels: { id: 'r2' } } });
+  const prompt = { promptTokens: 1_000 };
+  const turn = (sessionId: string, replicaId?: string): string | undefined => {
+    const labels = replicaId === undefined ? undefined : { id: replicaId };
+    const placement = labels && { labels, devices: undefined, antiAffinity: undefined };
+    const taskId = `${sessionId}-${driver.nowMs}`;
+    const [to] = where(driver.admit(taskId, { ...prompt, sessionId, placement }));
+    driver.serve(taskId, { tokensIn: 1_000, prefillMs: to === 'r1' ? 100 : 110 });
+    return to;
+  };
+  for (let n = 0; n < 40; n += 1) turn('early', n % 2 === 0 ? 'r2' : 'r1');
+  expect(turn('late')).toBe('r2');
+  expect(turn('early')).toBe('r1');
+  expect(turn('third')).toBe('r1');
+});

@@ -152,8 +152,29 @@ export function prospectOf(
       firstTokenMs -
       doubtMs(state, pool, replica, prefillMs, uncachedTokens, cachedTokens) +
       workScore(state.tuning, pool.model.prefillMs(uncachedTokens, cachedTokens)) +
+      evictionMs(state, pool, task, replica) +
       (missesDeadline(task, firstTokenMs, nowMs) ? MISS_PENALTY_MS : 0),
   };
+}
+
+/**
+ * What a new session costs one that has its KV there: engines whose slots hold a sequence each forget the
+ * least recently used. Without it the next turns of both are computed anew, turn after turn, while
+ * another replica has slots to spare. (Preble, ICLR 2025, weighs load against eviction likewise.)
+ */
+function evictionMs(
+  state: CoreState,
+  pool: PoolState,
+  task: TaskRecord,
+  replica: ReplicaRecord,
+): number {
+  const { replicaId, slots } = replica.view;
+  const held = pool.sessionsByReplica.get(replicaId);
+  const { sessionId } = task.spec;
+  if (sessionId === undefined || held === undefined || held.size < slots) return 0;
+  if (held.has(sessionId) || !reusesCache(task, replica)) return 0;
+  const [oldest = ''] = held;
+  return pool.model.prefillMs(state.sessions.get(oldest)?.kvTokens ?? 0, 0);
 }
 
 function missesDeadline(task: TaskRecord, firstTokenMs: number, nowMs: number): boolean {

@@ -8,7 +8,11 @@ import { createRandom, type SeededRandom } from '../sim/seeded-random.ts';
 export interface Conversations {
   readonly sessions: number;
   readonly turns: number;
-  /** Words that each turn adds; in tiny-haiku's vocabulary most are one token. */
+  /**
+   * Words of the first turn, which brings the instructions and what the talk is about, and those that each
+   * further turn adds; in tiny-haiku's vocabulary most are one token.
+   */
+  readonly firstWords: number;
   readonly wordsPerTurn: number;
   readonly answerTokens: number;
 }
@@ -55,7 +59,7 @@ export async function converse<Name extends string>(
   });
   for (let turn = 0; turn < shape.turns; turn += 1) {
     for (const session of shuffled(sessions, random)) {
-      const text = userTurn(shape.wordsPerTurn, random);
+      const text = userTurn(turn === 0 ? shape.firstWords : shape.wordsPerTurn, random);
       for (const { ask, said, answers } of shuffled(players, random)) {
         const prompt = (said[session] ?? '') + text;
         const answer = await ask({ session, turn, prompt, maxTokens: shape.answerTokens });

@@ -25,7 +25,14 @@ const LONGER = ['--override-kv', `llama.context_length=int:${CTX}`];
 /** Sampling as the daemon fills it in. */
 const SAMPLING = { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05 };
 
-const FULL: Conversations = { sessions: 20, turns: 6, wordsPerTurn: 560, answerTokens: 24 };
+const FULL: Conversations = {
+  sessions: 20,
+  turns: 6,
+  // The proportions of recorded agents: most of a prompt is there from the start.
+  firstWords: 2_000,
+  wordsPerTurn: 300,
+  answerTokens: 24,
+};
 const QUICK: Conversations = { ...FULL, sessions: 4, turns: 2 };
 
 /** Who chooses the replica of a turn. */
@@ -51,7 +58,8 @@ export const sessionAffinity: Bench = {
       for (let round = 0; round < rounds; round += 1) {
         measured.push(await runRound(context, recipe.binary, slots, shape, round));
       }
-      rows.push(...rowsOf(label, measured));
+      // With room for all of them on each replica, even round robin finds most of what it computed before.
+      rows.push(...rowsOf(label, measured, slots < shape.sessions ? 0.5 : undefined));
     }
     return rows;
   },
@@ -165,7 +173,7 @@ interface CompletionEnd {
   readonly timings: { readonly cache_n: number };
 }
 
-function rowsOf(label: string, rounds: readonly Round[]): readonly Row[] {
+function rowsOf(label: string, rounds: readonly Round[], most: number | undefined): readonly Row[] {
   const of = (router: Router, figure: Figure) =>
     spread(rounds.map((round) => figure(round.get(router) ?? [])));
   const against = (router: Router, measure: string, unit: string, figure: Figure): Row => ({
@@ -184,7 +192,7 @@ function rowsOf(label: string, rounds: readonly Round[]): readonly Row[] {
       measure: `${label}: the mean, times that of round robin`,
       unit: '×',
       value: spread(ratios),
-      target: { bound: 'at most', value: 0.5 },
+      ...(most === undefined ? {} : { target: { bound: 'at most', value: most } }),
     },
     against('daemon', 'prompt tokens computed', '%', percentComputed),
     against('pinned', 'first token, mean, pinned by hand without the daemon', 'ms', meanFirst),
