@@ -591,7 +591,7 @@ export interface components {
              */
             readonly max_restarts: number;
             /**
-             * @description A replica that stayed ready this long starts afresh.
+             * @description Over which restarts and failures are counted, of a replica and of its pool.
              * @default 300000
              */
             readonly window_ms: number;

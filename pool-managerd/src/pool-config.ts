@@ -27,9 +27,12 @@ export interface RestartPolicy {
   readonly maxMs: number;
   /** Restarts of one replica within the window; one more and it has failed. Default 8. */
   readonly maxInWindow: number;
-  /** Restarts of the whole pool within the window; further ones wait for room. Default 4 per replica, at least 16. */
+  /**
+   * Restarts of the whole pool at once; further ones come so many per window, one after the other. Default
+   * 4 per replica, at least 16.
+   */
   readonly stormMax: number;
-  /** Default 60000. */
+  /** Over which restarts and failures are counted, ms. Default 60000. */
   readonly windowMs: number;
   /** Being ready for this long forgives earlier failures, ms. Default 60000. */
   readonly stableMs: number;

@@ -181,13 +181,16 @@ describe('a replica that breaks', () => {
     expect(pool.state()).toBe('ready');
   });
 
-  test('ORCH-3053 a pool whose replicas all keep dying starts no more engines than its storm bound', async () => {
-    await using pool = startFakePool(
-      { replicas: 4, restart: { stormMax: 6, maxInWindow: 100 } },
-      { decode: 'broken' },
-    );
-    await pool.clock.advance(59_000);
-    expect(pool.engine.spawned).toHaveLength(4 + 6);
+  test('ORCH-3053 a pool whose replicas all keep dying starts no more engines than its storm bound, and is soon back', async () => {
+    const restart = { stormMax: 6, windowMs: 60_000, maxInWindow: 100, openAfter: 100 };
+    await using pool = startFakePool({ replicas: 4, restart }, { decode: 'broken' });
+    await pool.clock.advance(60_000);
+    const started = pool.engine.spawned.length;
+    expect(started).toBeGreaterThan(4 + 6);
+    expect(started).toBeLessThanOrEqual(4 + 6 + 60_000 / (60_000 / 6));
+    pool.engine.behaviour.decode = 'ok';
+    await pool.clock.advance(60_000 / 6);
+    expect(pool.manager.health('default').ready).toBe(true);
   });
 });
 

@@ -32,27 +32,29 @@ export function withinWindow(
 
 /**
  * Bounds the restarts of a whole pool (ORCH-3053): a fault that all replicas share, such as a driver
- * reset, must not keep the machine busy with starting engines. Beyond the bound a restart is not
- * refused but waits until the window has room.
+ * reset, must not keep the machine busy with starting engines. `stormMax` may follow each other at once;
+ * beyond that a restart is not refused but waits, so that they come `windowMs / stormMax` apart, and a
+ * pool whose fault has passed is back within about that time. What was not used comes back at the same
+ * pace. Any time of length t holds at most `stormMax + t · stormMax / windowMs` restarts.
+ *
+ * It is the generic cell rate algorithm (ITU-T I.371, Annex A), whose only state is the time at which
+ * all that was booked would be through at that pace.
  */
 export class StormBound {
-  readonly #policy: Pick<RestartPolicy, 'stormMax' | 'windowMs'>;
-  #times: readonly number[] = [];
+  readonly #spacingMs: number;
+  readonly #burstMs: number;
+  #throughAtMs = -Infinity;
 
-  constructor(policy: Pick<RestartPolicy, 'stormMax' | 'windowMs'>) {
-    this.#policy = policy;
+  constructor({ stormMax, windowMs }: Pick<RestartPolicy, 'stormMax' | 'windowMs'>) {
+    this.#spacingMs = windowMs / stormMax;
+    this.#burstMs = windowMs - this.#spacingMs;
   }
 
   /** Books a restart for the earliest permitted time at or after `nowMs + delayMs`; returns its delay, ms. */
   book(nowMs: number, delayMs: number): number {
-    const { stormMax, windowMs } = this.#policy;
-    this.#times = withinWindow(this.#times, nowMs, windowMs);
-    const wanted = nowMs + delayMs;
-    // Booked times grow, so the restart `stormMax` places back decides when the window has room.
-    const blocking = this.#times.at(-stormMax);
-    const last = this.#times.at(-1) ?? wanted;
-    const at = Math.max(wanted, blocking === undefined ? wanted : blocking + windowMs);
-    this.#times = [...this.#times, Math.max(at, last)];
-    return at - nowMs;
+    const wantedMs = nowMs + delayMs;
+    const atMs = Math.max(wantedMs, Math.ceil(this.#throughAtMs - this.#burstMs));
+    this.#throughAtMs = Math.max(atMs, this.#throughAtMs) + this.#spacingMs;
+    return atMs - nowMs;
   }
 }
