@@ -11,16 +11,18 @@ export class LeaseWaits {
     this.#isLeased = isLeased;
   }
 
-  /** Resolves when nobody holds a lease on the replica, or after `ms`. */
-  untilFree(replicaId: string, ms: number): Promise<void> {
-    if (!this.#isLeased(replicaId)) return Promise.resolve();
+  /** Resolves when nobody holds a lease on the replica, after `ms`, or when `signal` aborts. */
+  untilFree(replicaId: string, ms: number, signal?: AbortSignal): Promise<void> {
+    if (!this.#isLeased(replicaId) || signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
       const settle = (): void => {
         cancel();
+        signal?.removeEventListener('abort', settle);
         this.#settle.delete(replicaId);
         resolve();
       };
       const cancel = this.#clock.setTimer(ms, settle);
+      signal?.addEventListener('abort', settle);
       this.#settle.set(replicaId, settle);
     });
   }

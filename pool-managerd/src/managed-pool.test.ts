@@ -1,7 +1,7 @@
 /** Replicas that come and go on command, on virtual time. */
 import { OrchError } from '@llama-orch/contracts';
 import { describe, expect, test } from 'vitest';
-import { startFakePool } from '../testing/fake-pool.ts';
+import { openFakePool, startFakePool } from '../testing/fake-pool.ts';
 import type { FakePool } from '../testing/fake-pool.ts';
 import { settle } from '../testing/virtual-clock.ts';
 import type { MemoryReading } from './memory-probe.ts';
@@ -361,4 +361,119 @@ test('a replica that was retired is no longer known to anybody, and accusing it 
   expect(pool.manager.acquire('default-0', 'core')).toBeUndefined();
   pool.manager.suspect('default-0', 'garbage', 'late news');
   expect(shown(pool)).toEqual(['default-0.1 next ready']);
+});
+
+describe('OC-POOL-3032 a rollback that comes late', () => {
+  test('keeps the old replica that is still finishing its work, and takes the new ones away', async () => {
+    await using pool = startFakePool({}, {}, { ...OPTIONS, leaseTtlMs: 600_000 });
+    await settle();
+    const lease = pool.manager.acquire('default-0', 'core')!;
+    pool.manager.reload('default', NEXT);
+    await settle();
+    expect(shown(pool)).toEqual(['default-0 tiny draining', 'default-0.1 next ready']);
+    pool.manager.rollback('default');
+    await settle();
+    expect(shown(pool)).toEqual(['default-0 tiny ready']);
+    expect(pool.manager.use(lease).snapshot.replicaId).toBe('default-0');
+    expect(pool.engine.spawned.map(({ signals }) => signals)).toEqual([[], ['SIGTERM']]);
+    const { change, lastError } = pool.manager.health('default');
+    expect({ change, lastError }).toEqual({
+      change: undefined,
+      lastError: 'next was not brought in, tiny serves on: it was rolled back',
+    });
+  });
+
+  test('does not start a new replica when the old one had to make room first', async () => {
+    const memoryProbe = roomForOne(() => pool, 1000);
+    const options = { ...OPTIONS, leaseTtlMs: 600_000, memoryProbe };
+    await using pool: FakePool = startFakePool({ memoryBytes: 1000 }, {}, options);
+    await settle();
+    pool.manager.acquire('default-0', 'core');
+    pool.manager.reload('default', NEXT);
+    await settle();
+    pool.manager.rollback('default');
+    await settle();
+    expect(shown(pool)).toEqual(['default-0 tiny ready']);
+    expect(pool.engine.spawned).toHaveLength(1);
+  });
+
+  test('undoes the change even when the last new replica has just become ready', async () => {
+    await using pool = startFakePool({}, {}, OPTIONS);
+    await settle();
+    pool.manager.subscribe((event) => {
+      const isUp = event.type === 'preload' && event.outcome === 'ok';
+      if (isUp && event.replica.modelId === 'next') pool.manager.rollback('default');
+    });
+    pool.manager.reload('default', NEXT);
+    await pool.clock.advance(10_000);
+    expect(shown(pool)).toEqual(['default-0 tiny ready']);
+  });
+
+  test('of a pool that is not loaded leaves it with the old model', async () => {
+    await using pool = startFakePool({}, {}, OPTIONS);
+    await settle();
+    const unloaded = pool.manager.unload('default', 0);
+    pool.manager.reload('default', NEXT);
+    pool.manager.rollback('default');
+    await unloaded;
+    pool.manager.load('default');
+    await settle();
+    expect(shown(pool)).toEqual(['default-0 tiny ready']);
+  });
+
+  test('keeps a drain that came meanwhile', async () => {
+    await using pool = startFakePool({}, {}, { ...OPTIONS, leaseTtlMs: 600_000 });
+    await settle();
+    pool.manager.acquire('default-0', 'core');
+    pool.manager.reload('default', NEXT);
+    await settle();
+    pool.manager.drain('default');
+    pool.manager.rollback('default');
+    await settle();
+    expect(shown(pool)).toEqual(['default-0 tiny draining']);
+  });
+});
+
+test('a pool that is told another model before it is started starts every replica once', async () => {
+  const hashed = Promise.withResolvers<void>();
+  const slowly = async (path: string) => {
+    await hashed.promise;
+    return readModelFacts(path);
+  };
+  await using pool = openFakePool({}, {}, { readModelFacts: slowly });
+  pool.manager.reload('default', { ...NEXT, modelDigest: 'sha256:/models/next.gguf' });
+  await settle();
+  pool.manager.start();
+  hashed.resolve();
+  await settle();
+  expect(shown(pool)).toEqual(['default-0.1 next ready']);
+  expect(pool.engine.spawned.filter(({ signals }) => signals.length === 0)).toHaveLength(1);
+});
+
+test('OC-POOL-3034 why a pool did not come up is still told when it was unloaded for it', async () => {
+  await using pool = startFakePool({ startLoaded: false }, { decode: 'broken' }, OPTIONS);
+  pool.manager.load('default');
+  await pool.clock.advance(1000);
+  await Promise.all([pool.manager.unload('default', 0), pool.clock.advance(10_000)]);
+  expect(pool.manager.health('default')).toMatchObject({
+    loaded: false,
+    lastError: expect.stringContaining('the pool is not loaded: self-test: decode') as string,
+  });
+  pool.engine.behaviour.decode = 'ok';
+  pool.manager.load('default');
+  await settle();
+  expect(pool.manager.health('default')).toMatchObject({ ready: true, lastError: undefined });
+});
+
+test('OC-POOL-3024 a stop from within an event resolves when the process is gone', async () => {
+  const pool = startFakePool({}, { ignoresTerm: true }, OPTIONS);
+  const atEnd: (readonly NodeJS.Signals[])[] = [];
+  pool.manager.subscribe((event) => {
+    if (event.type !== 'replica' || event.replica.state !== 'ready') return;
+    void pool.manager.stop(5000).then(() => atEnd.push([...pool.engine.spawned[0]!.signals]));
+  });
+  await pool.clock.advance(4999);
+  expect(atEnd).toEqual([]);
+  await pool.clock.advance(1);
+  expect(atEnd).toEqual([['SIGTERM', 'SIGKILL']]);
 });

@@ -1,45 +1,43 @@
 /**
- * The replicas of one pool as they come and go: loaded and unloaded on command, replaced by those of
- * another model, or joined by a canary. Each model that is brought in makes a generation, whose replicas
- * have ids of their own; they share a set with those of another only when the model file is the same.
+ * What one pool is told to do: its replicas are loaded and unloaded, replaced by those of another model,
+ * or joined by a canary. Each model that is brought in makes a generation, whose replicas have ids of
+ * their own; they share a set with those of another only when the model file is the same.
  *
- * Changes are carried out one at a time. A replica that has to go is drained first, and is stopped once
- * nobody holds a lease on it, or its time is up.
+ * Changes are carried out one at a time.
  */
 import { OrchError } from '@llama-orch/contracts';
-import { LeaseWaits } from './lease-waits.ts';
 import type { MemoryDesk } from './memory-desk.ts';
-import { poolHealth } from './pool-health.ts';
 import type { PoolSettings } from './pool-config.ts';
-import type { Clock, Logger } from './ports.ts';
-import type { ReplicaDriver } from './replica-driver.ts';
+import { poolHealth } from './pool-health.ts';
+import { PoolMembers } from './pool-members.ts';
+import type { PoolMembersDeps } from './pool-members.ts';
+import type { Logger } from './ports.ts';
 import type { CanaryShare, ModelTarget, PoolChange, PoolHealth, ReplicaSnapshot } from './types.ts';
 
-export interface Member {
-  readonly driver: ReplicaDriver;
+export interface ManagedPoolDeps extends PoolMembersDeps {
   readonly settings: PoolSettings;
-  readonly ordinal: number;
-  readonly generation: number;
-}
-
-export interface ManagedPoolDeps {
-  readonly settings: PoolSettings;
-  /** Makes a driver that is not started yet. */
-  readonly openDriver: (member: Omit<Member, 'driver'>, canaryPercent?: number) => ReplicaDriver;
-  /** The replica is gone for good. */
-  readonly dropDriver: (driver: ReplicaDriver) => void;
-  /** Whether somebody may be dispatching to the replica. */
-  readonly isLeased: (replicaId: string) => boolean;
   readonly memory: MemoryDesk;
-  readonly clock: Clock;
   readonly logger: Logger;
 }
 
-const NOT_LOADED = { message: 'the pool is not loaded', atMs: -Infinity };
+interface PoolError {
+  readonly message: string;
+  readonly atMs: number;
+}
 
-interface Canary {
+const NOT_LOADED: PoolError = { message: 'the pool is not loaded', atMs: -Infinity };
+
+/** What replicas are started with, and the generation that they are of. */
+interface Model {
   readonly settings: PoolSettings;
   readonly generation: number;
+}
+
+interface Place extends Model {
+  readonly ordinal: number;
+}
+
+interface Canary extends Model {
   readonly percent: number;
 }
 
@@ -49,37 +47,36 @@ export class ManagedPool {
   #settings: PoolSettings;
   #generation = 0;
   #newestGeneration = 0;
-  #members: readonly Member[] = [];
-  /** Those of them that end as soon as nothing runs there: no command brings them back. */
-  readonly #retiring = new Set<Member>();
+  readonly #members: PoolMembers;
   #canary: Canary | undefined;
-  #draining = false;
   #loaded: boolean;
-  #phase: 'new' | 'running' | 'stopped' = 'new';
+  #started = false;
   #change: PoolChange | undefined;
   #abort = new AbortController();
   /** Settles when everything asked for so far is done. */
   #tail: Promise<void> = Promise.resolve();
-  #lastError: { readonly message: string; readonly atMs: number } | undefined;
-  readonly #leases: LeaseWaits;
+  #lastError: PoolError | undefined;
+  /** Why it was of no use when it was unloaded; undefined when it was. */
+  #lastFailure: PoolError | undefined;
 
   constructor(deps: ManagedPoolDeps) {
     this.#deps = deps;
-    this.#leases = new LeaseWaits(deps.clock, deps.isLeased);
+    this.#members = new PoolMembers(deps);
     this.#settings = deps.settings;
     this.#loaded = deps.settings.startLoaded;
     if (this.#loaded) this.#openAll();
   }
 
   get snapshots(): readonly ReplicaSnapshot[] {
-    return this.#members.map(({ driver }) => driver.snapshot);
+    return this.#members.drivers.map(({ snapshot }) => snapshot);
   }
 
   get health(): PoolHealth {
-    const { id } = this.#deps.settings;
-    const drivers = this.#members.map(({ driver }) => driver);
-    const ownError = this.#lastError ?? (this.#loaded ? undefined : NOT_LOADED);
-    const health = poolHealth(id, this.#draining, drivers, ownError);
+    const { draining, drivers } = this.#members;
+    const ownError = this.#loaded
+      ? this.#lastError
+      : (this.#lastFailure ?? this.#lastError ?? NOT_LOADED);
+    const health = poolHealth(this.#deps.settings.id, draining, drivers, ownError);
     // Whatever becomes of a new model, in the end there is one that serves; and who unloads can load.
     const isComingBack =
       !this.#loaded || this.#change?.kind === 'reload' || this.#change?.kind === 'promotion';
@@ -92,24 +89,21 @@ export class ManagedPool {
   }
 
   start(): void {
-    if (this.#phase !== 'new') return;
-    this.#phase = 'running';
-    for (const { driver } of this.#members) driver.start();
+    this.#started = true;
+    this.#members.start();
   }
 
   drain(): void {
-    this.#draining = true;
-    for (const { driver } of this.#members) driver.drain();
+    this.#members.drain();
   }
 
   undrain(): void {
-    this.#draining = false;
-    for (const member of this.#members) if (!this.#retiring.has(member)) member.driver.undrain();
+    this.#members.undrain();
   }
 
   /** A lease on one of the replicas is over. */
   leaseEnded(replicaId: string): void {
-    this.#leases.ended(replicaId);
+    this.#members.leaseEnded(replicaId);
   }
 
   load(): void {
@@ -117,19 +111,20 @@ export class ManagedPool {
       if (this.#loaded) return;
       this.#loaded = true;
       this.#openAll();
-      if (this.#phase === 'running') for (const { driver } of this.#members) driver.start();
+      if (this.#started) this.#members.start();
     });
   }
 
   /** Resolves when the last process is gone. */
   unload(deadlineMs: number): Promise<void> {
     return this.#enqueue(async () => {
+      if (this.#loaded) this.#lastFailure = this.#failureOfAll();
       this.#loaded = false;
       if (this.#canary !== undefined) {
         this.#canary = undefined;
         this.#change = undefined;
       }
-      await Promise.all(this.#members.map((member) => this.#retire(member, deadlineMs)));
+      await this.#members.retire(this.#members.all, deadlineMs);
     });
   }
 
@@ -157,14 +152,14 @@ export class ManagedPool {
   promote(): void {
     const canary = this.#canary;
     if (canary === undefined) throw this.#conflict('has no canary');
-    const members = this.#of(canary.generation);
+    const members = this.#members.of(canary.generation);
     if (members.length === 0 || !members.every(({ driver }) => driver.isUp))
       throw this.#conflict('has a canary that is not ready');
     this.#canary = undefined;
     const { settings, generation } = canary;
     this.#begin({ kind: 'promotion', modelId: settings.modelId, percent: undefined });
     void this.#enqueue(async () => {
-      for (const { driver } of this.#of(generation)) driver.takeShare(undefined);
+      for (const { driver } of this.#members.of(generation)) driver.takeShare(undefined);
       await this.#changeModel(settings, generation);
     });
   }
@@ -186,10 +181,8 @@ export class ManagedPool {
 
   /** Final. Resolves when every process is gone. */
   async stop(graceMs: number): Promise<void> {
-    this.#phase = 'stopped';
     this.#abort.abort(new Error('the pool is being stopped'));
-    this.#leases.endAll();
-    await Promise.all(this.#members.map(({ driver }) => driver.stop(graceMs)));
+    await this.#members.stop(graceMs);
     await this.#tail;
   }
 
@@ -197,7 +190,7 @@ export class ManagedPool {
 
   /**
    * Replaces the replicas one by one: beside the old one where there is memory for both, else instead
-   * of it. When one of the new does not come up, all is as before.
+   * of it. When one of the new does not come up, or the change is rolled back, all is as before.
    */
   async #changeModel(settings: PoolSettings, generation: number): Promise<void> {
     const { modelId } = settings;
@@ -206,60 +199,56 @@ export class ManagedPool {
     // Whatever is started from here on, such as by `load`, is of the new model.
     this.#settings = settings;
     this.#generation = generation;
-    for (let ordinal = 0; this.#loaded && ordinal < settings.replicas; ordinal++) {
-      const fault = abort.aborted
-        ? (abort.reason as Error).message
-        : await this.#replace(ordinal, generation, settings);
-      if (this.#phase === 'stopped') return;
-      if (fault === undefined) continue;
+    let fault: string | undefined;
+    const places = this.#loaded ? settings.replicas : 0;
+    for (let ordinal = 0; fault === undefined && ordinal < places; ordinal++)
+      fault = await this.#replace({ ordinal, generation, settings }, abort);
+    if (this.#members.stopped) return;
+    fault ??= reasonOf(abort);
+    if (fault !== undefined) {
       this.#fail(`${modelId} was not brought in, ${before.settings.modelId} serves on: ${fault}`);
       await this.#changeBack(before, generation);
-      break;
     }
     this.#change = undefined;
   }
 
   /** @returns why the new replica did not come up; the old one may be gone all the same */
-  async #replace(
-    ordinal: number,
-    generation: number,
-    settings: PoolSettings,
-  ): Promise<string | undefined> {
-    const old = this.#members.filter(
+  async #replace(place: Place, abort: AbortSignal): Promise<string | undefined> {
+    const { ordinal, generation, settings } = place;
+    const old = this.#members.all.filter(
       (each) => each.ordinal === ordinal && each.generation !== generation,
     );
-    const present = this.#of(generation).find((each) => each.ordinal === ordinal);
-    if (present === undefined) {
-      const next = this.#open(ordinal, generation, settings);
-      const { memory } = this.#deps;
-      const verdict = await memory.ask(next.driver.snapshot.replicaId, settings);
+    const { retireMs } = settings;
+    const isPresent = this.#members.of(generation).some((each) => each.ordinal === ordinal);
+    if (!isPresent && !abort.aborted) {
+      const next = this.#members.open(place);
+      const verdict = await this.#deps.memory.ask(next.driver.snapshot.replicaId, settings);
       // On a guess the old one, which works, would be put at risk.
-      if (verdict.kind !== 'granted' || !verdict.isKnown) await this.#retireAll(old);
-      const fault = await this.#bringUp(next, this.#abort.signal);
+      const hasRoom = verdict.kind === 'granted' && verdict.isKnown;
+      if (!hasRoom) await this.#members.retire(old, retireMs, abort);
+      const fault = await this.#members.bringUp(next, abort);
       if (fault !== undefined) return fault;
     }
-    await this.#retireAll(old);
-    return undefined;
+    if (!abort.aborted) await this.#members.retire(old, retireMs, abort);
+    return reasonOf(abort);
   }
 
   /** Ends what came with the new model, once the old one is back in each place. */
-  async #changeBack(
-    { settings, generation }: { settings: PoolSettings; generation: number },
-    failed: number,
-  ): Promise<void> {
+  async #changeBack({ settings, generation }: Model, failed: number): Promise<void> {
     this.#settings = settings;
     this.#generation = generation;
-    for (let ordinal = 0; ordinal < settings.replicas; ordinal++) {
-      if (this.#phase === 'stopped') return;
-      const isThere = this.#of(generation).some((each) => each.ordinal === ordinal);
-      if (!isThere) {
-        const again = this.#open(ordinal, generation, settings);
-        // It may lack the memory that the new one still has; then it tries again by itself.
-        await this.#bringUp(again);
-      }
-      await this.#retireAll(this.#of(failed).filter((each) => each.ordinal === ordinal));
+    const { retireMs } = settings;
+    const places = this.#loaded ? settings.replicas : 0;
+    for (let ordinal = 0; ordinal < places; ordinal++) {
+      if (this.#members.stopped) return;
+      const isThere = this.#members.of(generation).some((each) => each.ordinal === ordinal);
+      // It may lack the memory that the new one still has; then it tries again by itself.
+      if (!isThere)
+        await this.#members.bringUp(this.#members.open({ ordinal, generation, settings }));
+      const inPlace = this.#members.of(failed).filter((each) => each.ordinal === ordinal);
+      await this.#members.retire(inPlace, retireMs);
     }
-    await this.#retireAll(this.#of(failed));
+    await this.#members.retire(this.#members.of(failed), retireMs);
   }
 
   async #bringUpCanary(canary: Canary, replicas: number): Promise<void> {
@@ -267,10 +256,12 @@ export class ManagedPool {
     // It may have been rolled back, or the pool unloaded, while it waited its turn.
     if (this.#canary !== canary) return;
     const members = Array.from({ length: replicas }, (_, ordinal) =>
-      this.#open(ordinal, generation, settings, percent),
+      this.#members.open({ ordinal, generation, settings }, percent),
     );
     const { signal } = this.#abort;
-    const faults = await Promise.all(members.map((member) => this.#bringUp(member, signal)));
+    const faults = await Promise.all(
+      members.map((member) => this.#members.bringUp(member, signal)),
+    );
     const fault = faults.find((each) => each !== undefined);
     if (fault === undefined || this.#canary !== canary) return;
     this.#fail(`the canary of ${settings.modelId} was removed: ${fault}`);
@@ -278,65 +269,24 @@ export class ManagedPool {
     await this.#removeCanary(canary);
   }
 
-  async #removeCanary({ generation }: Canary): Promise<void> {
-    await this.#retireAll(this.#of(generation));
+  async #removeCanary({ generation, settings }: Canary): Promise<void> {
+    await this.#members.retire(this.#members.of(generation), settings.retireMs);
     this.#change = undefined;
   }
 
-  // ── replicas ──────────────────────────────────────────────────────────────────────────────────
-
-  /**
-   * Starts a replica.
-   * @param abort ends the attempt, and the replica with it
-   * @returns why its first start failed, or undefined when it is ready
-   */
-  async #bringUp({ driver, settings }: Member, abort?: AbortSignal): Promise<string | undefined> {
-    if (this.#phase === 'stopped') return 'the pool is being stopped';
-    const giveUp = (): void => void driver.stop(settings.killGraceMs);
-    if (abort?.aborted === true) giveUp();
-    else driver.start();
-    abort?.addEventListener('abort', giveUp);
-    const isReady = await driver.firstPreload;
-    abort?.removeEventListener('abort', giveUp);
-    if (isReady) return undefined;
-    return abort?.aborted === true
-      ? (abort.reason as Error).message
-      : (driver.snapshot.lastError ?? 'it was stopped');
-  }
-
   #openAll(): void {
-    for (let ordinal = 0; ordinal < this.#settings.replicas; ordinal++)
-      this.#open(ordinal, this.#generation, this.#settings);
+    const settings = this.#settings;
+    const generation = this.#generation;
+    for (let ordinal = 0; ordinal < settings.replicas; ordinal++)
+      this.#members.open({ ordinal, generation, settings });
   }
 
-  #open(ordinal: number, generation: number, settings: PoolSettings, percent?: number): Member {
-    const driver = this.#deps.openDriver({ ordinal, generation, settings }, percent);
-    if (this.#draining) driver.drain();
-    const member: Member = { driver, ordinal, generation, settings };
-    this.#members = [...this.#members, member];
-    return member;
-  }
-
-  #of(generation: number): readonly Member[] {
-    return this.#members.filter((member) => member.generation === generation);
-  }
-
-  async #retireAll(members: readonly Member[]): Promise<void> {
-    await Promise.all(members.map((member) => this.#retire(member, this.#settings.retireMs)));
-  }
-
-  /** Takes nothing new, finishes what runs as long as there is time, and ends. */
-  async #retire(member: Member, deadlineMs: number): Promise<void> {
-    const { driver, settings } = member;
-    this.#retiring.add(member);
-    if (this.#phase !== 'stopped') {
-      driver.drain();
-      await this.#leases.untilFree(driver.snapshot.replicaId, deadlineMs);
-    }
-    await driver.stop(settings.killGraceMs);
-    this.#members = this.#members.filter((each) => each !== member);
-    this.#retiring.delete(member);
-    this.#deps.dropDriver(driver);
+  /** Why none of the replicas works; undefined when one does, or there is no telling yet. */
+  #failureOfAll(): PoolError | undefined {
+    const { drivers } = this.#members;
+    const { lastError } = poolHealth(this.#deps.settings.id, false, drivers, undefined);
+    if (drivers.some(({ isUp }) => isUp) || lastError === undefined) return undefined;
+    return { message: `${NOT_LOADED.message}: ${lastError}`, atMs: this.#deps.clock.now() };
   }
 
   // ── order of changes ──────────────────────────────────────────────────────────────────────────
@@ -354,7 +304,7 @@ export class ManagedPool {
   }
 
   #enqueue(run: () => void | Promise<void>): Promise<void> {
-    const done = this.#tail.then(() => (this.#phase === 'stopped' ? undefined : run()));
+    const done = this.#tail.then(() => (this.#members.stopped ? undefined : run()));
     this.#tail = done.catch((error: unknown) => {
       const { logger, settings } = this.#deps;
       this.#change = undefined;
@@ -385,4 +335,8 @@ export class ManagedPool {
     const { id } = this.#settings;
     return new OrchError('CONFLICT', `pool ${id} ${what}`, { poolId: id });
   }
+}
+
+function reasonOf(abort: AbortSignal): string | undefined {
+  return abort.aborted ? (abort.reason as Error).message : undefined;
 }

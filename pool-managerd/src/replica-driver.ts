@@ -81,6 +81,7 @@ export class ReplicaDriver {
   readonly #firstPreload = Promise.withResolvers<boolean>();
   readonly #inbox: ReplicaInput[] = [];
   #stepping = false;
+  #started = false;
 
   constructor(deps: ReplicaDriverDeps) {
     this.#deps = deps;
@@ -128,7 +129,10 @@ export class ReplicaDriver {
     this.#snapshot = this.#takeSnapshot();
   }
 
+  /** Takes effect once. */
   start(): void {
+    if (this.#started) return;
+    this.#started = true;
     this.#deps.emit({ type: 'replica', replica: this.#snapshot });
     this.#send({ type: 'start' });
   }
@@ -146,10 +150,12 @@ export class ReplicaDriver {
   }
 
   /** Final. Resolves when the process is gone. */
-  stop(graceMs: number): Promise<void> {
+  async stop(graceMs: number): Promise<void> {
     this.#send({ type: 'stop', graceMs });
     this.#firstPreload.resolve(false);
-    return this.#funeral;
+    // Called from within a step, the stop is taken when that is over.
+    await Promise.resolve();
+    await this.#funeral;
   }
 
   #send(input: ReplicaInput): void {

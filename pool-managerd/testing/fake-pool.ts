@@ -26,8 +26,8 @@ export interface FakePool extends AsyncDisposable {
   states(): readonly ReplicaState[];
 }
 
-/** A started manager of one pool, `default`, on virtual time, with fake engines. */
-export function startFakePool(
+/** A manager of one pool, `default`, on virtual time, with fake engines; not started yet. */
+export function openFakePool(
   config: Partial<PoolConfig> = {},
   behaviour: Partial<FakeBehaviour> = {},
   options: Partial<PoolManagerOptions> = {},
@@ -61,7 +61,6 @@ export function startFakePool(
     ...options,
   });
   manager.subscribe((event) => events.push(event));
-  manager.start();
   return {
     manager,
     clock,
@@ -78,4 +77,10 @@ export function startFakePool(
       await stopped;
     },
   };
+}
+
+export function startFakePool(...how: Parameters<typeof openFakePool>): FakePool {
+  const pool = openFakePool(...how);
+  pool.manager.start();
+  return pool;
 }
