@@ -92,7 +92,7 @@ export function createCore(options: CoreOptions): Core {
     const step = beginStep(state, sessionLimits, nowMs);
     decide(step);
     for (const pool of step.touched) schedule(step, pool);
-    arrangeDevices(step);
+    for (const pool of arrangeDevices(step)) schedule(step, pool);
     return { events: step.events, effects: step.effects };
   }
 

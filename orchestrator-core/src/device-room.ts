@@ -9,7 +9,7 @@
  * the switch costs, a model leaves when its queue is empty though some of its tasks still run, and after
  * `maxWaitMs` it leaves its queue behind.
  */
-import { backlogOf } from './residency.ts';
+import { backlogOf, hasDemand, isIdle } from './residency.ts';
 import type { PoolState } from './state.ts';
 
 export interface RoomPlan {
@@ -82,7 +82,7 @@ export function isOverdue({ residency }: PoolState, nowMs: number): boolean {
  */
 export function inOrderOfNeed(sharing: readonly PoolState[], nowMs: number): readonly PoolState[] {
   const waiting = sharing.filter(
-    ({ residency, queue }) => residency?.phase === 'unloaded' && queue.size > 0,
+    (pool) => pool.residency?.phase === 'unloaded' && hasDemand(pool),
   );
   const need = new Map(waiting.map((pool) => [pool, needOf(pool, nowMs)]));
   return waiting.sort(
@@ -120,12 +120,14 @@ function mayLeave(
   nowMs: number,
   lostCacheMs: LostCacheMs,
 ): boolean {
-  const { residency, queue, held } = pool;
+  const { residency, unavailableReason } = pool;
+  // It is waited for no longer than it can still come up.
+  if (residency?.phase === 'loading') return unavailableReason !== undefined;
   if (residency?.phase !== 'loaded') return false;
-  if (queue.size === 0 && held.count === 0) return true;
+  if (isIdle(pool)) return true;
   if (nowMs - residency.sinceMs < residency.spec.minResidencyMs) return false;
   if (isOverdue(target, nowMs)) return true;
-  if (queue.size > 0) return false;
+  if (hasDemand(pool)) return false;
   const waitedMs = nowMs - (target.residency?.unservedSinceMs ?? nowMs);
   const switchMs = (target.residency?.loadMs ?? 0) + residency.loadMs + lostCacheMs(pool);
   return waitedMs >= PATIENCE * switchMs;
@@ -140,9 +142,8 @@ const PATIENCE = 6;
 /** In which order they leave: the idle first, then by what would have to be loaded and computed again. */
 function byWorth(lostCacheMs: LostCacheMs): (a: PoolState, b: PoolState) => number {
   const worthOf = (pool: PoolState) => {
-    const isIdle = pool.queue.size === 0 && pool.held.count === 0;
     const againMs = (pool.residency?.loadMs ?? 0) + lostCacheMs(pool);
-    return { busy: isIdle ? 0 : 1, againMs, usedAtMs: pool.residency?.usedAtMs ?? 0 };
+    return { busy: isIdle(pool) ? 0 : 1, againMs, usedAtMs: pool.residency?.usedAtMs ?? 0 };
   };
   return (one, other) => {
     const a = worthOf(one);

@@ -98,6 +98,16 @@ export function backlogOf({ spec, queue, model, residency }: PoolState): Backlog
   return { weight, serviceMs: (queue.size * model.holdMs) / (residency?.slots ?? 1) };
 }
 
+/** Whether tasks wait that could start if the model were there: those of a drained pool could not. */
+export function hasDemand({ queue, drainDeadlineAtMs }: PoolState): boolean {
+  return queue.size > 0 && drainDeadlineAtMs === undefined;
+}
+
+/** Whether nothing runs there, and nothing would. */
+export function isIdle(pool: PoolState): boolean {
+  return pool.held.count === 0 && !hasDemand(pool);
+}
+
 /** Whether the pool takes no dispatches because its model is not there, or is about to go. */
 export function isNotLoaded({ residency }: PoolState): boolean {
   return residency !== undefined && residency.phase !== 'loaded';

@@ -162,6 +162,18 @@ describe('OC-CORE-1122 making room', () => {
     expect(world.outcomes.get('t-000002')?.dispatchedAtMs).toBe(6_000);
   });
 
+  test('and what may stay goes on with its free slots at that moment', () => {
+    const { startsMs } = play(
+      [aModel('a', { slots: 2 }), aModel('b', { residency: { maxWaitMs: 0 } })],
+      [
+        { poolId: 'a', atMs: 0, runMs: 50_000 },
+        { poolId: 'b', atMs: 2_000, runMs: 10, canceledAtMs: 3_000 },
+        { poolId: 'a', atMs: 2_500, runMs: 10 },
+      ],
+    );
+    expect(startsMs[2]).toBe(3_000);
+  });
+
   test('those whose model is loaded go on while room is made elsewhere', () => {
     const { startsMs } = play(
       [aModel('a'), aModel('b'), aModel('c', { residency: { devices: ['gpu1'] } })],
@@ -175,15 +187,60 @@ describe('OC-CORE-1122 making room', () => {
     expect(startsMs[3]).toBe(2_000);
   });
 
-  test('a model that does not come up gives way to others', () => {
-    const { startsMs } = play(
-      [aModel('a', { loadMs: Infinity }), aModel('b')],
-      [
-        { poolId: 'a', atMs: 0, runMs: 10, canceledAtMs: 200_000 },
-        { poolId: 'b', atMs: 10, runMs: 10 },
-      ],
-    );
-    expect(startsMs[1]).toBe(30_000 + 100 + 1_000);
+  test.each([60_000, 20_000])(
+    'a model that does not come up gives way to others, however long its tasks have waited (%i)',
+    (maxWaitMs) => {
+      const { startsMs } = play(
+        [
+          aModel('a', { loadMs: Infinity, residency: { maxWaitMs } }),
+          aModel('b', { residency: { maxWaitMs } }),
+        ],
+        [
+          { poolId: 'a', atMs: 0, runMs: 10, canceledAtMs: 200_000 },
+          { poolId: 'b', atMs: 10, runMs: 10 },
+        ],
+      );
+      expect(startsMs[1]).toBe(30_000 + 100 + 1_000);
+    },
+  );
+
+  test('one that cannot come up by itself gives way as soon as it is known', () => {
+    const world = new SwapWorld([aModel('a', { loadMs: Infinity }), aModel('b')]);
+    const reason = 'the model file is another';
+    world.tell({ type: 'pool-availability', poolId: 'a', recoverable: false, reason }, 500);
+    world.play([
+      { poolId: 'a', atMs: 0, runMs: 10 },
+      { poolId: 'b', atMs: 10, runMs: 10 },
+    ]);
+    expect(world.outcomes.get('t-000001')?.dispatchedAtMs).toBe(500 + 100 + 1_000);
+  });
+
+  test('a pool that is drained takes no room for tasks that it may not start', () => {
+    const world = new SwapWorld([aModel('a'), aModel('b')]);
+    world.tell({ type: 'drain', poolId: 'b', deadlineMs: 0 }, 1_500);
+    world.tell({ type: 'undrain', poolId: 'b' }, 50_000);
+    world.play([
+      { poolId: 'a', atMs: 0, runMs: 5_000 },
+      { poolId: 'b', atMs: 1_400, runMs: 10 },
+      { poolId: 'a', atMs: 30_000, runMs: 10 },
+    ]);
+    const startsMs = [...world.outcomes.values()].map(({ dispatchedAtMs }) => dispatchedAtMs);
+    expect(startsMs).toEqual([1_000, 50_000 + 100 + 1_000, 30_000]);
+    expect(world.loads).toBe(2);
+  });
+
+  test('and keeps none for them', () => {
+    const world = new SwapWorld([aModel('a'), aModel('b')]);
+    world.tell({ type: 'drain', poolId: 'a', deadlineMs: 60_000 }, 1_500);
+    world.tell({ type: 'undrain', poolId: 'a' }, 50_000);
+    world.play([
+      { poolId: 'a', atMs: 0, runMs: 2_000 },
+      { poolId: 'a', atMs: 10, runMs: 10 },
+      { poolId: 'b', atMs: 2_000, runMs: 10 },
+    ]);
+    const [, again, other] = [...world.outcomes.values()];
+    expect(other?.dispatchedAtMs).toBe(3_000 + 100 + 1_000);
+    expect(again?.dispatchedAtMs).toBe(50_000 + 100 + 1_000);
   });
 });
 

@@ -1,9 +1,9 @@
 /**
  * Loading and unloading of pools that share devices, on demand (`device-room.ts` decides, this acts).
- * Runs at the end of every step that touched such a pool; O(pools²) of those that share.
+ * Runs at the end of every step; O(pools²) of those that share.
  */
 import { inOrderOfNeed, isOverdue, planRoom } from './device-room.ts';
-import { backlogOf, Residency } from './residency.ts';
+import { backlogOf, hasDemand, isIdle, Residency } from './residency.ts';
 import type { ResidencySpec } from './residency.ts';
 import type { CoreState, PoolState } from './state.ts';
 import { timerKeys } from './state.ts';
@@ -52,13 +52,16 @@ export function noteUnloaded(step: Step, pool: PoolState, savedCache?: boolean):
   step.touch(pool);
 }
 
-/** Brings what is loaded in line with what waits, as far as that can be done now. */
-export function arrangeDevices(step: Step): void {
+/**
+ * Brings what is loaded in line with what waits, as far as that can be done now.
+ * @returns pools that take work again, since they need not leave after all
+ */
+export function arrangeDevices(step: Step): readonly PoolState[] {
   const { state, nowMs } = step;
   const { sharing } = state;
-  if (sharing.length === 0) return;
+  if (sharing.length === 0) return [];
   for (const pool of sharing) noteUse(pool, nowMs);
-  giveUpClaims(step, sharing);
+  const staying = giveUpClaims(step, sharing);
   for (const pool of sharing) sendAway(step, pool);
   const reserved = new Set<PoolState>();
   for (const pool of inOrderOfNeed(sharing, nowMs)) {
@@ -67,6 +70,7 @@ export function arrangeDevices(step: Step): void {
   }
   unloadIdle(step, sharing);
   wakeAt(step, sharing);
+  return staying;
 }
 
 /**
@@ -97,8 +101,7 @@ function untilFreeMs(pool: PoolState, other: PoolState, nowMs: number): number {
   const overdueMs = sinceMs + (pool.residency?.spec.maxWaitMs ?? 0) - nowMs;
   const { serviceMs } = backlogOf(other);
   const workMs = Math.min(Math.max(0, overdueMs), serviceMs) + runningMs;
-  const isIdle = other.queue.size === 0 && held.count === 0;
-  return isIdle ? loadsMs : loadsMs + Math.max(workMs, staysMs);
+  return isIdle(other) ? loadsMs : loadsMs + Math.max(workMs, staysMs);
 }
 
 function overlaps(a: PoolState, b: PoolState): boolean {
@@ -108,10 +111,10 @@ function overlaps(a: PoolState, b: PoolState): boolean {
 }
 
 function noteUse(pool: PoolState, nowMs: number): void {
-  const { residency, queue, held } = pool;
+  const { residency } = pool;
   if (residency === undefined) return;
-  if (queue.size > 0 || held.count > 0) residency.usedAtMs = nowMs;
-  if (queue.size === 0 || residency.phase === 'loaded') residency.unservedSinceMs = undefined;
+  if (!isIdle(pool)) residency.usedAtMs = nowMs;
+  if (!hasDemand(pool) || residency.phase === 'loaded') residency.unservedSinceMs = undefined;
   else residency.unservedSinceMs ??= nowMs;
 }
 
@@ -120,25 +123,26 @@ function isClaiming({ residency }: PoolState): boolean {
 }
 
 /** Tasks were canceled while room was made for them: those who were to leave may stay. */
-function giveUpClaims(step: Step, sharing: readonly PoolState[]): void {
+function giveUpClaims(step: Step, sharing: readonly PoolState[]): readonly PoolState[] {
   for (const pool of sharing) {
-    if (pool.residency?.isClaiming === true && pool.queue.size === 0) {
+    if (pool.residency?.isClaiming === true && !hasDemand(pool)) {
       pool.residency.isClaiming = false;
     }
   }
-  if (sharing.some(isClaiming)) return;
-  for (const pool of sharing) {
-    if (pool.residency?.phase !== 'leaving' || pool.queue.size === 0) continue;
-    pool.residency.enter('loaded', step.nowMs);
-    step.touch(pool);
-  }
+  if (sharing.some(isClaiming)) return [];
+  const staying = sharing.filter((pool) => pool.residency?.phase === 'leaving' && hasDemand(pool));
+  for (const { residency } of staying) residency?.enter('loaded', step.nowMs);
+  return staying;
 }
 
 /** A pool that is to leave is unloaded once nothing runs on it; a generation is never killed for it. */
 function sendAway(step: Step, pool: PoolState): void {
   const { residency, held, poolId } = pool;
   if (residency === undefined || held.count > 0) return;
-  if (residency.phase !== 'leaving' && !hasFailedToLoad(pool, step.nowMs)) return;
+  const hasFailed = hasFailedToLoad(pool, step.nowMs);
+  if (residency.phase !== 'leaving' && !hasFailed) return;
+  // It had its turn: were its wait to go on, it would come before all others again and again.
+  if (hasFailed) residency.unservedSinceMs = undefined;
   residency.enter('unloading', step.nowMs);
   step.effect({ type: 'unload-pool', poolId });
 }
@@ -203,17 +207,16 @@ function unloadIdle(step: Step, sharing: readonly PoolState[]): void {
 }
 
 /** When a loaded pool without work is unloaded; undefined when it is not. */
-function idleOutAtMs({ residency, queue, held }: PoolState): number | undefined {
-  if (residency?.phase !== 'loaded' || queue.size > 0 || held.count > 0) return undefined;
+function idleOutAtMs(pool: PoolState): number | undefined {
+  const { residency } = pool;
+  if (residency?.phase !== 'loaded' || !isIdle(pool)) return undefined;
   const { keepAliveMs } = residency.spec;
   return keepAliveMs === undefined ? undefined : residency.usedAtMs + keepAliveMs;
 }
 
 /** What time alone will change: a residency or a wait that comes to its bound, an idle pool, a load. */
 function wakeAt({ state, nowMs }: Step, sharing: readonly PoolState[]): void {
-  const isWaited = sharing.some(
-    ({ residency, queue }) => residency?.phase === 'unloaded' && queue.size > 0,
-  );
+  const isWaited = sharing.some((pool) => pool.residency?.phase === 'unloaded' && hasDemand(pool));
   let atMs = Infinity;
   const consider = (candidateMs: number | undefined): void => {
     if (candidateMs !== undefined && candidateMs > nowMs) atMs = Math.min(atMs, candidateMs);

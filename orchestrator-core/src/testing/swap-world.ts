@@ -6,7 +6,7 @@ import { assert } from 'vitest';
 import type { Core } from '../core.ts';
 import { createCore } from '../core.ts';
 import type { Tuning } from '../tuning.ts';
-import type { Effect, PoolSpec, Priority, ResidencySpec, SessionCache } from '../types.ts';
+import type { Command, Effect, PoolSpec, Priority, ResidencySpec, SessionCache } from '../types.ts';
 import { aPool, aReplica, aTask } from './fixtures.ts';
 
 export interface SwapPool {
@@ -94,6 +94,11 @@ export class SwapWorld {
     this.#at(task.atMs, () => this.#admit(taskId, task));
   }
 
+  /** Tells the core something else in its time. */
+  tell(command: Command, atMs: number): void {
+    this.#at(atMs, () => this.#step(command));
+  }
+
   /** Lets time pass without any news. */
   settle(ms: number): void {
     const untilMs = this.nowMs + ms;
@@ -145,7 +150,7 @@ export class SwapWorld {
     this.#step({ type: 'admit', task });
   }
 
-  #step(command: Parameters<Core['step']>[0]): void {
+  #step(command: Command): void {
     const { effects } = this.core.step(command, this.nowMs);
     for (const effect of effects) this.#see(effect);
     for (const poolId of this.#pools.keys()) this.#noteService(poolId);
