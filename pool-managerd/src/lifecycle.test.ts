@@ -121,6 +121,21 @@ describe('what an engine dies of', () => {
     expect(pool.engine.spawned).toHaveLength(2);
   });
 
+  test('OC-POOL-3003 where the check is turned off, what was learned forbids nothing either', async () => {
+    const memory = new FakeMemory();
+    memory.gpuFreeGib = 40;
+    await using pool = startFakePool(
+      { ...GPU, memoryBytes: 0 },
+      { health: { state: 'loading' } },
+      { memoryProbe: memory },
+    );
+    await settle();
+    pool.engine.spawned[0]!.print('CUDA error: out of memory');
+    pool.engine.spawned[0]!.exit(1);
+    await pool.clock.advance(1000);
+    expect(pool.engine.spawned).toHaveLength(2);
+  });
+
   test('ORCH-3039 after ten minutes it is tried again with as much as failed before', async () => {
     const memory = new FakeMemory();
     memory.gpuFreeGib = 40;

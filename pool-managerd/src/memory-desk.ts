@@ -53,13 +53,14 @@ export class MemoryDesk {
     const [reading, bytes] = await Promise.all([this.reading(), this.#need(pool)]);
     const detail = unequalSplit(pool, reading);
     if (detail !== undefined) return { kind: 'unsplittable', detail };
+    // The operator says so: neither what it needs nor what was learned of it is held against it.
+    if (pool.memoryBytes === 0) return { kind: 'granted', isKnown: true };
     const demands = demandsOf(pool, bytes ?? 0, reading);
     const promised = this.#promisedToOthers(replicaId);
     const lacking = shortage(demands, reading, promised, this.#floorsOf(pool));
     if (lacking !== undefined) return { kind: 'short', detail: lacking };
     this.#promised.set(replicaId, new Map(demands.map((each) => [each.place, each.bytes])));
-    const isMeasured = bytes !== undefined && isMeasurable(demands, reading);
-    return { kind: 'granted', isKnown: isMeasured || pool.memoryBytes === 0 };
+    return { kind: 'granted', isKnown: bytes !== undefined && isMeasurable(demands, reading) };
   }
 
   /** The replica holds its memory, or has given up: either way the probe tells the truth again. */

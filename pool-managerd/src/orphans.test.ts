@@ -126,13 +126,32 @@ test('the engines of a daemon that still runs are left alone', async () => {
   expect(isRunning(engine)).toBe(true);
 });
 
+test.runIf(process.platform === 'linux')(
+  'OC-POOL-3022 an engine that has given itself another title is found all the same',
+  async () => {
+    const script = "process.title = 'engine: serving'; console.log('up'); setInterval(() => {}, 1000)";
+    const engine = spawn(process.execPath, ['-e', script], { detached: true });
+    engines.push(engine.pid!);
+    let isUp = false;
+    engine.stdout.once('data', () => (isUp = true));
+    // Recorded at once, as an engine is.
+    new PidFile(dataDir).add(engine.pid!);
+    await until('it has its title', () => isUp);
+    const path = join(dataDir, 'engines.pid.json');
+    const content = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    writeFileSync(path, JSON.stringify({ ...content, daemon: { pid: 2, identity: 'gone' } }));
+    expect(new PidFile(dataDir).sweep()).toEqual([engine.pid]);
+    await until('the engine is gone', () => !isRunning(engine.pid!), GONE_WITHIN_MS);
+  },
+);
+
 test('a process that merely got the pid of an old engine is left alone', async () => {
   const bystander = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {
     detached: true,
   });
   const content = {
-    daemon: { pid: process.pid, identity: '1 node daemon' },
-    children: [{ pid: bystander.pid, identity: '2 llama-server -m model.gguf' }],
+    daemon: { pid: process.pid, identity: 'another-boot 1' },
+    children: [{ pid: bystander.pid, identity: 'another-boot 2' }],
   };
   writeFileSync(join(dataDir, 'engines.pid.json'), JSON.stringify(content));
   expect(new PidFile(dataDir).sweep()).toEqual([]);

@@ -80,25 +80,35 @@ function isSame({ pid, identity }: PidRecord): boolean {
 }
 
 /**
- * When a process was started and with which command line: together they tell it from every other that
- * has had or will have its pid. Undefined when there is no such process.
+ * When a process was started, and in which run of the system: together they tell it from every other that has
+ * had or will have its pid. Its command line is no part of it, for engines change that to show what they do.
+ * Undefined when there is no such process, or only what its parent has not taken note of yet.
  */
-export function identityOf(pid: number): string | undefined {
+function identityOf(pid: number): string | undefined {
   try {
-    const identity =
-      process.platform === 'linux'
-        ? `${startTicks(pid)} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')}`
-        : execFileSync('ps', ['-o', 'lstart=,command=', '-p', String(pid)], { encoding: 'utf8' });
-    return identity.trim() || undefined;
+    if (process.platform === 'linux') return linuxIdentityOf(pid);
+    const started = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' });
+    return started.trim() || undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Field 22 of `/proc/PID/stat`, see proc(5). The command in field 2 may hold spaces and brackets. */
-function startTicks(pid: number): string {
+/** By fields 3 and 22 of `/proc/PID/stat`, see proc(5). The command in field 2 may hold spaces and brackets. */
+function linuxIdentityOf(pid: number): string | undefined {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const isDead = fields[0] === 'Z' || fields[0] === 'X';
+  return isDead ? undefined : `${bootId()} ${fields[19]}`;
+}
+
+/** See random(4); '' where a sandbox hides it. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return '';
+  }
 }
 
 /** Kills a process and its group; what is gone already is fine. */
