@@ -81,9 +81,7 @@ export function isOverdue({ residency }: PoolState, nowMs: number): boolean {
  * the others by their need.
  */
 export function inOrderOfNeed(sharing: readonly PoolState[], nowMs: number): readonly PoolState[] {
-  const waiting = sharing.filter(
-    (pool) => pool.residency?.phase === 'unloaded' && hasDemand(pool),
-  );
+  const waiting = sharing.filter((pool) => pool.residency?.phase === 'unloaded' && hasDemand(pool));
   const need = new Map(waiting.map((pool) => [pool, needOf(pool, nowMs)]));
   return waiting.sort(
     (a, b) => (need.get(b) ?? 0) - (need.get(a) ?? 0) || a.poolId.localeCompare(b.poolId),

@@ -129,7 +129,8 @@ test('the engines of a daemon that still runs are left alone', async () => {
 test.runIf(process.platform === 'linux')(
   'OC-POOL-3022 an engine that has given itself another title is found all the same',
   async () => {
-    const script = "process.title = 'engine: serving'; console.log('up'); setInterval(() => {}, 1000)";
+    const script =
+      "process.title = 'engine: serving'; console.log('up'); setInterval(() => {}, 1000)";
     const engine = spawn(process.execPath, ['-e', script], { detached: true });
     engines.push(engine.pid!);
     let isUp = false;
