@@ -395,6 +395,9 @@ export interface components {
             /** @description False while the pool has no replicas by intention. */
             readonly loaded?: boolean;
             readonly change?: components["schemas"]["PoolChange"];
+            readonly model_id?: components["schemas"]["Name"];
+            /** @description What the configuration names, while the pool serves another model. */
+            readonly configured_model_id?: components["schemas"]["Name"];
         };
         /** @description What the pool's predictions rest on. */
         readonly PoolLearning: {
@@ -409,6 +412,8 @@ export interface components {
             /** @enum {string} */
             readonly launch: "embedded" | "process" | "external" | "remote";
             readonly model_id: components["schemas"]["Name"];
+            /** @description What the configuration names, while the pool serves another model. */
+            readonly configured_model_id?: components["schemas"]["Name"];
             readonly device: string;
             /** @enum {string} */
             readonly full_policy: "reject" | "drop-lru" | "shed-low-priority";

@@ -1,7 +1,7 @@
 /** Replicas that come and go on command, on virtual time. */
 import { OrchError } from '@llama-orch/contracts';
 import { describe, expect, test } from 'vitest';
-import { openFakePool, startFakePool } from '../testing/fake-pool.ts';
+import { openFakePool, SILENT, startFakePool } from '../testing/fake-pool.ts';
 import type { FakePool } from '../testing/fake-pool.ts';
 import { settle } from '../testing/virtual-clock.ts';
 import type { MemoryReading } from './memory-probe.ts';
@@ -158,6 +158,24 @@ describe('ORCH-2102 reload', () => {
     expect(() => guest.manager.reload('default', NEXT)).toThrow('engines that others start');
     await using fixed = startFakePool({ launch: 'process', command: ['engine', '{port}'] });
     expect(() => fixed.manager.reload('default', NEXT)).toThrow('a command without {model}');
+  });
+
+  test('warns of a model that the configuration does not name, and only of that', async () => {
+    const warnings: object[] = [];
+    const warn = (fields: object) => void warnings.push(fields);
+    await using pool = startFakePool({}, {}, { ...OPTIONS, logger: { ...SILENT, warn } });
+    await settle();
+    expect(pool.manager.health('default').modelId).toBe('tiny');
+    pool.manager.reload('default', NEXT);
+    await settle();
+    expect(pool.manager.health('default').modelId).toBe('next');
+    expect(warnings).toEqual([
+      { pool_id: 'default', model_id: 'next', configured_model_id: 'tiny' },
+    ]);
+    const tiny = { ...NEXT, modelId: 'tiny', modelPath: '/models/tiny.gguf' };
+    pool.manager.reload('default', tiny);
+    await settle();
+    expect(warnings).toHaveLength(1);
   });
 
   test('ORCH-3033 is taken back by a rollback at once', async () => {

@@ -84,6 +84,7 @@ export class ManagedPool {
       ...health,
       recoverable: health.recoverable || isComingBack,
       loaded: this.#loaded,
+      modelId: this.#settings.modelId,
       change: this.#change,
     };
   }
@@ -208,8 +209,19 @@ export class ManagedPool {
     if (fault !== undefined) {
       this.#fail(`${modelId} was not brought in, ${before.settings.modelId} serves on: ${fault}`);
       await this.#changeBack(before, generation);
-    }
+    } else this.#noteDeparture();
     this.#change = undefined;
+  }
+
+  /** The configuration is not written to: whoever reads it, or starts the daemon anew, finds the old model. */
+  #noteDeparture(): void {
+    const { settings: configured, logger } = this.#deps;
+    const { id, modelId } = this.#settings;
+    if (modelId === configured.modelId) return;
+    logger.warn(
+      { pool_id: id, model_id: modelId, configured_model_id: configured.modelId },
+      'the pool serves another model than it is configured for; after a restart it will not',
+    );
   }
 
   /** @returns why the new replica did not come up; the old one may be gone all the same */

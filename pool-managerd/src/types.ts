@@ -115,6 +115,8 @@ export interface PoolHealth {
   readonly replicas: readonly ReplicaSnapshot[];
   /** False for a pool that was unloaded, or has not been loaded yet. */
   readonly loaded?: boolean | undefined;
+  /** What its replicas are started with, canaries apart; undefined where hosts start them. */
+  readonly modelId?: string | undefined;
   /** What is being changed now. */
   readonly change?: PoolChange | undefined;
 }

@@ -85,8 +85,9 @@ function digestOf(stream: EventStream): string {
 }
 
 describe('ORCH-2102 OC-CTRL-2003 reload', () => {
-  test('brings in the new model under load, and every stream is whole', async () => {
+  test('OC-CTRL-2009 brings in the new model under load, and every stream is whole', async () => {
     expect(await servedBy()).toBe(digests.get('first'));
+    expect((await daemon.client.poolHealth()).configured_model_id).toBeUndefined();
     const running = await Promise.all(
       Array.from({ length: 8 }, (_, n) => daemon.client.postStream({ prompt: `load ${n}` })),
     );
@@ -106,7 +107,9 @@ describe('ORCH-2102 OC-CTRL-2003 reload', () => {
     expect(await servedBy()).toBe(digests.get('second'));
     expect(await servedBy({ prompt: 'p', model_ref: 'second' })).toBe(digests.get('second'));
     const { body } = await daemon.client.call('listPools');
-    expect(body).toMatchObject({ items: [{ model_id: 'second' }] });
+    const served = { model_id: 'second', configured_model_id: 'first' };
+    expect(body).toMatchObject({ items: [served] });
+    expect(health).toMatchObject(served);
   });
 
   test('OC-POOL-3032 of a model that is not what it should be leaves all as it was', async () => {

@@ -300,7 +300,7 @@ function toPool(pool: ConfiguredPool, options: PoolRoutesOptions): Pool {
     id: pool.id,
     engine: pool.engine,
     launch: pool.launch,
-    model_id: servingReplica(pool, options.manager)?.modelId ?? pool.modelId,
+    ...toModel(pool, health, options),
     device: pool.device,
     full_policy: pool.fullPolicy,
     live: health.live,
@@ -324,7 +324,20 @@ function toPoolHealth(pool: ConfiguredPool, options: PoolRoutesOptions): PoolHea
     ...toLearning(options.core.poolView(pool.id)?.learned),
     ...(health.loaded === undefined ? {} : { loaded: health.loaded }),
     ...toChange(health.change),
+    ...toModel(pool, health, options),
   };
+}
+
+/** What it serves and, where that is another, what it is configured for. */
+function toModel(
+  pool: ConfiguredPool,
+  health: PoolHealth,
+  { manager }: PoolRoutesOptions,
+): Pick<Pool, 'model_id' | 'configured_model_id'> {
+  const modelId = servingReplica(pool, manager)?.modelId ?? health.modelId ?? pool.modelId;
+  return modelId === pool.modelId
+    ? { model_id: modelId }
+    : { model_id: modelId, configured_model_id: pool.modelId };
 }
 
 function toChange(change: PoolChange | undefined): Pick<PoolHealthView, 'change'> {

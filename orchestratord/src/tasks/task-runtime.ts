@@ -167,11 +167,14 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       features: adapterOf(pool.engine).capabilities.features,
       determinism: promisedDeterminism(pool),
     })),
-    loadedIn: (poolId) =>
-      pools
-        .replicas(poolId)
+    loadedIn: (poolId) => {
+      const { loaded, modelId = '', replicas } = pools.health(poolId);
+      // It will be loaded when it is asked for.
+      if (loaded === false) return [modelId];
+      return replicas
         .filter(({ canaryPercent }) => canaryPercent === undefined)
-        .flatMap(({ modelId, modelDigest }) => [modelId, modelDigest]),
+        .flatMap((replica) => [replica.modelId, replica.modelDigest]);
+    },
     loadOf: (poolId) => {
       const view = core.poolView(poolId);
       return view === undefined ? 0 : view.waiting.interactive + view.waiting.batch + view.running;
