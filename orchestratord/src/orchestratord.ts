@@ -18,7 +18,7 @@ import {
   type ResidencySpec,
 } from '@llama-orch/orchestrator-core';
 import { createPoolManager, type PoolManager } from '@llama-orch/pool-managerd';
-import { toManagedPool, type EngineInputsByPool } from '@llama-orch/pool-managerd/process';
+import { toPoolConfig, type EngineInputsByPool } from '@llama-orch/pool-managerd/process';
 import { adapterOf, EMBEDDED_ENTRY } from '@llama-orch/worker-adapters';
 import { KeyRing } from './auth/key-ring.ts';
 import { RateLimits, tenantsOf } from './auth/tenants.ts';
@@ -138,7 +138,7 @@ function createPools(
   { clock, random, log }: DaemonPorts,
 ): { readonly pools: PoolManager; readonly hosts: RemoteHosts } {
   const own = config.pools.flatMap(({ launch, ...pool }) =>
-    launch === 'remote' ? [] : toManagedPool({ ...pool, launch }, engineInputs.get(pool.id)),
+    launch === 'remote' ? [] : toPoolConfig({ ...pool, launch }, engineInputs.get(pool.id)),
   );
   const localPoolIds = own.map((pool) => pool.id);
   const local = createPoolManager({

@@ -11,7 +11,7 @@ import { Gateway } from '../gateway/gateway.ts';
 import { createPoolManager } from '../pool-manager.ts';
 import type { Clock, Logger, Random } from '../ports.ts';
 import type { EngineInputsByPool } from '../process/engine-inputs.ts';
-import { toManagedPool } from '../process/managed-pool.ts';
+import { toPoolConfig } from '../process/launched-pool.ts';
 import { HostLeases } from '../sync/host-leases.ts';
 import { HostLink } from '../sync/host-link.ts';
 import { localId, wireId } from '../sync/host-report.ts';
@@ -48,7 +48,7 @@ export async function startHost(
   const home = openHostHome(config.data_dir);
   const poolIds = config.pools.map((pool) => pool.id);
   const manager = createPoolManager({
-    pools: config.pools.map((pool) => toManagedPool(pool, engineInputs.get(pool.id))),
+    pools: config.pools.map((pool) => toPoolConfig(pool, engineInputs.get(pool.id))),
     dataDir: config.data_dir,
     openAdapter: (engine) => adapterOf(engine).open,
     embeddedEntry: EMBEDDED_ENTRY,

@@ -8,7 +8,7 @@ export { explainFailure } from './explain-failure.ts';
 export { parseFlags } from './flags.ts';
 export { createLogger } from './logging.ts';
 export type { LogSinkHandle } from './logging.ts';
-export { digestOf, toManagedPool } from './managed-pool.ts';
+export { digestOf, toPoolConfig } from './launched-pool.ts';
 export { checkDevices, checkLaunch, checkUnique, deviceOf } from './pool-checks.ts';
 export type { Program } from './program.ts';
 export { createSystemClock } from './system-clock.ts';

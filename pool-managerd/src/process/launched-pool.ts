@@ -11,7 +11,7 @@ export type LaunchedPool = Omit<HostPoolConfig, 'env'> &
   };
 
 /** @param inputs what its engine needs beside the configuration */
-export function toManagedPool(pool: LaunchedPool, inputs: EngineInputs | undefined): PoolConfig {
+export function toPoolConfig(pool: LaunchedPool, inputs: EngineInputs | undefined): PoolConfig {
   const { timeouts, restart } = pool;
   return {
     id: pool.id,
