@@ -7,6 +7,8 @@
  */
 import { OrchError } from '@llama-orch/contracts';
 import type { MemoryDesk } from './memory-desk.ts';
+import { bringBack, bringIn, reasonOf } from './model-exchange.ts';
+import type { Model } from './model-exchange.ts';
 import type { PoolSettings } from './pool-config.ts';
 import { poolHealth } from './pool-health.ts';
 import { PoolMembers } from './pool-members.ts';
@@ -26,16 +28,6 @@ interface PoolError {
 }
 
 const NOT_LOADED: PoolError = { message: 'the pool is not loaded', atMs: -Infinity };
-
-/** What replicas are started with, and the generation that they are of. */
-interface Model {
-  readonly settings: PoolSettings;
-  readonly generation: number;
-}
-
-interface Place extends Model {
-  readonly ordinal: number;
-}
 
 interface Canary extends Model {
   readonly percent: number;
@@ -135,7 +127,7 @@ export class ManagedPool {
     const settings = this.#withModel(model);
     this.#begin({ kind: 'reload', modelId: model.modelId, percent: undefined });
     const generation = this.#nextGeneration();
-    void this.#enqueue(() => this.#changeModel(settings, generation));
+    void this.#enqueue(() => this.#changeModel({ settings, generation }));
   }
 
   /** @throws OrchError CONFLICT when the pool cannot change its model, or is changing it */
@@ -161,7 +153,7 @@ export class ManagedPool {
     this.#begin({ kind: 'promotion', modelId: settings.modelId, percent: undefined });
     void this.#enqueue(async () => {
       for (const { driver } of this.#members.of(generation)) driver.takeShare(undefined);
-      await this.#changeModel(settings, generation);
+      await this.#changeModel({ settings, generation });
     });
   }
 
@@ -189,28 +181,30 @@ export class ManagedPool {
 
   // ── changing the model ────────────────────────────────────────────────────────────────────────
 
-  /**
-   * Replaces the replicas one by one: beside the old one where there is memory for both, else instead
-   * of it. When one of the new does not come up, or the change is rolled back, all is as before.
-   */
-  async #changeModel(settings: PoolSettings, generation: number): Promise<void> {
-    const { modelId } = settings;
-    const before = { settings: this.#settings, generation: this.#generation };
+  /** When one of the new replicas does not come up, or the change is rolled back, all is as before. */
+  async #changeModel(next: Model): Promise<void> {
+    const before: Model = { settings: this.#settings, generation: this.#generation };
+    const members = this.#members;
+    const { memory } = this.#deps;
     const abort = this.#abort.signal;
     // Whatever is started from here on, such as by `load`, is of the new model.
+    this.#take(next);
+    const fault = this.#loaded ? await bringIn(next, { members, memory }, abort) : reasonOf(abort);
+    if (members.stopped) return;
+    if (fault === undefined) {
+      this.#noteDeparture();
+    } else {
+      const [wanted, kept] = [next.settings.modelId, before.settings.modelId];
+      this.#fail(`${wanted} was not brought in, ${kept} serves on: ${fault}`);
+      this.#take(before);
+      if (this.#loaded) await bringBack(before, members, next.generation);
+    }
+    this.#change = undefined;
+  }
+
+  #take({ settings, generation }: Model): void {
     this.#settings = settings;
     this.#generation = generation;
-    let fault: string | undefined;
-    const places = this.#loaded ? settings.replicas : 0;
-    for (let ordinal = 0; fault === undefined && ordinal < places; ordinal++)
-      fault = await this.#replace({ ordinal, generation, settings }, abort);
-    if (this.#members.stopped) return;
-    fault ??= reasonOf(abort);
-    if (fault !== undefined) {
-      this.#fail(`${modelId} was not brought in, ${before.settings.modelId} serves on: ${fault}`);
-      await this.#changeBack(before, generation);
-    } else this.#noteDeparture();
-    this.#change = undefined;
   }
 
   /** The configuration is not written to: whoever reads it, or starts the daemon anew, finds the old model. */
@@ -222,45 +216,6 @@ export class ManagedPool {
       { pool_id: id, model_id: modelId, configured_model_id: configured.modelId },
       'the pool serves another model than it is configured for; after a restart it will not',
     );
-  }
-
-  /** @returns why the new replica did not come up; the old one may be gone all the same */
-  async #replace(place: Place, abort: AbortSignal): Promise<string | undefined> {
-    const { ordinal, generation, settings } = place;
-    const old = this.#members.all.filter(
-      (each) => each.ordinal === ordinal && each.generation !== generation,
-    );
-    const { retireMs } = settings;
-    const isPresent = this.#members.of(generation).some((each) => each.ordinal === ordinal);
-    if (!isPresent && !abort.aborted) {
-      const next = this.#members.open(place);
-      const verdict = await this.#deps.memory.ask(next.driver.snapshot.replicaId, settings);
-      // On a guess the old one, which works, would be put at risk.
-      const hasRoom = verdict.kind === 'granted' && verdict.isKnown;
-      if (!hasRoom) await this.#members.retire(old, retireMs, abort);
-      const fault = await this.#members.bringUp(next, abort);
-      if (fault !== undefined) return fault;
-    }
-    if (!abort.aborted) await this.#members.retire(old, retireMs, abort);
-    return reasonOf(abort);
-  }
-
-  /** Ends what came with the new model, once the old one is back in each place. */
-  async #changeBack({ settings, generation }: Model, failed: number): Promise<void> {
-    this.#settings = settings;
-    this.#generation = generation;
-    const { retireMs } = settings;
-    const places = this.#loaded ? settings.replicas : 0;
-    for (let ordinal = 0; ordinal < places; ordinal++) {
-      if (this.#members.stopped) return;
-      const isThere = this.#members.of(generation).some((each) => each.ordinal === ordinal);
-      // It may lack the memory that the new one still has; then it tries again by itself.
-      if (!isThere)
-        await this.#members.bringUp(this.#members.open({ ordinal, generation, settings }));
-      const inPlace = this.#members.of(failed).filter((each) => each.ordinal === ordinal);
-      await this.#members.retire(inPlace, retireMs);
-    }
-    await this.#members.retire(this.#members.of(failed), retireMs);
   }
 
   async #bringUpCanary(canary: Canary, replicas: number): Promise<void> {
@@ -347,8 +302,4 @@ export class ManagedPool {
     const { id } = this.#settings;
     return new OrchError('CONFLICT', `pool ${id} ${what}`, { poolId: id });
   }
-}
-
-function reasonOf(abort: AbortSignal): string | undefined {
-  return abort.aborted ? (abort.reason as Error).message : undefined;
 }
