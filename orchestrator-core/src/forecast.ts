@@ -98,10 +98,16 @@ export function retryAfterMs(pool: PoolState, nowMs: number): number {
 
 /** Replica time that a task takes away from others, ms. */
 export function replicaWorkMs(pool: PoolState, prefillMs: number, holdMs: number): number {
+  return Math.max(prefillMs, holdMs / slotsPerReplica(pool), 0.001);
+}
+
+/** Of a pool that is not loaded, as last seen. */
+function slotsPerReplica({ replicas, residency }: PoolState): number {
+  if (replicas.size === 0)
+    return residency === undefined ? 1 : residency.slots / residency.replicas;
   let slots = 0;
-  for (const { view } of pool.replicas.values()) slots += view.slots;
-  const perReplica = Math.max(1, slots / Math.max(1, pool.replicas.size));
-  return Math.max(prefillMs, holdMs / perReplica, 0.001);
+  for (const { view } of replicas.values()) slots += view.slots;
+  return Math.max(1, slots / replicas.size);
 }
 
 /** Mean time that a running task will still hold its slot, ms. */

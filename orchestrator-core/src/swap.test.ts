@@ -46,6 +46,35 @@ describe('OC-CORE-1121 loading on demand', () => {
     expect(world.loads).toBe(1);
   });
 
+  test('OC-CORE-1121 those that go first are counted with what it takes to load and serve them', () => {
+    const { outcomes } = play(
+      [aModel('a'), aModel('b'), aModel('c')],
+      [
+        { poolId: 'a', atMs: 0, runMs: 10 },
+        { poolId: 'b', atMs: 5_000, runMs: 10 },
+        { poolId: 'c', atMs: 5_010, runMs: 10 },
+      ],
+    );
+    const [, , last] = outcomes;
+    expect(last?.dispatchedAtMs).toBe(5_000 + 2 * (100 + 1_000) + 10);
+    expect(last?.predictedStartMs).toBeGreaterThanOrEqual(2 * 1_000);
+    expect(last?.predictedStartMs).toBeLessThanOrEqual(3 * 1_000);
+  });
+
+  test('OC-CORE-1121 of a model that was there before it is known how many tasks it serves at a time', () => {
+    const early = Array.from({ length: 40 }, (_, n) => ({ poolId: 'a', atMs: n, runMs: 4_000 }));
+    const late = Array.from({ length: 9 }, () => ({ poolId: 'a', atMs: 100_000, runMs: 4_000 }));
+    const { outcomes } = play(
+      [aModel('a', { slots: 4, residency: { keepAliveMs: 100 } })],
+      [...early, ...late],
+    );
+    const last = outcomes.at(-1);
+    expect(last?.dispatchedAtMs).toBe(100_000 + 1_000 + 2 * 4_000);
+    expect(last?.predictedStartMs).toBeGreaterThan(1_000 + 4_000);
+    // One after the other they would take so long.
+    expect(last?.predictedStartMs).toBeLessThan(1_000 + 8 * 4_000);
+  });
+
   test('the next forecast goes by what the last load took', () => {
     const keepAliveMs = 100;
     const { outcomes } = play(

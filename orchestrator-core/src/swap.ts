@@ -86,7 +86,18 @@ export function loadingMs(state: CoreState, pool: PoolState, nowMs: number): num
     (other) => other !== pool && other.residency?.isOccupying === true && overlaps(pool, other),
   );
   const free = blocking.map((other) => untilFreeMs(pool, other, nowMs));
-  return loadMs + Math.max(0, ...free);
+  let turnsMs = 0;
+  for (const other of goingFirst(state, pool, nowMs)) {
+    turnsMs += (other.residency?.loadMs ?? 0) + backlogOf(other).serviceMs;
+  }
+  return Math.max(0, ...free) + turnsMs + loadMs;
+}
+
+/** Those that are in the way once they are loaded, and will be before this pool is. */
+function goingFirst(state: CoreState, pool: PoolState, nowMs: number): readonly PoolState[] {
+  const order = inOrderOfNeed(state.sharing, nowMs);
+  const place = order.indexOf(pool);
+  return order.slice(0, place < 0 ? undefined : place).filter((other) => overlaps(pool, other));
 }
 
 /** When a pool that is in the way will have left, ms. */
@@ -96,7 +107,8 @@ function untilFreeMs(pool: PoolState, other: PoolState, nowMs: number): number {
   const runningMs = held.count === 0 ? 0 : model.holdMs / 2;
   if (residency.phase === 'leaving') return runningMs;
   const staysMs = residency.sinceMs + residency.spec.minResidencyMs - nowMs;
-  const loadsMs = residency.phase === 'loading' ? residency.loadMs : 0;
+  const loadsMs =
+    residency.phase === 'loading' ? Math.max(0, residency.sinceMs + residency.loadMs - nowMs) : 0;
   const sinceMs = pool.residency?.unservedSinceMs ?? nowMs;
   const overdueMs = sinceMs + (pool.residency?.spec.maxWaitMs ?? 0) - nowMs;
   const { serviceMs } = backlogOf(other);
