@@ -60,7 +60,11 @@ export class GuardClient {
     this.#closing = true;
     const guard = this.#guard;
     if (guard === undefined || guard.exitCode !== null || guard.signalCode !== null) return;
-    const exited = new Promise<void>((resolve) => guard.once('exit', () => resolve()));
+    const exited = new Promise<void>((resolve) => {
+      guard.once('exit', () => resolve());
+      // It could not be started, and will not exit.
+      guard.once('error', () => resolve());
+    });
     const cancelKill = this.#clock.setTimer(CLOSE_MS, () => guard.kill('SIGKILL'));
     guard.stdin?.end();
     await exited;

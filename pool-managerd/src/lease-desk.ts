@@ -8,6 +8,7 @@ export class LeaseDesk {
   readonly #table: LeaseTable;
   readonly #onEvent: (replicaId: string, event: LeaseEventName) => void;
   #cancelExpiry: () => void = () => undefined;
+  #closed = false;
 
   constructor(
     clock: Clock,
@@ -55,6 +56,7 @@ export class LeaseDesk {
 
   /** Forgets the timer; leases still end by their time when somebody asks. */
   close(): void {
+    this.#closed = true;
     this.#cancelExpiry();
   }
 
@@ -71,6 +73,7 @@ export class LeaseDesk {
 
   #arm(): void {
     this.#cancelExpiry();
+    if (this.#closed) return;
     const nextMs = this.#table.nextExpiryMs();
     this.#cancelExpiry =
       nextMs === undefined

@@ -10,14 +10,14 @@ import type { Lease } from './types.ts';
 
 export class LeaseTable {
   readonly #ttlMs: number;
-  readonly #tokensAfter: number;
   readonly #live = new Map<string, Lease>();
-  readonly #lastToken = new Map<string, number>();
+  /** One count for all: replicas of models that are gone leave nothing behind. */
+  #lastToken: number;
 
   /** @param tokensAfter every token is greater than this */
   constructor(ttlMs: number, tokensAfter = 0) {
     this.#ttlMs = ttlMs;
-    this.#tokensAfter = tokensAfter;
+    this.#lastToken = tokensAfter;
   }
 
   /**
@@ -28,9 +28,13 @@ export class LeaseTable {
   acquire(replicaId: string, holder: string, fromMs: number): Lease | undefined {
     const current = this.#live.get(replicaId);
     if (current !== undefined && current.holder !== holder) return undefined;
-    const token = (this.#lastToken.get(replicaId) ?? this.#tokensAfter) + 1;
-    const lease: Lease = { replicaId, holder, token, expiresAtMs: fromMs + this.#ttlMs };
-    this.#lastToken.set(replicaId, token);
+    this.#lastToken += 1;
+    const lease: Lease = {
+      replicaId,
+      holder,
+      token: this.#lastToken,
+      expiresAtMs: fromMs + this.#ttlMs,
+    };
     this.#live.set(replicaId, lease);
     return lease;
   }
