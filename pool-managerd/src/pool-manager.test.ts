@@ -194,6 +194,17 @@ describe('a replica that breaks', () => {
   });
 });
 
+test('OC-POOL-3014 one doubt after the other does not keep the first from being settled', async () => {
+  await using pool = startFakePool();
+  await settle();
+  pool.engine.behaviour.health = 'silent';
+  for (let doubt = 0; doubt < 5; doubt++) {
+    pool.manager.suspect('default-0', 'connection', 'reset');
+    await pool.clock.advance(500);
+  }
+  expect(pool.state()).toBe('unready');
+});
+
 describe('an external endpoint', () => {
   test('OC-POOL-3012 OC-POOL-3016 is probed until it comes up, and never spawned or killed', async () => {
     await using pool = startFakePool(ENDPOINT, { health: { state: 'down', reason: 'refused' } });

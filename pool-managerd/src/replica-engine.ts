@@ -49,6 +49,8 @@ export class ReplicaEngine {
   /** Resolves when every discarded life is fully over: two engines never share a device. */
   #funeral: Promise<void> = Promise.resolve();
   #cancelPending: () => void = () => undefined;
+  /** The probe that is under way. */
+  #probing: 'health' | 'decode' | undefined;
   #startedAtMs = 0;
   #oomKillsBefore: number | undefined;
   /** The engine has said that its device does not work, and has not decoded since. */
@@ -104,6 +106,8 @@ export class ReplicaEngine {
 
   /** Replaces whatever wait or probe is pending. */
   probe(kind: 'health' | 'decode', delayMs: number): void {
+    // The one under way will tell, and never would if every new doubt began it anew.
+    if (delayMs === 0 && this.#probing === kind) return;
     this.#later(delayMs, (signal) => void this.#probe(kind, signal));
   }
 
@@ -227,10 +231,12 @@ export class ReplicaEngine {
     const { pool, clock } = this.#deps;
     const ms = kind === 'health' ? pool.probe.timeoutMs : pool.hungCheckMs;
     const life = this.#life ?? this.#newLife();
+    this.#probing = kind;
+    let fault: string | undefined;
     try {
       if (life.adapter === undefined) await life.begin();
       const { adapter } = life;
-      if (adapter === undefined) return;
+      if (adapter === undefined) throw new Error('the engine has no address');
       const inTime = AbortSignal.any([signal, life.signal]);
       await withDeadline(clock, ms, inTime, (deadline) =>
         kind === 'health'
@@ -238,19 +244,22 @@ export class ReplicaEngine {
           : tinyWork(adapter, pool.workloads, deadline),
       );
     } catch (error) {
-      if (signal.aborted || life.over) return;
-      if (kind === 'decode') {
-        const reason = this.#deviceFault ? 'driver' : 'hung';
-        const suspicion = this.#observer.machine().lastError?.message ?? '';
-        this.#broken(life, reason, `${suspicion}; check: ${messageOf(error)}`);
-      } else this.#observer.send({ type: 'probe-failed', detail: `probe: ${messageOf(error)}` });
-      return;
+      fault = messageOf(error);
     }
     if (signal.aborted || life.over) return;
-    if (kind === 'decode') this.#deviceFault = false;
-    // Should a self-test follow, an endpoint that came back is timed from here.
-    this.#startedAtMs = clock.now();
-    this.#observer.send({ type: 'probe-ok' });
+    this.#probing = undefined;
+    if (fault === undefined) {
+      if (kind === 'decode') this.#deviceFault = false;
+      // Should a self-test follow, an endpoint that came back is timed from here.
+      this.#startedAtMs = clock.now();
+      this.#observer.send({ type: 'probe-ok' });
+    } else if (kind === 'health') {
+      this.#observer.send({ type: 'probe-failed', detail: `probe: ${fault}` });
+    } else {
+      const suspicion = this.#observer.machine().lastError?.message ?? '';
+      const reason = this.#deviceFault ? 'driver' : 'hung';
+      this.#broken(life, reason, `${suspicion}; check: ${fault}`);
+    }
   }
 
   #broken(life: ReplicaLife, reason: GiveUpReason, detail: string, crashed = false): void {
@@ -268,6 +277,7 @@ export class ReplicaEngine {
     const abort = new AbortController();
     const cancelTimer = this.#deps.clock.setTimer(delayMs, () => fire(abort.signal));
     this.#cancelPending = () => {
+      this.#probing = undefined;
       cancelTimer();
       abort.abort(new Error('replaced by a later probe'));
     };
