@@ -10,6 +10,7 @@ export class OwnedChildren implements ChildRegistry {
   readonly #pidFile: PidFile;
   readonly #dataDir: string;
   readonly #logger: Logger;
+  #hasWarned = false;
 
   constructor(dataDir: string, clock: Clock, logger: Logger) {
     this.#dataDir = dataDir;
@@ -36,15 +37,26 @@ export class OwnedChildren implements ChildRegistry {
 
   add(pid: number): void {
     this.#guard.add(pid);
-    this.#pidFile.add(pid);
+    this.#note(() => this.#pidFile.add(pid));
   }
 
   remove(pid: number): void {
     this.#guard.remove(pid);
-    this.#pidFile.remove(pid);
+    this.#note(() => this.#pidFile.remove(pid));
   }
 
   close(): Promise<void> {
     return this.#guard.close();
+  }
+
+  /** The guard knows the engine: a disk that is full is no reason to lose sight of it, or to end. */
+  #note(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (this.#hasWarned) return;
+      this.#hasWarned = true;
+      this.#logger.warn({ err: error }, 'the pids of engines cannot be written down');
+    }
   }
 }
