@@ -30,6 +30,9 @@ const task = fc.record({
   sessionId: fc.constantFrom('x', 'y', 'z'),
 });
 
+/** So long a model of these is waited for that does not come up. */
+const GIVEN_UP_MS = 30_000;
+
 /**
  * The longest that tasks may wait for their model. Once they have waited `maxWaitMs`, only those go before
  * them that have waited longer, each once, and what is loaded then or about to be: a load, the minimum
@@ -38,7 +41,7 @@ const task = fc.record({
 function boundMs(pools: readonly SwapPool[], tasks: readonly SwapTask[], own: SwapPool): number {
   const runMs = Math.max(2, ...tasks.map((each) => each.runMs));
   const turnMs = ({ loadMs, unloadMs, residency }: SwapPool) =>
-    loadMs + residency.minResidencyMs + runMs + unloadMs;
+    Math.min(loadMs, GIVEN_UP_MS) + residency.minResidencyMs + runMs + unloadMs;
   const others = pools.filter((each) => each !== own);
   const turnsMs = others.reduce((sum, each) => sum + 2 * turnMs(each), 0);
   return own.residency.maxWaitMs + turnsMs + runMs + own.unloadMs + own.loadMs;
@@ -59,5 +62,27 @@ test('OC-CORE-1120 no device is overfull, no generation is killed, no model is w
       }
     }),
     { numRuns: Number(process.env['LLORCH_PROPERTY_RUNS'] ?? 300) },
+  );
+});
+
+test('OC-CORE-1122 a model that never comes up keeps no other from its bound', () => {
+  const broken = pool('a').map((each) => ({ ...each, loadMs: Infinity }));
+  fc.assert(
+    fc.property(
+      fc.tuple(broken, pool('b'), pool('c')),
+      fc.array(task, { maxLength: 40 }),
+      (pools, tasks) => {
+        const world = new SwapWorld(pools);
+        world.play(tasks.map((each) => ({ ...each, canceledAtMs: 300_000 })));
+        for (const { poolId, dispatchedAtMs } of world.outcomes.values()) {
+          expect(dispatchedAtMs === undefined).toBe(poolId === 'a');
+        }
+        for (const each of pools.slice(1)) {
+          const unservedMs = world.unservedMs.get(each.poolId) ?? 0;
+          expect(unservedMs).toBeLessThanOrEqual(boundMs(pools, tasks, each));
+        }
+      },
+    ),
+    { numRuns: Number(process.env['LLORCH_PROPERTY_RUNS'] ?? 100) },
   );
 });
