@@ -1,67 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { openOpenAi } from '@llama-orch/worker-adapters';
 import { describeAdapter } from '@llama-orch/worker-adapters/conformance';
-import type {
-  AdapterSimulator,
-  EngineTraits,
-  Refusal,
-  SimulatorFault,
-  SimulatorSetup,
-} from '@llama-orch/worker-adapters/conformance';
-import { renderChat } from '../kit/chat.ts';
-import type { SimFault } from '../kit/faults.ts';
-import { embeddingOf, rankingOf } from '../kit/pooling.ts';
-import { expectedLogprobs, expectedPieces } from '../kit/vocabulary.ts';
+import type { EngineTraits } from '@llama-orch/worker-adapters/conformance';
+import { toAdapterSimulator, type RefusalTable } from '../kit/conformance-subject.ts';
 import { SIM_FLAVORS } from './flavors.ts';
 import type { SimFlavor } from './flavors.ts';
 import { SIM_MODEL } from './parse-request.ts';
 import { startOpenAiSim } from './sim.ts';
 
 /** Which status each server has for it, and what it says; the secret is what a message must not quote. */
-const refusalOf = (flavor: SimFlavor, why: Refusal): { status: number; message?: string } => {
-  switch (why) {
-    case 'invalid':
-      return { status: 400, message: "Invalid value for 'stop': 'the-quick-brown-secret'" };
-    case 'overload':
-      return { status: flavor === 'generic' ? 429 : 503, message: 'The request queue is full.' };
-    case 'internal':
-      return { status: 500, message: 'cannot complete "the-quick-brown-secret"' };
-    case 'unauthorized':
-      return { status: 401, message: 'Incorrect API key provided' };
-    case 'unknown-route':
-      return { status: 404 };
-  }
-};
-
-const toSimFault = (flavor: SimFlavor, fault: SimulatorFault): SimFault => {
-  switch (fault.kind) {
-    case 'refuse':
-      return { kind: 'http', ...refusalOf(flavor, fault.why) };
-    case 'refuse-in-stream':
-      return { kind: 'error-in-stream', after_tokens: 0, ...refusalOf(flavor, fault.why) };
-    default:
-      return fault;
-  }
-};
-
-const startSimulator = async (
-  flavor: SimFlavor,
-  setup: SimulatorSetup,
-): Promise<AdapterSimulator> => {
-  const sim = await startOpenAiSim({ ...setup, flavor });
-  return {
-    url: sim.apiUrl,
-    fail: (fault) => sim.addFault(toSimFault(flavor, fault)),
-    setLoading: (loading) => sim.setLoading(loading),
-    pieces: expectedPieces,
-    logprobs: expectedLogprobs,
-    render: renderChat,
-    embedding: embeddingOf,
-    ranking: (query, documents) => rankingOf(query, documents, documents.length),
-    stats: () => sim.stats,
-    [Symbol.asyncDispose]: () => sim.close(),
-  };
-};
+const refusalsOf = (flavor: SimFlavor): RefusalTable => ({
+  invalid: { status: 400, message: "Invalid value for 'stop': 'the-quick-brown-secret'" },
+  overload: { status: flavor === 'generic' ? 429 : 503, message: 'The request queue is full.' },
+  internal: { status: 500, message: 'cannot complete "the-quick-brown-secret"' },
+  unauthorized: { status: 401, message: 'Incorrect API key provided' },
+  'unknown-route': { status: 404 },
+});
 
 const GENERIC: EngineTraits = {
   maxLogprobs: 5,
@@ -113,7 +67,10 @@ for (const flavor of SIM_FLAVORS) {
     `openai (${flavor})`,
     {
       open: (options) => openOpenAi({ ...options, model: SIM_MODEL }),
-      simulator: (setup) => startSimulator(flavor, setup),
+      simulator: async (setup) => {
+        const sim = await startOpenAiSim({ ...setup, flavor });
+        return toAdapterSimulator(sim, refusalsOf(flavor), sim.apiUrl);
+      },
       traits: TRAITS[flavor],
     },
     { describe, test, expect },

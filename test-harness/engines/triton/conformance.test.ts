@@ -4,42 +4,23 @@ import { describeAdapter } from '@llama-orch/worker-adapters/conformance';
 import type {
   AdapterSimulator,
   EngineTraits,
-  Refusal,
-  SimulatorFault,
   SimulatorSetup,
 } from '@llama-orch/worker-adapters/conformance';
-import { renderChat } from '../kit/chat.ts';
-import type { SimFault } from '../kit/faults.ts';
-import { expectedPieces } from '../kit/vocabulary.ts';
+import { toAdapterSimulator, type RefusalTable } from '../kit/conformance-subject.ts';
 import { MODEL, OPERATORS_TEMPLATE } from './models.ts';
 import type { Backend } from './models.ts';
 import { startTritonSim } from './sim.ts';
 
-const MESSAGES: Record<Refusal, string> = {
-  invalid: 'attempt to access JSON non-boolean as boolean',
-  overload: 'Exceeds maximum queue size',
-  internal: 'Error generating request: bad prompt "the-quick-brown-secret"',
-  unauthorized: 'no key',
-  'unknown-route': "Request for unknown model: 'sim' is not found",
+const REFUSALS: RefusalTable = {
+  invalid: { status: 400, message: 'attempt to access JSON non-boolean as boolean' },
+  overload: { status: 503, message: 'Exceeds maximum queue size' },
+  internal: {
+    status: 500,
+    message: 'Error generating request: bad prompt "the-quick-brown-secret"',
+  },
+  unauthorized: { status: 401, message: 'no key' },
+  'unknown-route': { status: 404, message: "Request for unknown model: 'sim' is not found" },
 };
-const STATUSES: Record<Refusal, number> = {
-  invalid: 400,
-  overload: 503,
-  internal: 500,
-  unauthorized: 401,
-  'unknown-route': 404,
-};
-
-function toSimFault(fault: SimulatorFault): SimFault {
-  switch (fault.kind) {
-    case 'refuse':
-      return { kind: 'http', status: STATUSES[fault.why], message: MESSAGES[fault.why] };
-    case 'refuse-in-stream':
-      return { kind: 'error-in-stream', after_tokens: 0, message: MESSAGES[fault.why] };
-    default:
-      return fault;
-  }
-}
 
 /** Where the metrics of the simulator at a URL are. */
 const metricsUrls = new Map<string, string>();
@@ -49,18 +30,7 @@ const simulator =
   async (setup: SimulatorSetup): Promise<AdapterSimulator> => {
     const sim = await startTritonSim({ ...setup, backend });
     metricsUrls.set(sim.url, sim.metricsUrl);
-    return {
-      url: sim.url,
-      fail: (fault) => sim.addFault(toSimFault(fault)),
-      setLoading: (loading) => sim.setLoading(loading),
-      pieces: expectedPieces,
-      logprobs: () => [],
-      render: renderChat,
-      embedding: () => [],
-      ranking: () => [],
-      stats: () => sim.stats,
-      [Symbol.asyncDispose]: () => sim.close(),
-    };
+    return toAdapterSimulator(sim, REFUSALS);
   };
 
 const COMMON = {
