@@ -190,18 +190,6 @@ export class FakeAdapter implements WorkerAdapter {
     return { results, tokensIn: documents.length };
   }
 
-  async eraseSlot(): Promise<boolean> {
-    return false;
-  }
-
-  async saveSlot(): Promise<boolean> {
-    return false;
-  }
-
-  async restoreSlot(): Promise<boolean> {
-    return false;
-  }
-
   async metrics() {
     return { running: this.busySlots, waiting: 0, kvUsage: undefined };
   }

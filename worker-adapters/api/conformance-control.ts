@@ -130,19 +130,25 @@ export function describeControl(
       expect(best.results).toEqual(sim.ranking('rain', documents).slice(0, 1));
     });
 
-    test(`the KV of a slot ${traits.savesSlots ? 'survives in a file' : 'cannot be saved'}`, async () => {
+    test(`OC-ADAPT-5017 the KV of a slot ${traits.savesSlots ? 'survives in a file, and is gone once erased' : 'is nothing this engine knows'}`, async () => {
       const { sim, adapter } = await setUp({ slots: 1 });
       await using _sim = sim;
       await using _adapter = adapter;
       const request = requestOf({ deterministic: false });
       await adapter.submit(request, collect().sink, never);
-      expect(await adapter.saveSlot(0, 'session-1.bin')).toBe(traits.savesSlots);
-      expect(await adapter.restoreSlot(0, 'never-saved.bin')).toBe(false);
-      if (!traits.savesSlots) return;
+      if (!traits.savesSlots) {
+        expect(adapter.slots).toBeUndefined();
+        return;
+      }
+      expect(await adapter.slots?.save(0, 'session-1.bin')).toBe(true);
+      expect(await adapter.slots?.restore(0, 'never-saved.bin')).toBe(false);
       await adapter.submit(requestOf({ prompt: 'other', reuseKv: false }), collect().sink, never);
-      expect(await adapter.restoreSlot(0, 'session-1.bin')).toBe(true);
-      const again = await adapter.submit({ ...request, slotId: 0 }, collect().sink, never);
-      expect(again.cachedTokens).toBeGreaterThan(10);
+      expect(await adapter.slots?.restore(0, 'session-1.bin')).toBe(true);
+      const warm = await adapter.submit({ ...request, slotId: 0 }, collect().sink, never);
+      expect(warm.cachedTokens).toBeGreaterThan(10);
+      expect(await adapter.slots?.erase(0)).toBe(true);
+      const cold = await adapter.submit({ ...request, slotId: 0 }, collect().sink, never);
+      expect(cold.cachedTokens).toBe(0);
     });
 
     test('an aborted control call rejects with the reason, and health does not throw', async () => {

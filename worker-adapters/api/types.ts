@@ -193,10 +193,26 @@ export interface AdapterOptions {
   readonly metricsUrl?: string | undefined;
 }
 
+/** The KV of an engine whose slots are numbered. Each call resolves false where this process cannot do it. */
+export interface SlotKeeper {
+  /** Drops a slot's KV. @throws EngineError */
+  erase(slotId: number, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Writes a slot's KV to a file of the engine's own folder.
+   * @param file a plain file name
+   * @throws EngineError
+   */
+  save(slotId: number, file: string, signal?: AbortSignal): Promise<boolean>;
+  /** Reads it back into a slot; false also where the file is not there or holds nothing. @throws EngineError */
+  restore(slotId: number, file: string, signal?: AbortSignal): Promise<boolean>;
+}
+
 export interface WorkerAdapter extends AsyncDisposable {
   readonly engine: EngineName;
   readonly url: string;
   readonly capabilities: AdapterCapabilities;
+  /** Undefined where the KV of the engine is not told apart by slots. */
+  readonly slots?: SlotKeeper | undefined;
   /** Liveness against readiness: loading is not a failure. Never throws; never slower than `controlMs`. */
   health(signal?: AbortSignal): Promise<EngineHealth>;
   /** @throws EngineError */
@@ -219,16 +235,6 @@ export interface WorkerAdapter extends AsyncDisposable {
   embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult>;
   /** Bounded by `headersMs`. @throws EngineError `permanent` where the engine ranks nothing */
   rerank(request: RerankRequest, signal: AbortSignal): Promise<RerankResult>;
-  /** Drops a slot's KV where the engine can; resolves false where it cannot. @throws EngineError */
-  eraseSlot(slotId: number, signal?: AbortSignal): Promise<boolean>;
-  /**
-   * Writes a slot's KV to a file of the engine's own folder, or reads it back into a slot; resolves
-   * false where the engine cannot, or the file is not there or holds nothing.
-   * @param file a plain file name
-   * @throws EngineError
-   */
-  saveSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean>;
-  restoreSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean>;
   /** @throws EngineError */
   metrics(signal?: AbortSignal): Promise<EngineMetrics>;
 }

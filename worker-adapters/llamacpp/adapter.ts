@@ -1,6 +1,5 @@
 import { EngineConnection, malformed } from '../api/engine-connection.ts';
-import { field, numberField, parseJson, stringField } from '../api/json-fields.ts';
-import { EngineError } from '../api/types.ts';
+import { field, parseJson, stringField } from '../api/json-fields.ts';
 import type {
   AdapterCapabilities,
   AdapterOptions,
@@ -25,6 +24,7 @@ import { kvUsageOf, readMetrics } from './metrics.ts';
 import { toWellFormedMessages } from '../api/openai-request.ts';
 import { embeddingBody, rankingBody, readEmbeddings, readRanking } from '../api/pooling.ts';
 import { readProps } from './props.ts';
+import { LlamaCppSlots } from './slots.ts';
 
 export const LLAMACPP_CAPABILITIES: AdapterCapabilities = {
   workloads: ['completion', 'embedding', 'rerank'],
@@ -58,6 +58,7 @@ class LlamaCppAdapter implements WorkerAdapter {
   readonly engine = 'llamacpp';
   readonly url: string;
   readonly capabilities = LLAMACPP_CAPABILITIES;
+  readonly slots: LlamaCppSlots;
   readonly #connection: EngineConnection;
   /** Unknown until `props` was read; the safe assumption until then. */
   #exactPrefixReuse = false;
@@ -71,6 +72,7 @@ class LlamaCppAdapter implements WorkerAdapter {
       refusal,
       refusedWhileLoading: false,
     });
+    this.slots = new LlamaCppSlots(this.#connection);
   }
 
   health(signal?: AbortSignal): Promise<EngineHealth> {
@@ -163,28 +165,6 @@ class LlamaCppAdapter implements WorkerAdapter {
     return result;
   }
 
-  async eraseSlot(slotId: number, signal?: AbortSignal): Promise<boolean> {
-    return (await this.#slotAction(slotId, 'erase', {}, signal)) !== undefined;
-  }
-
-  async saveSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
-    return (await this.#slotAction(slotId, 'save', { filename: file }, signal)) !== undefined;
-  }
-
-  /**
-   * llama-server answers 400 for a file it cannot read. With unified KV it may have moved what an idle
-   * slot held to its own memory before the slot was saved, and then the file is empty.
-   */
-  async restoreSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
-    try {
-      const answer = await this.#slotAction(slotId, 'restore', { filename: file }, signal);
-      return answer !== undefined && numberField(parseJson(answer), 'n_restored') !== 0;
-    } catch (error) {
-      if (error instanceof EngineError && error.status === 400) return false;
-      throw error;
-    }
-  }
-
   async metrics(signal?: AbortSignal): Promise<EngineMetrics> {
     const [gauges, slots] = await Promise.all([
       this.#connection.call({ method: 'GET', path: '/metrics', signal }),
@@ -202,19 +182,5 @@ class LlamaCppAdapter implements WorkerAdapter {
 
   async #textOf(prompt: EnginePrompt, signal: AbortSignal | undefined): Promise<string> {
     return typeof prompt === 'string' ? prompt : this.applyTemplate(prompt, signal);
-  }
-
-  /** The answer's body; undefined where the server was started without slot actions. */
-  async #slotAction(
-    slotId: number,
-    action: 'erase' | 'save' | 'restore',
-    body: object,
-    signal: AbortSignal | undefined,
-  ): Promise<string | undefined> {
-    const path = `/slots/${slotId}?action=${action}`;
-    const { status, text } = await this.#connection.call({ method: 'POST', path, body, signal });
-    if (status === 200) return text;
-    if (status === 404 || status === 501) return undefined;
-    throw refusal(status, text);
   }
 }

@@ -167,19 +167,6 @@ class OpenAiAdapter implements WorkerAdapter {
     return { ...result, results: result.results.slice(0, topN) };
   }
 
-  /** The API knows no slots. */
-  eraseSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  saveSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  restoreSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
   /** SGLang tells its load where it was started with `--enable-metrics`; no other server does. */
   async metrics(signal?: AbortSignal): Promise<EngineMetrics> {
     if ((await this.#toldFlavor(signal)) !== 'sglang') return UNKNOWN_LOAD;

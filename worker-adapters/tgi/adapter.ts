@@ -126,18 +126,6 @@ class TgiAdapter implements WorkerAdapter {
     return Promise.reject(cannot('rank'));
   }
 
-  eraseSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  saveSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  restoreSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
   async metrics(signal?: AbortSignal): Promise<EngineMetrics> {
     const path = '/metrics';
     const { status, text } = await this.#connection.call({ method: 'GET', path, signal });

@@ -152,18 +152,6 @@ class TritonAdapter implements WorkerAdapter {
     return Promise.reject(permanent('Triton ranks no documents over its generate extension'));
   }
 
-  eraseSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  saveSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  restoreSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
   /** Unknown where no metrics are to be found at the place they have by default. */
   async metrics(signal?: AbortSignal): Promise<EngineMetrics> {
     if (this.#metrics === undefined) return UNKNOWN_LOAD;

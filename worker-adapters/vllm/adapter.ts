@@ -136,19 +136,6 @@ class VllmAdapter implements WorkerAdapter {
     return result;
   }
 
-  /** vLLM has no slots: its KV cache is one, shared by prefix. */
-  eraseSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  saveSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  restoreSlot(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
   async metrics(signal?: AbortSignal): Promise<EngineMetrics> {
     const { status, text } = await this.#connection.call({
       method: 'GET',

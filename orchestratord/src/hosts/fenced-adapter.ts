@@ -20,6 +20,7 @@ import {
   type EngineResult,
   type RerankRequest,
   type RerankResult,
+  type SlotKeeper,
   type TokenSink,
   type WorkerAdapter,
 } from '@llama-orch/worker-adapters';
@@ -65,6 +66,10 @@ export class FencedAdapter implements WorkerAdapter {
     return this.#options.inner.capabilities;
   }
 
+  get slots(): SlotKeeper | undefined {
+    return this.#options.inner.slots;
+  }
+
   async submit(
     request: EngineRequest,
     sink: TokenSink,
@@ -100,18 +105,6 @@ export class FencedAdapter implements WorkerAdapter {
 
   applyTemplate(messages: readonly ChatMessage[], signal?: AbortSignal): Promise<string> {
     return this.#options.inner.applyTemplate(messages, signal);
-  }
-
-  eraseSlot(slotId: number, signal?: AbortSignal): Promise<boolean> {
-    return this.#options.inner.eraseSlot(slotId, signal);
-  }
-
-  saveSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
-    return this.#options.inner.saveSlot(slotId, file, signal);
-  }
-
-  restoreSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
-    return this.#options.inner.restoreSlot(slotId, file, signal);
   }
 
   metrics(signal?: AbortSignal): Promise<EngineMetrics> {

@@ -1,7 +1,7 @@
 import type { PromptPrefix, SessionView } from '@llama-orch/orchestrator-core';
 import type { Lease, PoolManager, ReplicaHandle, ReplicaSnapshot } from '@llama-orch/pool-managerd';
 import { settle, VirtualClock } from '@llama-orch/pool-managerd/testing';
-import { EngineError, type WorkerAdapter } from '@llama-orch/worker-adapters';
+import { EngineError, type SlotKeeper, type WorkerAdapter } from '@llama-orch/worker-adapters';
 import { describe, expect, test, vi } from 'vitest';
 import type { Logger } from '../logging.ts';
 import { KvKeeper } from './kv-keeper.ts';
@@ -10,7 +10,7 @@ import { LiveTask } from './live-task.ts';
 const REPLICA_ID = 'p-0';
 
 /** An engine's slots and its folder. */
-class FakeSlots {
+class FakeSlots implements SlotKeeper {
   readonly files = new Map<string, string>();
   /** What each slot holds, for the test to see. */
   readonly held = new Map<number, string>();
@@ -18,7 +18,7 @@ class FakeSlots {
   /** Thrown, or answered, instead of saving; `silent` answers nothing until it is aborted. */
   saveFails: Error | 'cannot' | 'silent' | undefined;
 
-  async saveSlot(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
+  async save(slotId: number, file: string, signal?: AbortSignal): Promise<boolean> {
     this.calls.push(`save ${slotId}`);
     if (this.saveFails === 'silent') await untilAborted(signal);
     if (this.saveFails instanceof Error) throw this.saveFails;
@@ -27,14 +27,14 @@ class FakeSlots {
     return true;
   }
 
-  restoreSlot(slotId: number, file: string): Promise<boolean> {
+  restore(slotId: number, file: string): Promise<boolean> {
     this.calls.push(`restore ${slotId}`);
     const text = this.files.get(file);
     if (text !== undefined) this.held.set(slotId, text);
     return Promise.resolve(text !== undefined);
   }
 
-  eraseSlot(slotId: number): Promise<boolean> {
+  erase(slotId: number): Promise<boolean> {
     this.calls.push(`erase ${slotId}`);
     this.held.delete(slotId);
     return Promise.resolve(true);
@@ -71,7 +71,7 @@ function setUp({ exactPrefixReuse = false } = {}) {
     replicas: () => [snapshot()],
     use: () => {
       if (state.lost) throw new Error('fenced');
-      const adapter = engine as unknown as WorkerAdapter;
+      const adapter = { slots: engine } as Partial<WorkerAdapter> as WorkerAdapter;
       return { snapshot: snapshot(), adapter, envelope: undefined } satisfies ReplicaHandle;
     },
   };

@@ -89,7 +89,7 @@ export class KvKeeper {
     if (lease === undefined) return;
     try {
       const { adapter } = pools.use(lease);
-      for (const slot of this.#slots.take(replicaId, sessionId)) await adapter.eraseSlot(slot);
+      for (const slot of this.#slots.take(replicaId, sessionId)) await adapter.slots?.erase(slot);
     } catch (error) {
       log.warn({ session_id: sessionId, replica_id: replicaId, err: error }, 'KV was not erased');
     }
@@ -133,7 +133,8 @@ export class KvKeeper {
       for (const [slotId, kv] of wanted) {
         const file = kv.file ?? this.#fileOf(setId, replicaId, slotId);
         // What was restored and not used since stands in its file still.
-        const isSaved = kv.file !== undefined || (await adapter.saveSlot(slotId, file, signal));
+        const isSaved =
+          kv.file !== undefined || (await adapter.slots?.save(slotId, file, signal)) === true;
         if (!isSaved) {
           this.#unable.add(poolId);
           break;
@@ -155,9 +156,10 @@ export class KvKeeper {
     await this.#inTime('restored', snapshot, async (signal) => {
       for (const slot of saved.slots) {
         if (!this.#isMissed(saved.poolId, slot)) continue;
-        if (await adapter.restoreSlot(slot.slotId, slot.file, signal)) restored.push(slot);
+        const isRestored = await adapter.slots?.restore(slot.slotId, slot.file, signal);
+        if (isRestored === true) restored.push(slot);
         // Its session may have ended meanwhile.
-        if (!saved.slots.has(slot)) await adapter.eraseSlot(slot.slotId, signal);
+        if (!saved.slots.has(slot)) await adapter.slots?.erase(slot.slotId, signal);
       }
       return restored.length;
     });

@@ -142,15 +142,15 @@ test('OC-ADAPT-5017 erasing a slot is true where it is done and false where it c
   for (const slotActions of [true, false]) {
     await using sim = await startLlamaCppSim({ slotActions });
     await using adapter = openLlamaCpp({ url: sim.url, timeouts: TIMEOUTS, maxStreams: 1 });
-    expect(await adapter.eraseSlot(0)).toBe(slotActions);
+    expect(await adapter.slots?.erase(0)).toBe(slotActions);
   }
 });
 
 test('OC-ADAPT-5017 a slot that was saved with nothing in it restores nothing', async () => {
   await using sim = await startLlamaCppSim();
   await using adapter = openLlamaCpp({ url: sim.url, timeouts: TIMEOUTS, maxStreams: 1 });
-  expect(await adapter.saveSlot(0, 'empty.bin')).toBe(true);
-  expect(await adapter.restoreSlot(1, 'empty.bin')).toBe(false);
+  expect(await adapter.slots?.save(0, 'empty.bin')).toBe(true);
+  expect(await adapter.slots?.restore(1, 'empty.bin')).toBe(false);
 });
 
 test('OC-ADAPT-5001 without --metrics the adapter says so', async () => {
