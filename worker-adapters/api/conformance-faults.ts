@@ -95,6 +95,30 @@ export function describeFaults(
       });
     }
 
+    for (const [seconds, retryAfterMs] of [
+      [7, 7_000],
+      [86_400, 3_600_000],
+    ]) {
+      test(`OC-ADAPT-5019 an overloaded engine that asks for ${seconds} s is given ${retryAfterMs} ms`, async () => {
+        const { sim, adapter } = await setUp();
+        await using _sim = sim;
+        await using _adapter = adapter;
+        const refuse = (why: Refusal) =>
+          sim.fail({ kind: 'refuse', why, headers: { 'retry-after': String(seconds) } });
+        refuse('overload');
+        const generation = failureOf(adapter.submit(requestOf(), collect().sink, never));
+        expect(await generation).toMatchObject({ fault: 'busy', retryAfterMs });
+        refuse('invalid');
+        const invalid = failureOf(adapter.submit(requestOf(), collect().sink, never));
+        expect(await invalid).toMatchObject({ fault: 'permanent', retryAfterMs: undefined });
+        if (!traits.workloads.includes('embedding')) return;
+        refuse('overload');
+        const ids = { taskId: 'task-1', correlationId: 'correlation-1' };
+        const embedding = failureOf(adapter.embed({ ...ids, inputs: ['rain'] }, never));
+        expect(await embedding).toMatchObject({ fault: 'busy', retryAfterMs });
+      });
+    }
+
     for (const why of traits.refusesInStream) {
       test(`OC-ADAPT-5004 refused as ${why} under status 200 is ${refusals[why]}`, async () => {
         const { sim, adapter } = await setUp();

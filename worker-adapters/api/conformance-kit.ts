@@ -46,6 +46,7 @@ export type SimulatorFault =
   | {
       readonly kind: 'refuse';
       readonly why: Refusal;
+      readonly headers?: Readonly<Record<string, string>>;
     }
   /** The same failure, told in the stream under status 200. */
   | { readonly kind: 'refuse-in-stream'; readonly why: Refusal };

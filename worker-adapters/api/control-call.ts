@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import type { AnswerHeaders } from './retry-after.ts';
 import { transportFault } from './transport-fault.ts';
 import { EngineError } from './types.ts';
 import type { EngineName } from './types.ts';
@@ -23,6 +24,7 @@ export interface ControlCall {
 
 export interface ControlAnswer {
   readonly status: number;
+  readonly headers: AnswerHeaders;
   readonly text: string;
 }
 
@@ -38,6 +40,7 @@ export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<C
     let controller: Dispatcher.DispatchController | undefined;
     let stopped: Error | undefined;
     let status = 0;
+    let headers: AnswerHeaders = {};
     const chunks: Buffer[] = [];
     let bytes = 0;
 
@@ -75,8 +78,9 @@ export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<C
           controller = started;
           if (stopped !== undefined) started.abort(stopped);
         },
-        onResponseStart(_controller, statusCode) {
+        onResponseStart(_controller, statusCode, answerHeaders) {
           status = statusCode;
+          headers = answerHeaders;
         },
         onResponseData(_controller, chunk) {
           chunks.push(chunk);
@@ -93,7 +97,7 @@ export function callEngine(dispatcher: Dispatcher, call: ControlCall): Promise<C
         },
         onResponseEnd() {
           release();
-          resolve({ status, text: Buffer.concat(chunks).toString('utf8') });
+          resolve({ status, headers, text: Buffer.concat(chunks).toString('utf8') });
         },
         onResponseError(_controller, error) {
           release();

@@ -2,6 +2,8 @@ import { Pool } from 'undici';
 import { callEngine } from './control-call.ts';
 import type { ControlAnswer, ControlCall } from './control-call.ts';
 import { parseJson } from './json-fields.ts';
+import { withRetryAfter } from './retry-after.ts';
+import type { AnswerHeaders } from './retry-after.ts';
 import { callSse } from './sse-call.ts';
 import type { SseCall } from './sse-call.ts';
 import { EngineError } from './types.ts';
@@ -77,9 +79,20 @@ export class EngineConnection implements AsyncDisposable {
     return this.#exchange(this.#control, call, this.#options.timeouts.controlMs, 'garbage');
   }
 
+  /** One short call whose answer must have status 200. @throws EngineError; the signal's reason */
+  async text(call: EngineCall): Promise<string> {
+    return this.textOf(await this.call(call));
+  }
+
   /** One short call whose answer must be JSON under status 200. @throws EngineError; the signal's reason */
   async json(call: EngineCall): Promise<unknown> {
     return this.#toJson(call.path, await this.call(call));
+  }
+
+  /** What an answer says. @throws EngineError that it stands for, if its status is another than 200 */
+  textOf({ status, text, headers }: ControlAnswer): string {
+    if (status !== 200) throw this.#refusal(status, text, headers);
+    return text;
   }
 
   /**
@@ -97,7 +110,7 @@ export class EngineConnection implements AsyncDisposable {
 
   /** One event stream, see `callSse`. @throws EngineError; the signal's reason; what the sink throws */
   async stream<Result>({ path, correlationId, ...call }: StreamCall<Result>): Promise<Result> {
-    const { engine, maxEventBytes, refusal } = this.#settings;
+    const { engine, maxEventBytes } = this.#settings;
     const { headersMs, bodyMs } = this.#options.timeouts;
     return this.#counted(() =>
       this.#noticeLoading(
@@ -109,7 +122,7 @@ export class EngineConnection implements AsyncDisposable {
           headersMs,
           bodyMs,
           maxEventBytes,
-          refusal,
+          refusal: this.#refusal,
           onAnswer: () => (this.#hasAnswered = true),
         }),
       ),
@@ -173,9 +186,11 @@ export class EngineConnection implements AsyncDisposable {
     }
   }
 
-  #toJson(path: string, { status, text }: ControlAnswer): unknown {
-    if (status !== 200) throw this.#settings.refusal(status, text);
-    const value = parseJson(text);
+  readonly #refusal = (status: number, body: string, headers: AnswerHeaders): EngineError =>
+    withRetryAfter(this.#settings.refusal(status, body), headers);
+
+  #toJson(path: string, answer: ControlAnswer): unknown {
+    const value = parseJson(this.textOf(answer));
     if (value === undefined) throw malformed(this.#settings.engine, path);
     return value;
   }

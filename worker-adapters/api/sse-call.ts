@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import type { AnswerHeaders } from './retry-after.ts';
 import { SseDecoder } from './sse-decoder.ts';
 import { transportFault } from './transport-fault.ts';
 import { EngineError } from './types.ts';
@@ -41,7 +42,7 @@ export interface SseCall<Result> {
    */
   readonly stopsAtResult?: boolean | undefined;
   /** Names the failure that an answer other than 200 stands for. */
-  readonly refusal: (status: number, body: string) => EngineError;
+  readonly refusal: (status: number, body: string, headers: AnswerHeaders) => EngineError;
   /** The engine answered, whatever the status. */
   readonly onAnswer?: () => void;
 }
@@ -85,6 +86,7 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
 
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
+  #headers: AnswerHeaders = {};
   #errorBody: Buffer[] = [];
   #errorBodyBytes = 0;
   /** Text read and not yet given to the sink. */
@@ -125,11 +127,12 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
-    headers: Record<string, string | string[] | undefined>,
+    headers: AnswerHeaders,
   ): void {
     if (this.#settled || status < 200) return;
     this.#call.onAnswer?.();
     this.#status = status;
+    this.#headers = headers;
     if (status !== 200) return;
     if (String(headers['content-type']).startsWith('text/event-stream')) {
       this.#guard(() => this.#call.sink.started());
@@ -259,7 +262,7 @@ class SseRelay<Result> implements Dispatcher.DispatchHandler {
 
   #refuse(): void {
     const body = Buffer.concat(this.#errorBody).toString('utf8');
-    this.#end({ ok: false, error: this.#call.refusal(this.#status, body) });
+    this.#end({ ok: false, error: this.#call.refusal(this.#status, body, this.#headers) });
   }
 
   #fail(fault: EngineFault, message: string): void {

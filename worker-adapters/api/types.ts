@@ -264,16 +264,23 @@ export class EngineError extends Error {
   readonly fault: EngineFault;
   readonly engine: EngineName;
   readonly status: number | undefined;
+  /** How long the engine asks to be left alone, ms, at most an hour; undefined where it does not say. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     fault: EngineFault,
     engine: EngineName,
     message: string,
-    options: { readonly status?: number; readonly cause?: unknown } = {},
+    options: {
+      readonly status?: number | undefined;
+      readonly cause?: unknown;
+      readonly retryAfterMs?: number | undefined;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.fault = fault;
     this.engine = engine;
     this.status = options.status;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }

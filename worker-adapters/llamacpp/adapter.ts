@@ -170,9 +170,9 @@ class LlamaCppAdapter implements WorkerAdapter {
       this.#connection.call({ method: 'GET', path: '/metrics', signal }),
       this.#connection.call({ method: 'GET', path: '/slots', signal }),
     ]);
-    if (gauges.status !== 200) throw refusal(gauges.status, gauges.text);
+    const exposition = this.#connection.textOf(gauges);
     const kvUsage = slots.status === 200 ? kvUsageOf(parseJson(slots.text)) : undefined;
-    return { ...readMetrics(gauges.text), kvUsage };
+    return { ...readMetrics(exposition), kvUsage };
   }
 
   /** Ends all calls in flight with `broken`. Safe to call twice. */

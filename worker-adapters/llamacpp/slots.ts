@@ -2,7 +2,6 @@ import type { EngineConnection } from '../api/engine-connection.ts';
 import { numberField, parseJson } from '../api/json-fields.ts';
 import { EngineError } from '../api/types.ts';
 import type { SlotKeeper } from '../api/types.ts';
-import { refusal } from './errors.ts';
 
 /** Slot actions of `llama-server`, which it has when started with `--slot-save-path`. */
 export class LlamaCppSlots implements SlotKeeper {
@@ -42,9 +41,8 @@ export class LlamaCppSlots implements SlotKeeper {
     signal: AbortSignal | undefined,
   ): Promise<string | undefined> {
     const path = `/slots/${slotId}?action=${action}`;
-    const { status, text } = await this.#connection.call({ method: 'POST', path, body, signal });
-    if (status === 200) return text;
-    if (status === 404 || status === 501) return undefined;
-    throw refusal(status, text);
+    const answer = await this.#connection.call({ method: 'POST', path, body, signal });
+    const isUnknown = answer.status === 404 || answer.status === 501;
+    return isUnknown ? undefined : this.#connection.textOf(answer);
   }
 }

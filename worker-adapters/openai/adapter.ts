@@ -170,14 +170,8 @@ class OpenAiAdapter implements WorkerAdapter {
   /** SGLang tells its load where it was started with `--enable-metrics`; no other server does. */
   async metrics(signal?: AbortSignal): Promise<EngineMetrics> {
     if ((await this.#toldFlavor(signal)) !== 'sglang') return UNKNOWN_LOAD;
-    const { status, text } = await this.#connection.call({
-      method: 'GET',
-      path: '/metrics',
-      signal,
-    });
-    if (status === 404) return UNKNOWN_LOAD;
-    if (status !== 200) throw refusal(status, text);
-    return readMetrics(text);
+    const answer = await this.#connection.call({ method: 'GET', path: '/metrics', signal });
+    return answer.status === 404 ? UNKNOWN_LOAD : readMetrics(this.#connection.textOf(answer));
   }
 
   /** Ends all calls in flight with `broken`. Safe to call twice. */
@@ -204,9 +198,10 @@ class OpenAiAdapter implements WorkerAdapter {
    * @throws EngineError when the server cannot say just then
    */
   async #ask(path: string, signal: AbortSignal | undefined): Promise<unknown> {
-    const { status, text } = await this.#connection.call({ method: 'GET', path, signal });
-    if (status === 429 || status === 503) throw refusal(status, text);
-    return status === 200 ? parseJson(text) : undefined;
+    const answer = await this.#connection.call({ method: 'GET', path, signal });
+    const cannotSay = answer.status === 429 || answer.status === 503;
+    if (answer.status !== 200 && !cannotSay) return undefined;
+    return parseJson(this.#connection.textOf(answer));
   }
 
   async #compute(call: EngineCall, work: string): Promise<unknown> {

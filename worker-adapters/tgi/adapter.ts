@@ -127,10 +127,7 @@ class TgiAdapter implements WorkerAdapter {
   }
 
   async metrics(signal?: AbortSignal): Promise<EngineMetrics> {
-    const path = '/metrics';
-    const { status, text } = await this.#connection.call({ method: 'GET', path, signal });
-    if (status !== 200) throw refusal(status, text);
-    return readMetrics(text);
+    return readMetrics(await this.#connection.text({ method: 'GET', path: '/metrics', signal }));
   }
 
   /** Ends all calls in flight with `broken`. Safe to call twice. */

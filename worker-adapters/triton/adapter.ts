@@ -157,9 +157,10 @@ class TritonAdapter implements WorkerAdapter {
     if (this.#metrics === undefined) return UNKNOWN_LOAD;
     const model = this.#model ?? (await this.#awaitModel(signal));
     try {
-      const { status, text } = await this.#metrics.call({ method: 'GET', path: '', signal });
-      if (status !== 200) throw refusal(status, text);
-      return readMetrics(text, model.parts);
+      return readMetrics(
+        await this.#metrics.text({ method: 'GET', path: '', signal }),
+        model.parts,
+      );
     } catch (error) {
       const isGuess = this.#options.metricsUrl === undefined;
       if (isGuess && error instanceof EngineError) return UNKNOWN_LOAD;

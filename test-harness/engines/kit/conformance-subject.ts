@@ -46,7 +46,7 @@ function toSimFault(fault: SimulatorFault, refusals: RefusalTable): SimFault {
   switch (fault.kind) {
     case 'refuse': {
       const { inStream: _inStream, ...words } = refusals[fault.why];
-      return { kind: 'http', ...words };
+      return { kind: 'http', ...words, ...(fault.headers && { headers: fault.headers }) };
     }
     case 'refuse-in-stream': {
       const { status, message, inStream = message } = refusals[fault.why];

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FaultDraw, parseFault } from './faults.ts';
-import type { SimFault } from './faults.ts';
+import type { HttpFault, SimFault } from './faults.ts';
 import { planGeneration } from './generation.ts';
 import type { Generation, GenerationRequest } from './generation.ts';
 import { parseObject, readText, sendJson, SimHttpError } from './http-answers.ts';
@@ -160,7 +160,7 @@ export abstract class EngineSim<
     const { ctx, tokens, queue, slots } = this.options;
     const { request, slotId = -1 } = completion;
     const fault = this.#takeFault(req, request.prompt);
-    if (fault?.kind === 'http') throw this.refusal(fault.status, fault.type, fault.message);
+    if (fault?.kind === 'http') throw this.#refused(fault);
     if (fault?.kind === 'hang') return;
     const generation = planGeneration(request, ctx, tokens);
     if (generation.promptTokens >= ctx) throw this.tooLong(generation.promptTokens);
@@ -190,7 +190,7 @@ export abstract class EngineSim<
    */
   protected compute({ req, res, text }: SimCall, answer: object): void {
     const fault = this.#takeFault(req, text);
-    if (fault?.kind === 'http') throw this.refusal(fault.status, fault.type, fault.message);
+    if (fault?.kind === 'http') throw this.#refused(fault);
     let leave = (): void => {
       withdraw();
       this.#canceled += 1;
@@ -212,6 +212,12 @@ export abstract class EngineSim<
       const extraMs = fault?.kind === 'slow-first' ? fault.ms : 0;
       const timer = isStuck ? undefined : setTimeout(reply, this.options.computeMs + extraMs);
     });
+  }
+
+  #refused({ status, type, message, headers }: HttpFault): SimHttpError {
+    const refusal = this.refusal(status, type, message);
+    Object.assign(refusal.headers, headers);
+    return refusal;
   }
 
   #reply(res: ServerResponse, answer: object, fault: SimFault | undefined): void {

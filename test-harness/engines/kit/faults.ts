@@ -24,13 +24,17 @@ export type SimFault =
   | { readonly kind: 'slow-first'; readonly ms: number }
   /** The whole engine goes away. */
   | { readonly kind: 'exit'; readonly after_tokens: number; readonly code?: number }
-  /** Refuses with this status; what type and message become in the answer is the protocol's. */
-  | {
-      readonly kind: 'http';
-      readonly status: number;
-      readonly type?: string;
-      readonly message?: string;
-    };
+  | HttpFault;
+
+/** Refuses with this status; what type and message become in the answer is the protocol's. */
+export interface HttpFault {
+  readonly kind: 'http';
+  readonly status: number;
+  readonly type?: string;
+  readonly message?: string;
+  /** Beside those that the protocol sends, or instead of them. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 /** The fields of each kind that must be there, as they are when they are left out. */
 const DEFAULTS: Readonly<Record<SimFault['kind'], object>> = {

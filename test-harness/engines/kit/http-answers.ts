@@ -12,7 +12,7 @@ export class SimHttpError extends Error {
     super(`HTTP ${status}`);
     this.status = status;
     this.body = body;
-    this.headers = headers;
+    this.headers = { ...headers };
   }
 
   send(res: ServerResponse): void {

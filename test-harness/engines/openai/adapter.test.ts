@@ -158,7 +158,7 @@ test('a status sent on arrival is not the start', async () => {
   expect(got.events[0]).toBe('started');
 });
 
-test('OC-ADAPT-5089 a rate limit is busy, whatever wait it asks for', async () => {
+test('OC-ADAPT-5089 a rate limit is busy, for as long as it says', async () => {
   await using sim = await startOpenAiSim();
   sim.addFault({ kind: 'http', status: 429 }, 2);
   const answer = await request(`${sim.apiUrl}/completions`, {
@@ -171,6 +171,7 @@ test('OC-ADAPT-5089 a rate limit is busy, whatever wait it asks for', async () =
   await expect(adapter.submit(requestOf('p'), collect().sink, never)).rejects.toMatchObject({
     fault: 'busy',
     status: 429,
+    retryAfterMs: 1_000,
   });
 });
 
