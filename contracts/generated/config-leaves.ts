@@ -39,6 +39,7 @@ export const CONFIG_LEAVES: ConfigLeaves = {
   '/pools/*/determinism': 'string',
   '/pools/*/api_key_env': 'string',
   '/pools/*/text_output': 'string',
+  '/pools/*/metrics_url': 'string',
   '/pools/*/device': 'string',
   '/pools/*/devices/*': 'integer',
   '/pools/*/tensor_split/*': 'number',

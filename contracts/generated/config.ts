@@ -205,6 +205,8 @@ export interface components {
              * @enum {string}
              */
             readonly text_output?: "delta" | "cumulative";
+            /** @description Only for engine triton, and not for launch remote: where each engine serves its metrics; {host} is the host of its endpoint. Absent is two ports above the endpoint, where Triton serves them unless told otherwise. */
+            readonly metrics_url?: string;
             /**
              * @description Where the replicas compute: cpu, or a device name the engine knows.
              * @default cpu
@@ -282,7 +284,7 @@ export interface components {
             readonly endpoints?: readonly string[];
             /** @description Program and arguments of one replica; {port}, {model}, {ctx} and {slots} are filled in, and {ctx_total} (ctx × slots, what llama-server's -c means), {host}, {alias}, {threads}, {devices} and {tensor_split}. Only for launch process, where it is required. No shell is involved. */
             readonly command?: readonly string[];
-        } & (unknown & unknown & unknown & unknown & unknown);
+        } & (unknown & unknown & unknown & unknown & unknown & unknown);
         /** @description The replicas of a pool on this host. The pool itself is configured where orchestratord runs. */
         readonly HostPoolConfig: {
             /** @description Names the pool in paths, metrics and logs. */
@@ -377,7 +379,7 @@ export interface components {
             readonly env: {
                 readonly [key: string]: string;
             };
-        } & (unknown & unknown & unknown & unknown & unknown);
+        } & (unknown & unknown & unknown & unknown & unknown & unknown);
         /** @description The configuration of pool-managerd on one host. */
         readonly HostConfig: {
             /** @description Names the host in replica ids, metrics and logs. Letters, digits, dash and underscore. */

@@ -111,12 +111,49 @@ test.each([
   [{ api_key_env: 'A KEY' }, '/pools/0/api_key_env'],
   [{ api_key: 'sk' }, '/pools/0/api_key'],
   [{ text_output: 'delta' }, '/pools/0/text_output'],
+  [{ metrics_url: 'http://gpu-1:8002/metrics' }, '/pools/0/metrics_url'],
   [{ model: { ...model, served_name: 'a b' } }, '/pools/0/model/served_name'],
   [{ model: { ...model, chat_template: 'chat.jinja' } }, '/pools/0/model/chat_template'],
 ])('OC-CONFIG-6013 a pool with %j is refused', (fields, path) => {
   expect(faultsOf({ pools: [{ id: 'a', model, ...fields }] }).map((each) => each.path)).toEqual([
     path,
   ]);
+});
+
+test('OC-CONFIG-6014 metrics of Triton have a URL of their own', () => {
+  const triton = {
+    id: 'a',
+    engine: 'triton',
+    model,
+    launch: 'external',
+    endpoints: ['http://a:1'],
+  };
+  const pathsFor = (fields: object) =>
+    faultsOf({ pools: [{ ...triton, ...fields }] }).map(({ path }) => path);
+  for (const metrics_url of [
+    'http://10.0.0.8:9100/metrics',
+    'https://[::1]:8002/a/b',
+    'http://{host}:8002/metrics',
+    'http://{host}',
+  ]) {
+    expect(pathsFor({ metrics_url })).toEqual([]);
+  }
+  for (const metrics_url of [
+    '',
+    'gpu-1:8002/metrics',
+    'ftp://gpu-1/metrics',
+    'http://{port}:1/metrics',
+    'http://user@gpu-1/metrics',
+    'http://gpu-1:8002/metrics?a=b',
+  ]) {
+    expect(pathsFor({ metrics_url })).toEqual(['/pools/0/metrics_url']);
+  }
+  const remote = {
+    launch: 'remote',
+    endpoints: undefined,
+    metrics_url: 'http://gpu-1:8002/metrics',
+  };
+  expect(pathsFor(remote)).toEqual(['/pools/0/metrics_url']);
 });
 
 test('OC-CONFIG-6001 every fault is told at once', () => {

@@ -61,6 +61,8 @@ export interface PoolSettings {
   readonly chatTemplate: string | undefined;
   /** What Triton's model streams; undefined: it is told from the stream. */
   readonly textOutput: 'delta' | 'cumulative' | undefined;
+  /** Where Triton serves its metrics, `{host}` for that of the engine; undefined: where it does by default. */
+  readonly metricsUrl: string | undefined;
   /** `cpu`, or `cuda:0,1` / `gpu:0`: the devices a replica's process may see. Default `cpu`. */
   readonly device: string;
   /** Ratios of a split over the devices, one each; undefined is equal parts. */
@@ -140,6 +142,7 @@ export function poolSettings(config: PoolConfig): PoolSettings {
     apiKey: config.apiKey,
     chatTemplate: config.chatTemplate,
     textOutput: config.textOutput,
+    metricsUrl: config.metricsUrl,
     device: config.device ?? 'cpu',
     tensorSplit: config.tensorSplit,
     memoryBytes: config.memoryBytes,

@@ -80,6 +80,7 @@ export class ReplicaLife {
       apiKey: pool.apiKey,
       chatTemplate: pool.chatTemplate,
       textOutput: pool.textOutput,
+      metricsUrl: pool.metricsUrl,
     });
   }
 

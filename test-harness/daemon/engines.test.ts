@@ -11,12 +11,14 @@ import { TokenSource } from '../engines/kit/vocabulary.ts';
 import { startLlamaCppSim } from '../engines/llamacpp/sim.ts';
 import { startOpenAiSim } from '../engines/openai/sim.ts';
 import { startTgiSim } from '../engines/tgi/sim.ts';
-import { startTritonSim } from '../engines/triton/sim.ts';
+import { startTritonSim, type TritonSim } from '../engines/triton/sim.ts';
 import { startVllmSim } from '../engines/vllm/sim.ts';
 import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
 import { taskIdOf } from '../src/event-stream.ts';
+import { parseMetrics } from '../src/metrics-text.ts';
 import { checkWholeStream } from '../src/stream-check.ts';
 import { externalPool, type PoolInput } from '../src/temp-config.ts';
+import { waitFor } from '../src/wait-for.ts';
 
 const TOKENS = 12;
 const SEED = 7;
@@ -32,7 +34,7 @@ interface Engine {
   /** Path of its API. */
   readonly path?: string;
   readonly workloads: readonly (typeof ALL)[number][];
-  readonly pool?: PoolInput;
+  readonly pool?: (sim: EngineSim) => PoolInput;
   readonly model?: PoolInput['model'];
   /** Fields it does not have. */
   readonly lacks: readonly Partial<TaskRequest>[];
@@ -49,7 +51,7 @@ const ENGINES: readonly Engine[] = [
     engine: 'vllm',
     start: () => startVllmSim(SIM),
     workloads: ALL,
-    pool: { api_key_env: KEY_VARIABLE },
+    pool: () => ({ api_key_env: KEY_VARIABLE }),
     lacks: [],
   },
   {
@@ -62,7 +64,7 @@ const ENGINES: readonly Engine[] = [
     engine: 'triton',
     start: () => startTritonSim({ ...SIM, backend: 'vllm' }),
     workloads: ['completion'],
-    pool: { text_output: 'delta' },
+    pool: (sim) => ({ text_output: 'delta', metrics_url: (sim as TritonSim).metricsUrl }),
     model: { chat_template: template },
     lacks: [{ logprobs: 2 }, { min_p: 0.1 }],
   },
@@ -75,24 +77,29 @@ const ENGINES: readonly Engine[] = [
   },
 ];
 
+function poolOf({ engine, path = '', workloads, pool, model, sim }: Engine & { sim: EngineSim }) {
+  return externalPool([`${sim.url}${path}`], {
+    id: engine,
+    engine,
+    workloads,
+    model: { id: `${engine}-model`, served_name: 'sim', ...model },
+    ...pool?.(sim),
+  });
+}
+
 let sims: readonly EngineSim[];
 let daemon: DaemonProcess;
 
 beforeAll(async () => {
   writeFileSync(template, CHAT_TEMPLATE);
-  sims = await Promise.all(ENGINES.map(({ start }) => start()));
+  const running = await Promise.all(
+    ENGINES.map(async (each) => ({ ...each, sim: await each.start() })),
+  );
+  sims = running.map(({ sim }) => sim);
   daemon = await startDaemon({
     env: { [KEY_VARIABLE]: 'sk-of-the-test' },
     config: {
-      pools: ENGINES.map(({ engine, path = '', workloads, pool, model }, n) =>
-        externalPool([`${sims[n]?.url}${path}`], {
-          id: engine,
-          engine,
-          workloads,
-          model: { id: `${engine}-model`, served_name: 'sim', ...model },
-          ...pool,
-        }),
-      ),
+      pools: running.map(poolOf),
     },
   });
   await Promise.all(ENGINES.map(({ engine }) => daemon.client.untilReady(1, engine)));
@@ -191,6 +198,14 @@ test.each(serving('embedding', false))('$engine embeds nothing, and says so', as
   const answer = await daemon.client.call('createTask', { body });
   expect(answer.status).toBe(400);
   expect(answer.body).toMatchObject({ details: [{ path: '/workload' }] });
+});
+
+test('OC-ADAPT-5069 the metrics of Triton are read where the configuration says', async () => {
+  await waitFor('the KV use of the Triton pool', async () => {
+    const { samples } = parseMetrics((await daemon.client.call('getMetrics')).text);
+    const ofTriton = samples.filter(({ labels }) => labels['pool_id'] === 'triton');
+    return ofTriton.some(({ name }) => name === 'kv_cache_usage_ratio');
+  });
 });
 
 test('OC-CONFIG-6012 the key of an engine is in no log line and no answer', async () => {

@@ -189,7 +189,10 @@ export interface AdapterOptions {
    * model's configuration or, where that does not say, from the stream.
    */
   readonly textOutput?: 'delta' | 'cumulative' | undefined;
-  /** Where Triton serves its metrics; by default two ports above `url`, where Triton puts them. */
+  /**
+   * Where Triton serves its metrics, `{host}` for the host of `url`; by default two ports above `url`,
+   * where Triton puts them.
+   */
   readonly metricsUrl?: string | undefined;
 }
 

@@ -13,7 +13,9 @@ test.each([
   expect(metricsUrlOf({ url })).toBe(metricsUrl);
 });
 
-test('OC-ADAPT-5069 the operator’s word wins', () => {
-  const metricsUrl = 'http://gpu-1:9100/metrics';
-  expect(metricsUrlOf({ url: 'http://gpu-1:8000', metricsUrl })).toBe(metricsUrl);
+test.each([
+  ['http://gpu-1:9100/metrics', 'http://gpu-1:9100/metrics'],
+  ['http://{host}:9100/metrics', 'http://gpu-2:9100/metrics'],
+])('OC-ADAPT-5069 the operator’s word %s wins', (metricsUrl, expected) => {
+  expect(metricsUrlOf({ url: 'http://gpu-2:8000', metricsUrl })).toBe(expected);
 });

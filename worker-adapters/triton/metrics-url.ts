@@ -10,8 +10,8 @@ const MAX_PORT = 65_535;
  * does not name or under a path: it is behind a proxy, and the metrics are anywhere.
  */
 export function metricsUrlOf(options: Pick<AdapterOptions, 'url' | 'metricsUrl'>) {
-  if (options.metricsUrl !== undefined) return options.metricsUrl;
   const { protocol, hostname, port, pathname } = new URL(options.url);
+  if (options.metricsUrl !== undefined) return options.metricsUrl.replace('{host}', hostname);
   const metricsPort = Number(port) + PORTS_ABOVE_HTTP;
   if (port === '' || pathname !== '/' || metricsPort > MAX_PORT) return undefined;
   return `${protocol}//${hostname}:${metricsPort}/metrics`;

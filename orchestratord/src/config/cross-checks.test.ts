@@ -98,6 +98,24 @@ describe('OC-CONFIG-6003', () => {
     expect(pathsOf({ pools: [{ ...two, replicas: 3 }] })).toEqual(['/pools/0/replicas']);
   });
 
+  test('OC-CONFIG-6014 metrics are read at another place for each replica', () => {
+    const pathsAt = (metrics_url: string, ...endpoints: string[]) =>
+      pathsOf({ pools: [{ ...external('a', ...endpoints), engine: 'triton', metrics_url }] });
+    const [one, other, beside] = ['http://x:8000', 'http://y:8000', 'http://x:8010'];
+    expect(pathsAt('http://x:9/metrics', one)).toEqual([]);
+    expect(pathsAt('http://{host}:9/metrics', one, other)).toEqual([]);
+    expect(pathsAt('http://x:9/metrics', one, other)).toEqual(['/pools/0/metrics_url']);
+    expect(pathsAt('http://{host}:9/metrics', one, beside)).toEqual(['/pools/0/metrics_url']);
+    expect(pathsAt('http://{host}:99999/metrics', one)).toEqual(['/pools/0/metrics_url']);
+    const launched = {
+      ...command('tritonserver', '--http-port', '{port}'),
+      engine: 'triton',
+      metrics_url: 'http://127.0.0.1:8002/metrics',
+    };
+    expect(pathsOf({ pools: [{ ...launched, replicas: 1 }] })).toEqual([]);
+    expect(pathsOf({ pools: [{ ...launched, replicas: 2 }] })).toEqual(['/pools/0/metrics_url']);
+  });
+
   test('class capacities fit the pool and leave room', () => {
     const queue = (fields: object) => ({ pools: [pool({ queue: { capacity: 4, ...fields } })] });
     expect(pathsOf(queue({ interactive_capacity: 4, batch_capacity: 4 }))).toEqual([]);

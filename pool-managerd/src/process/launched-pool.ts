@@ -8,6 +8,8 @@ export type LaunchedPool = Omit<HostPoolConfig, 'env'> &
   Partial<Pick<HostPoolConfig, 'env'>> & {
     /** Set for pools that take turns on their devices, and are loaded when it is theirs. */
     readonly keep_alive_ms?: number | undefined;
+    /** Set where the metrics of its engines are read by this process, and not at their default place. */
+    readonly metrics_url?: string | undefined;
   };
 
 /** @param inputs what its engine needs beside the configuration */
@@ -24,6 +26,7 @@ export function toPoolConfig(pool: LaunchedPool, inputs: EngineInputs | undefine
     chatTemplate: inputs?.chatTemplate,
     apiKey: inputs?.apiKey,
     textOutput: pool.text_output,
+    metricsUrl: pool.metrics_url,
     workloads: pool.workloads,
     device: deviceOf(pool),
     tensorSplit: pool.tensor_split,

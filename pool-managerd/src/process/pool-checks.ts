@@ -26,6 +26,7 @@ export type LaunchConfig = Pick<
   readonly launch: HostPoolConfig['launch'] | 'remote';
   /** Set for pools that take turns on their devices. */
   readonly keep_alive_ms?: number | undefined;
+  readonly metrics_url?: string | undefined;
 };
 
 const PLACEHOLDERS: readonly string[] = COMMAND_PLACEHOLDERS.map((name) => `{${name}}`);
@@ -56,7 +57,27 @@ export function checkLaunch(pool: LaunchConfig): readonly FaultDetail[] {
   if (pool.restart.initial_delay_ms > pool.restart.max_delay_ms) {
     faults.push({ path: '/restart/initial_delay_ms', message: 'must be at most max_delay_ms' });
   }
-  return [...faults, ...checkSplit(pool), ...checkWorkloads(pool), ...checkCommand(pool)];
+  return [
+    ...faults,
+    ...checkSplit(pool),
+    ...checkWorkloads(pool),
+    ...checkCommand(pool),
+    ...checkMetricsUrl(pool),
+  ];
+}
+
+/** Several replicas whose metrics were read at one place would each be given the load of the same one. */
+function checkMetricsUrl(pool: LaunchConfig): readonly FaultDetail[] {
+  const { metrics_url: url, endpoints = [], replicas } = pool;
+  if (url === undefined) return [];
+  const path = '/metrics_url';
+  const hosts = new Set(endpoints.map((endpoint) => URL.parse(endpoint)?.hostname));
+  if (!URL.canParse(url.replace('{host}', 'host'))) return [{ path, message: 'is no address' }];
+  const places = url.includes('{host}') && hosts.size > 0 ? hosts.size : 1;
+  if ((pool.endpoints?.length ?? replicas) <= places) return [];
+  return [
+    { path, message: 'is the same place for several replicas; {host} is that of an endpoint' },
+  ];
 }
 
 /** Two pools that do not know of each other would each count on the whole of a GPU. */
