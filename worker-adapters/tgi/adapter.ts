@@ -1,4 +1,5 @@
 import { EngineConnection, malformed } from '../api/engine-connection.ts';
+import { startAtFirstToken } from '../api/first-token-start.ts';
 import { field } from '../api/json-fields.ts';
 import { toWellFormedMessages } from '../api/openai-request.ts';
 import { createStopReader } from '../api/stop-reader.ts';
@@ -105,9 +106,15 @@ class TgiAdapter implements WorkerAdapter {
       : toChatBody(request, prompt, await this.#maxTokensOf(request, prompt, signal), this.#limits);
     const path = isText ? '/generate_stream' : '/v1/chat/completions';
     const read = isText ? readTokenEvent : createChatReader();
+    // TGI sends the status when a request arrives, and may refuse it in the stream.
+    const waiting = startAtFirstToken(sink);
     // Its probabilities are those after the sampling filters, so none are asked for.
-    const call = { path, body, correlationId, sink, signal, logprobs: false };
-    if (sampling.stop.length === 0) return this.#connection.stream({ ...call, read });
+    const call = { path, body, correlationId, sink: waiting.sink, signal, logprobs: false };
+    if (sampling.stop.length === 0) {
+      const result = await this.#connection.stream({ ...call, read });
+      waiting.settle();
+      return result;
+    }
 
     const stops = sampling.stop.map((stop) => stop.toWellFormed());
     const { result, early } = await this.#connection.stream({
@@ -115,6 +122,7 @@ class TgiAdapter implements WorkerAdapter {
       read: createStopReader(stops, read, endsGeneration),
       stopsAtResult: true,
     });
+    waiting.settle();
     return early ? { ...result, tokensIn: await this.#tokensIn(prompt, signal) } : result;
   }
 

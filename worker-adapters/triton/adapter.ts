@@ -2,6 +2,7 @@ import { compileChatTemplate } from '../api/chat-template.ts';
 import type { ChatRenderer } from '../api/chat-template.ts';
 import { EngineConnection } from '../api/engine-connection.ts';
 import type { EngineCall } from '../api/engine-connection.ts';
+import { startAtFirstToken } from '../api/first-token-start.ts';
 import { EngineError } from '../api/types.ts';
 import type {
   AdapterCapabilities,
@@ -131,17 +132,21 @@ class TritonAdapter implements WorkerAdapter {
       maxTokens,
       stop: request.sampling.stop,
     });
-    return this.#connection.stream({
+    // A refusal may come as the first event, under the status of a stream.
+    const waiting = startAtFirstToken(sink);
+    const result = await this.#connection.stream({
       path: `${this.#modelPath}/generate_stream`,
       body,
       correlationId: request.correlationId,
-      sink,
+      sink: waiting.sink,
       signal,
       logprobs: false,
       read: (data, pieces) => reader.read(data, pieces),
       readEnd: (pieces) => reader.readEnd(pieces),
       stopsAtResult: true,
     });
+    waiting.settle();
+    return result;
   }
 
   embed(): Promise<EmbedResult> {
