@@ -1,4 +1,4 @@
-/** What the conformance suites share: the simulator they ask for, and small helpers. */
+/** What the conformance suites share: the engines they ask for, and small helpers. */
 import type { describe, expect, test } from 'vitest';
 import type {
   AdapterTimeouts,
@@ -6,6 +6,7 @@ import type {
   EngineFault,
   EngineProps,
   EngineRequest,
+  EngineResult,
   OpenAdapter,
   RerankResult,
   TokenLogprob,
@@ -18,6 +19,14 @@ export interface TestKit {
   readonly describe: typeof describe;
   readonly test: typeof test;
   readonly expect: typeof expect;
+}
+
+export interface EngineSetup {
+  readonly slots?: number;
+  /** Context per slot, tokens. */
+  readonly ctx?: number;
+  /** Its text goes on for longer than any test looks; otherwise the model ends it by itself. */
+  readonly endless?: boolean;
 }
 
 export interface SimulatorSetup {
@@ -92,8 +101,31 @@ export interface EngineTraits {
   readonly cutsPrompts?: boolean;
 }
 
-export interface AdapterSimulator extends AsyncDisposable {
+/** What an engine does with a request, learnt in another way than from the stream of its answer. */
+export interface ExpectedAnswer extends Pick<EngineResult, 'finishReason' | 'tokensOut'> {
+  readonly text: string;
+}
+
+export interface EngineLoad {
+  readonly busySlots: number;
+  /** Requests waiting for a slot. */
+  readonly deferred: number;
+  /** Connections open; undefined where the engine does not tell. */
+  readonly sockets?: number;
+}
+
+/** An engine that runs, simulated or real. */
+export interface TestEngine extends AsyncDisposable {
   readonly url: string;
+  /** The request as it must be for this engine to do what it was set up for. */
+  shape(request: TextRequest): TextRequest;
+  answer(request: TextRequest): ExpectedAnswer | Promise<ExpectedAnswer>;
+  /** The text that it completes for these messages. */
+  render(messages: readonly ChatMessage[]): string;
+  stats(): EngineLoad | Promise<EngineLoad>;
+}
+
+export interface AdapterSimulator extends TestEngine {
   /** Makes the next completion fail. */
   fail(fault: SimulatorFault): void;
   setLoading(loading: boolean): void | Promise<void>;
@@ -106,25 +138,45 @@ export interface AdapterSimulator extends AsyncDisposable {
     count: number,
     top: number,
   ): readonly (readonly TokenLogprob[])[];
-  /** The text that it completes for these messages. */
-  render(messages: readonly ChatMessage[]): string;
   embedding(text: string): readonly number[];
   /** The documents best first. */
   ranking(query: string, documents: readonly string[]): RerankResult['results'];
-  stats(): {
-    /** Connections open. */
-    readonly sockets: number;
-    readonly busySlots: number;
-    /** Requests waiting for a slot. */
-    readonly deferred: number;
-    readonly tokensSent: number;
-  };
+  stats(): Required<EngineLoad> & { readonly tokensSent: number };
 }
 
-export interface Subject {
+/** An adapter, and the engines it is to be tried on. */
+export interface EngineSubject {
   readonly open: OpenAdapter;
-  readonly simulator: (setup: SimulatorSetup) => Promise<AdapterSimulator>;
+  readonly start: (setup: EngineSetup) => Promise<TestEngine>;
   readonly traits: EngineTraits;
+}
+
+/** The same where the engine is simulated. */
+export interface Subject extends Pick<EngineSubject, 'open' | 'traits'> {
+  readonly simulator: (setup: SimulatorSetup) => Promise<AdapterSimulator>;
+}
+
+/** More text than any test reads, several tokens to a write so that it comes fast. */
+const ENDLESS = { tokens: 1_000_000, ctx: 2_000_000, tokensPerWrite: 50 };
+
+/** A simulator is an engine too. */
+export function asEngine({ open, simulator, traits }: Subject): EngineSubject {
+  const start = ({ endless = false, ...setup }: EngineSetup) =>
+    simulator({ ...(endless ? ENDLESS : {}), ...setup });
+  return { open, start, traits };
+}
+
+/** Starts an engine for one test, with an adapter on it. */
+export function engineStarter({ open, start }: EngineSubject) {
+  return async (
+    setup: EngineSetup = {},
+    { maxStreams = 8, ...timeouts }: Partial<AdapterTimeouts> & { maxStreams?: number } = {},
+  ) => {
+    const engine = await start(setup);
+    const adapter = open({ url: engine.url, timeouts: { ...PATIENT, ...timeouts }, maxStreams });
+    const ask = (change: Partial<TextRequest> = {}) => engine.shape(requestOf(change));
+    return { engine, adapter, ask };
+  };
 }
 
 /** Bounds that a loaded machine does not reach. */
@@ -212,19 +264,25 @@ const POLL_MS = 5;
 const WAIT_MS = 15_000;
 
 /** Waits for a condition of another process or of the kernel. @throws after 15 s */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; !condition(); waited += POLL_MS) {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+): Promise<void> {
+  for (let waited = 0; !(await condition()); waited += POLL_MS) {
     if (waited > WAIT_MS) throw new Error(`never came true: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
 /** Waits until a number has stayed the same for 40 polls in a row. */
-export async function untilSteady(read: () => number, what: string): Promise<number> {
-  let last = read();
+export async function untilSteady(
+  read: () => number | Promise<number>,
+  what: string,
+): Promise<number> {
+  let last = await read();
   let same = 0;
-  await until(() => {
-    const value = read();
+  await until(async () => {
+    const value = await read();
     same = value === last ? same + 1 : 0;
     last = value;
     return same >= 40;

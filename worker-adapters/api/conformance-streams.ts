@@ -1,111 +1,106 @@
 import { foldSeed } from './fold-seed.ts';
-import { collect, failureOf, PATIENT, requestOf, until, untilSteady } from './conformance-kit.ts';
-import type { SimulatorSetup, Subject, TestKit } from './conformance-kit.ts';
+import { collect, engineStarter, failureOf, SECRET, until } from './conformance-kit.ts';
+import type { EngineSubject, TestEngine, TestKit, TextRequest } from './conformance-kit.ts';
+import { EngineError } from './types.ts';
+import type { WorkerAdapter } from './types.ts';
 
-/** What reaches the sink when the engine does well, and what the engine feels of a slow sink. */
-export function describeStreams(
-  { open, simulator, traits }: Subject,
-  { describe, test, expect }: TestKit,
-) {
-  const setUp = async (setup: SimulatorSetup, maxStreams = 8) => {
-    const sim = await simulator(setup);
-    return { sim, adapter: open({ url: sim.url, timeouts: PATIENT, maxStreams }) };
-  };
+/** What reaches the sink when the engine does well: what the engine says of the same request otherwise. */
+export function describeStreams(subject: EngineSubject, { describe, test, expect }: TestKit) {
+  const { traits } = subject;
+  const setUp = engineStarter(subject);
   const never = new AbortController().signal;
 
-  describe('streams', () => {
-    test('gives the text in order, one piece per event, with the true counts', async () => {
-      const { sim, adapter } = await setUp({ tokens: 100 });
-      await using _sim = sim;
-      await using _adapter = adapter;
-      const request = requestOf({ maxTokens: 12 });
-      const got = collect();
-      const result = await adapter.submit(request, got.sink, never);
-      expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 12));
-      expect(got.started).toBe(1);
-      expect(result).toMatchObject({ finishReason: 'length', tokensOut: 12 });
-      if (traits.tellsUsage) expect(result.tokensIn).toBeGreaterThan(0);
-    });
+  /** Runs a request, and holds its text, end and count against what the engine says of it. */
+  const expectAnswer = async (
+    { engine, adapter }: { readonly engine: TestEngine; readonly adapter: WorkerAdapter },
+    request: TextRequest,
+    onTokens?: () => Promise<void>,
+  ) => {
+    const expected = await engine.answer(request);
+    const got = collect(onTokens);
+    const { finishReason, tokensOut, tokensIn } = await adapter.submit(request, got.sink, never);
+    expect({ text: got.pieces.join(''), finishReason, tokensOut }).toEqual(expected);
+    expect(got.started).toBe(1);
+    if (traits.tellsUsage) expect(tokensIn).toBeGreaterThan(0);
+    return { ...expected, pieces: got.pieces };
+  };
 
-    test('tells the end of the model from the end of the budget', async () => {
-      const { sim, adapter } = await setUp({ tokens: 5 });
-      await using _sim = sim;
-      await using _adapter = adapter;
-      const ended = await adapter.submit(requestOf({ maxTokens: 50 }), collect().sink, never);
-      expect(ended).toMatchObject({ finishReason: 'stop', tokensOut: 5 });
-      const cut = await adapter.submit(requestOf({ maxTokens: 3 }), collect().sink, never);
+  describe('streams', () => {
+    test('text, end and count are those of the engine: of the budget, and of the model', async () => {
+      const run = await setUp();
+      await using _engine = run.engine;
+      await using _adapter = run.adapter;
+      const cut = await expectAnswer(run, run.ask({ maxTokens: 3 }));
       expect(cut).toMatchObject({ finishReason: 'length', tokensOut: 3 });
+      const ended = await expectAnswer(run, run.ask({ maxTokens: 200 }));
+      expect(ended.finishReason).toBe('stop');
       if (!traits.runsUnbounded) return;
-      const unbounded = await adapter.submit(
-        requestOf({ maxTokens: undefined }),
-        collect().sink,
-        never,
-      );
-      expect(unbounded).toMatchObject({ finishReason: 'stop', tokensOut: 5 });
+      const unbounded = await expectAnswer(run, run.ask({ maxTokens: undefined }));
+      expect(unbounded).toEqual(ended);
     });
 
     test(`a full context is ${traits.fullContext === 'refused' ? 'refused as permanent' : `a ${traits.fullContext}`}`, async () => {
-      const { sim, adapter } = await setUp({ tokens: 1000, ctx: 128 });
-      await using _sim = sim;
+      const { engine, adapter, ask } = await setUp({ endless: true, ctx: 256 });
+      await using _engine = engine;
       await using _adapter = adapter;
       if (traits.fullContext === 'refused') {
-        const refused = adapter.submit(requestOf({ maxTokens: 1000 }), collect().sink, never);
+        const refused = adapter.submit(ask({ maxTokens: 1000 }), collect().sink, never);
         expect(await failureOf(refused)).toMatchObject({ fault: 'permanent' });
         return;
       }
       const maxTokens = traits.runsUnbounded ? undefined : 1000;
-      const result = await adapter.submit(requestOf({ maxTokens }), collect().sink, never);
+      const result = await adapter.submit(ask({ maxTokens }), collect().sink, never);
       expect(result.finishReason).toBe(traits.fullContext);
-      if (traits.tellsUsage) expect(result.tokensIn + result.tokensOut).toBe(128);
+      if (traits.tellsUsage) expect(result.tokensIn + result.tokensOut).toBe(256);
     });
 
+    test(`OC-ADAPT-5004 a prompt longer than the context is ${traits.cutsPrompts === true ? 'cut' : 'permanent'}`, async () => {
+      const { engine, adapter, ask } = await setUp({ ctx: 256 });
+      await using _engine = engine;
+      await using _adapter = adapter;
+      const request = ask({ prompt: `${SECRET} `.repeat(200) });
+      const submitted = adapter.submit(request, collect().sink, never);
+      if (traits.cutsPrompts === true) {
+        expect((await submitted).tokensIn).toBeLessThan(256);
+        return;
+      }
+      const error = await failureOf(submitted);
+      expect(error).toBeInstanceOf(EngineError);
+      expect(error).toMatchObject({ fault: 'permanent' });
+      expect((error as EngineError).message).not.toContain(SECRET);
+    });
+
+    const messages = [
+      { role: 'system', content: 'be brief' },
+      { role: 'user', content: 'naïve 古池?' },
+    ];
     if (traits.chat !== 'none') {
       test('chat messages are completed as the template renders them', async () => {
-        const { sim, adapter } = await setUp({});
-        await using _sim = sim;
+        const { engine, adapter, ask } = await setUp();
+        await using _engine = engine;
         await using _adapter = adapter;
-        const messages = [
-          { role: 'system', content: 'be brief' },
-          { role: 'user', content: 'naïve 古池?' },
-        ];
+        const { text } = await engine.answer(ask({ prompt: engine.render(messages) }));
         const got = collect();
-        await adapter.submit({ ...requestOf(), prompt: messages }, got.sink, never);
-        expect(got.pieces).toEqual(sim.pieces(sim.render(messages), 42, 12));
+        await adapter.submit({ ...ask(), prompt: messages }, got.sink, never);
+        expect(got.pieces.join('')).toBe(text);
       });
     } else {
       test('chat messages are refused as permanent: nothing could render them', async () => {
-        const { sim, adapter } = await setUp({});
-        await using _sim = sim;
+        const { engine, adapter, ask } = await setUp();
+        await using _engine = engine;
         await using _adapter = adapter;
-        const prompt = [{ role: 'user', content: 'why?' }];
-        const refused = adapter.submit({ ...requestOf(), prompt }, collect().sink, never);
+        const refused = adapter.submit({ ...ask(), prompt: messages }, collect().sink, never);
         expect(await failureOf(refused)).toMatchObject({ fault: 'permanent' });
       });
     }
 
-    if (traits.severalTokensPerChunk) {
-      test('several tokens in one event are counted as such', async () => {
-        const { sim, adapter } = await setUp({ tokens: 100, tokensPerChunk: 4 });
-        await using _sim = sim;
-        await using _adapter = adapter;
-        const request = requestOf({ maxTokens: 30 });
-        const got = collect();
-        const result = await adapter.submit(request, got.sink, never);
-        const pieces = sim.pieces(request.prompt, request.seed, 30);
-        expect(got.pieces.join('')).toBe(pieces.join(''));
-        expect(got.pieces.length).toBe(8);
-        if (traits.tellsUsage) expect(result.tokensOut).toBe(30);
-      });
-    }
-
-    test('a stop string ends the text before it', async () => {
-      const { sim, adapter } = await setUp({ tokens: 100 });
-      await using _sim = sim;
+    test('a stop string ends the text before it, wherever in the tokens it stands', async () => {
+      const { engine, adapter, ask } = await setUp({ endless: true, ctx: 256 });
+      await using _engine = engine;
       await using _adapter = adapter;
-      const base = requestOf({ maxTokens: 60 });
-      const pieces = sim.pieces(base.prompt, base.seed, 60);
-      const stop = pieces[8] ?? '';
-      const text = pieces.join('');
+      const base = ask({ maxTokens: 60 });
+      const { text } = await engine.answer(base);
+      const stop = [...text].slice(8, 12).join('');
       const got = collect();
       const result = await adapter.submit(
         { ...base, sampling: { ...base.sampling, stop: ['never said', stop] } },
@@ -116,172 +111,70 @@ export function describeStreams(
       expect(got.pieces.join('')).toBe(text.slice(0, text.indexOf(stop)));
     });
 
-    for (const splitBytes of [1, 2, 3, 7]) {
-      test(`OC-ADAPT-5007 code points cut into ${splitBytes}-byte chunks come out whole`, async () => {
-        const { sim, adapter } = await setUp({ tokens: 200, splitBytes, commentEvery: 3 });
-        await using _sim = sim;
-        await using _adapter = adapter;
-        const request = requestOf({ maxTokens: 120 });
-        const got = collect();
-        await adapter.submit(request, got.sink, never);
-        expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 120));
-      });
-    }
-
-    test('keep-alive comments are no tokens', async () => {
-      const { sim, adapter } = await setUp({ tokens: 100, commentEvery: 1 });
-      await using _sim = sim;
-      await using _adapter = adapter;
-      const request = requestOf();
-      const got = collect();
-      await adapter.submit(request, got.sink, never);
-      expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 12));
+    test('OC-ADAPT-5007 code points that are made of several tokens come out whole', async () => {
+      const run = await setUp({ endless: true, ctx: 1024 });
+      await using _engine = run.engine;
+      await using _adapter = run.adapter;
+      const { text, pieces } = await expectAnswer(run, run.ask({ maxTokens: 200 }));
+      expect(text).toMatch(/[^\0-\x7f]/);
+      for (const piece of pieces) expect(piece.isWellFormed()).toBe(true);
+      expect(text).not.toContain('\ufffd');
     });
 
-    test('a slow first token: started comes before it', async () => {
-      const { sim, adapter } = await setUp({});
-      await using _sim = sim;
-      await using _adapter = adapter;
-      sim.fail({ kind: 'slow-first', ms: 50 });
-      const startedAtFirst: number[] = [];
-      const got = collect((now) => void startedAtFirst.push(now.started));
-      await adapter.submit(requestOf(), got.sink, never);
-      expect(startedAtFirst[0]).toBe(1);
-      expect(got.pieces.length).toBe(12);
-    });
-
-    test('thousands of tokens, several per write, arrive complete', async () => {
-      const { sim, adapter } = await setUp({ tokens: 6000, ctx: 10_000, tokensPerWrite: 50 });
-      await using _sim = sim;
-      await using _adapter = adapter;
-      const request = requestOf({ maxTokens: 6000 });
-      const got = collect();
-      const result = await adapter.submit(request, got.sink, never);
-      expect(result.tokensOut).toBe(6000);
-      expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 6000));
+    test('thousands of tokens arrive complete', async () => {
+      const run = await setUp({ endless: true, ctx: 4096 });
+      await using _engine = run.engine;
+      await using _adapter = run.adapter;
+      const { tokensOut } = await expectAnswer(run, run.ask({ maxTokens: 3000 }));
+      expect(tokensOut).toBe(3000);
     });
 
     for (const seed of [0n, 2n ** 31n, 2n ** 32n - 2n, 2n ** 32n - 1n, 2n ** 63n - 1n, -1n]) {
       test(`OC-ADAPT-5012 the engine gets the seed it was told: ${seed} folded`, async () => {
-        const { sim, adapter } = await setUp({});
-        await using _sim = sim;
-        await using _adapter = adapter;
-        const request = requestOf({ seed: foldSeed(seed) });
-        const got = collect();
-        await adapter.submit(request, got.sink, never);
-        expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 12));
+        const run = await setUp();
+        await using _engine = run.engine;
+        await using _adapter = run.adapter;
+        await expectAnswer(run, run.ask({ seed: foldSeed(seed) }));
       });
     }
-
-    for (const top of traits.maxLogprobs > 0 ? [1, traits.maxLogprobs] : []) {
-      test(`OC-ADAPT-5018 each piece comes with the probabilities of its tokens: ${top} alternatives`, async () => {
-        const { sim, adapter } = await setUp({ tokens: 100, tokensPerWrite: 7, splitBytes: 100 });
-        await using _sim = sim;
-        await using _adapter = adapter;
-        const base = requestOf({ maxTokens: 60 });
-        const request = { ...base, sampling: { ...base.sampling, logprobs: top } };
-        const got = collect(() => new Promise((resolve) => setImmediate(resolve)));
-        await adapter.submit(request, got.sink, never);
-        expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 60));
-        expect(got.logprobs).toEqual(sim.logprobs(request.prompt, request.seed, 60, top));
-      });
-    }
-
-    test('OC-ADAPT-5018 a request for no probabilities is given none', async () => {
-      const { sim, adapter } = await setUp({});
-      await using _sim = sim;
-      await using _adapter = adapter;
-      const got = collect();
-      await adapter.submit(requestOf(), got.sink, never);
-      expect(got.logprobs).toBeUndefined();
-    });
 
     test('concurrent streams do not mix', async () => {
-      const { sim, adapter } = await setUp({ slots: 16, tokens: 100, splitBytes: 5 }, 16);
-      await using _sim = sim;
-      await using _adapter = adapter;
-      await Promise.all(
-        Array.from({ length: 16 }, async (_, seed) => {
-          const request = requestOf({ seed, prompt: `prompt ${seed}`, maxTokens: 60 });
-          const got = collect();
-          await adapter.submit(request, got.sink, never);
-          expect(got.pieces).toEqual(sim.pieces(request.prompt, seed, 60));
-        }),
+      const run = await setUp({ slots: 8, ctx: 256, endless: true });
+      await using _engine = run.engine;
+      await using _adapter = run.adapter;
+      const streams = Array.from({ length: 8 }, (_, seed) =>
+        expectAnswer(run, run.ask({ seed, prompt: `prompt ${seed}`, maxTokens: 60 })),
       );
-    });
-
-    test('requests one after another share a connection', async () => {
-      const { sim, adapter } = await setUp({});
-      await using _sim = sim;
-      await using _adapter = adapter;
-      for (let seed = 0; seed < 20; seed++) {
-        await adapter.submit(requestOf({ seed }), collect().sink, never);
-      }
-      expect(sim.stats().sockets).toBeLessThanOrEqual(2);
-    });
-
-    test('OC-ADAPT-5006 a sink that holds stops the socket from being read', async () => {
-      const tokens = traits.repeatsText === true ? 5_000 : 300_000;
-      const { sim, adapter } = await setUp({ tokens, ctx: 2 * tokens, tokensPerWrite: 200 });
-      await using _sim = sim;
-      await using _adapter = adapter;
-      const request = requestOf({ maxTokens: tokens });
-      const gate = Promise.withResolvers<void>();
-      const got = collect(({ calls }) => (calls === 1 ? gate.promise : undefined));
-      const done = adapter.submit(request, got.sink, never);
-      await until(() => got.calls === 1, 'the first delivery');
-      const sentWhileHeld = await untilSteady(() => sim.stats().tokensSent, 'the engine waits');
-      expect(sentWhileHeld).toBeLessThan(tokens);
-      expect(got.calls).toBe(1);
-      gate.resolve();
-      const result = await done;
-      expect(result.tokensOut).toBe(tokens);
-      expect(got.pieces.join('')).toBe(sim.pieces(request.prompt, request.seed, tokens).join(''));
+      const texts = (await Promise.all(streams)).map(({ text }) => text);
+      expect(new Set(texts).size).toBe(8);
     });
 
     test('OC-ADAPT-5006 a sink that holds at every delivery still gets everything in order', async () => {
-      const { sim, adapter } = await setUp({ tokens: 300, splitBytes: 64 });
-      await using _sim = sim;
-      await using _adapter = adapter;
-      const request = requestOf({ maxTokens: 200 });
-      const got = collect(() => new Promise((resolve) => setImmediate(resolve)));
-      await adapter.submit(request, got.sink, never);
-      expect(got.pieces).toEqual(sim.pieces(request.prompt, request.seed, 200));
+      const run = await setUp({ endless: true, ctx: 256 });
+      await using _engine = run.engine;
+      await using _adapter = run.adapter;
+      await expectAnswer(
+        run,
+        run.ask({ maxTokens: 120 }),
+        () => new Promise((resolve) => setImmediate(resolve)),
+      );
     });
 
-    test('a sink that holds one stream does not disturb the next one on its connection', async () => {
-      const { sim, adapter } = await setUp({}, 1);
-      await using _sim = sim;
+    test('what a sink throws ends the stream and is what submit rejects with', async () => {
+      const { engine, adapter, ask } = await setUp({ endless: true });
+      await using _engine = engine;
       await using _adapter = adapter;
-      for (let seed = 0; seed < 10; seed++) {
-        const got = collect(() => new Promise((resolve) => setImmediate(resolve)));
-        const request = requestOf({ seed });
-        await adapter.submit(request, got.sink, never);
-        expect(got.pieces).toEqual(sim.pieces(request.prompt, seed, 12));
+      for (const fail of ['throws', 'rejects']) {
+        const broken = new Error('the reader broke');
+        const got = collect(() => {
+          if (fail === 'throws') throw broken;
+          return Promise.reject(broken);
+        });
+        const request = ask({ maxTokens: 1_000_000 });
+        expect(await failureOf(adapter.submit(request, got.sink, never))).toBe(broken);
+        expect(got.calls).toBe(1);
+        await until(async () => (await engine.stats()).busySlots === 0, 'the slot is freed');
       }
-    });
-
-    test('giving up on text that has all arrived does not disturb the next stream', async () => {
-      const { sim, adapter } = await setUp({ slots: 1 }, 2);
-      await using _sim = sim;
-      await using _adapter = adapter;
-      const reason = new Error('canceled by the test');
-      const abort = new AbortController();
-      const first = collect(() => new Promise(() => {}));
-      const held = failureOf(adapter.submit(requestOf(), first.sink, abort.signal));
-      await until(() => first.calls === 1 && sim.stats().busySlots === 0, 'the engine is done');
-      await untilSteady(() => sim.stats().tokensSent, 'the answer was read');
-
-      const gate = Promise.withResolvers<void>();
-      const second = collect(() => gate.promise);
-      const request = requestOf({ seed: 2 });
-      const running = adapter.submit(request, second.sink, never);
-      await until(() => second.calls === 1, 'the second stream runs');
-      abort.abort(reason);
-      expect(await held).toBe(reason);
-      gate.resolve();
-      await running;
-      expect(second.pieces).toEqual(sim.pieces(request.prompt, request.seed, 12));
     });
   });
 }

@@ -7,6 +7,7 @@ import type {
 import { renderChat } from './chat.ts';
 import type { EngineSim } from './engine-sim.ts';
 import type { SimFault } from './faults.ts';
+import { planGeneration } from './generation.ts';
 import { embeddingOf, rankingOf } from './pooling.ts';
 import { expectedLogprobs, expectedPieces } from './vocabulary.ts';
 
@@ -22,16 +23,33 @@ export interface RefusalWords {
 /** Every way to be refused, in the words of one protocol. */
 export type RefusalTable = Readonly<Record<Refusal, RefusalWords>>;
 
-/** @param url where the adapter is to find the engine's API, if not at the simulator's root */
+export interface SimulatorTraits {
+  /** Where the adapter is to find the engine's API, if not at the simulator's root. */
+  readonly url?: string;
+  /** The end of the model is the last of the tokens it counts, and has no text. */
+  readonly countsEnd?: boolean;
+}
+
 export function toAdapterSimulator(
   sim: EngineSim,
   refusals: RefusalTable,
-  url: string = sim.url,
+  { url = sim.url, countsEnd = false }: SimulatorTraits = {},
 ): AdapterSimulator {
   return {
     url,
     fail: (fault) => sim.addFault(toSimFault(fault, refusals)),
     setLoading: (loading) => sim.setLoading(loading),
+    shape: (request) => request,
+    answer: ({ prompt, seed, maxTokens = Infinity, sampling: { stop } }) => {
+      const { ctx, tokens } = sim.options;
+      const { count, stopType } = planGeneration({ prompt, seed, maxTokens, stop }, ctx, tokens);
+      const withText = countsEnd && stopType === 'eos' ? count - 1 : count;
+      return {
+        text: expectedPieces(prompt, seed, withText).join(''),
+        tokensOut: count,
+        finishReason: stopType === 'limit' ? 'length' : 'stop',
+      };
+    },
     pieces: expectedPieces,
     logprobs: expectedLogprobs,
     render: renderChat,

@@ -69,7 +69,7 @@ for (const flavor of SIM_FLAVORS) {
       open: (options) => openOpenAi({ ...options, model: SIM_MODEL }),
       simulator: async (setup) => {
         const sim = await startOpenAiSim({ ...setup, flavor });
-        return toAdapterSimulator(sim, refusalsOf(flavor), sim.apiUrl);
+        return toAdapterSimulator(sim, refusalsOf(flavor), { url: sim.apiUrl });
       },
       traits: TRAITS[flavor],
     },

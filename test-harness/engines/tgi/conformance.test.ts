@@ -31,7 +31,7 @@ describeAdapter(
   {
     open: openTgi,
     simulator: async (setup) =>
-      toAdapterSimulator(await startTgiSim({ queue: 0, ...setup }), REFUSALS),
+      toAdapterSimulator(await startTgiSim({ queue: 0, ...setup }), REFUSALS, { countsEnd: true }),
     traits: {
       maxLogprobs: 0,
       countsTokens: true,
