@@ -5,6 +5,7 @@ import type {
   TokenLogprob,
   WorkerAdapter,
 } from '@llama-orch/worker-adapters';
+import { requestOf as anyRequest } from '@llama-orch/worker-adapters/conformance';
 
 /** Bounds that a loaded machine does not reach. */
 export const PATIENT = {
@@ -25,31 +26,13 @@ export function longText(chars: number): string {
 /** Two thousand tokens, because no token is longer than a letter of it: some seconds of work. */
 export const LONG_WORK = 'root ::= ("q" "z"){1000}';
 
+/** What every test asks for unless it says otherwise: the model's own text, to its end. */
 export function requestOf(
   change: Partial<EngineRequest> = {},
   sampling: Partial<EngineRequest['sampling']> = {},
 ): EngineRequest {
-  return {
-    taskId: 'task',
-    correlationId: 'correlation',
-    prompt: PROMPT,
-    maxTokens: undefined,
-    seed: 7,
-    sampling: {
-      temperature: 0.8,
-      topK: 40,
-      topP: 0.95,
-      minP: 0.05,
-      stop: [],
-      grammar: undefined,
-      jsonSchema: undefined,
-      logprobs: 0,
-      ...sampling,
-    },
-    deterministic: true,
-    reuseKv: true,
-    ...change,
-  };
+  const base = anyRequest({ prompt: PROMPT, maxTokens: undefined, seed: 7 });
+  return { ...base, ...change, sampling: { ...base.sampling, ...sampling } };
 }
 
 export interface Generation {
@@ -88,16 +71,6 @@ export async function generate(
     signal,
   );
   return { text: pieces.join(''), pieces, logprobs, result };
-}
-
-/** What a promise rejects with. @throws Error when it resolves */
-export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('expected a rejection');
 }
 
 export interface NativeAnswer {

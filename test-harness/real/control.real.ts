@@ -1,20 +1,12 @@
-/** What llama-server says of itself and of the state it is in. */
+/** What llama-server says of itself and of its load. */
+import { failureOf } from '@llama-orch/worker-adapters/conformance';
 import { expect, test } from 'vitest';
 import { TINY_HAIKU } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
-import { failureOf, generate, LONG_WORK, PROMPT, requestOf } from './completion.ts';
+import { generate, LONG_WORK, requestOf } from './completion.ts';
 import { CTX, serve, serveAll, SLOTS, untilIdle } from './server-fixture.ts';
 
 const all = serveAll();
-
-test('OC-ADAPT-5001 ready while it runs, down when it is gone, and then broken for a task', async () => {
-  await using own = await serve();
-  expect(await own.adapter.health()).toEqual({ state: 'ready' });
-  await own.server[Symbol.asyncDispose]();
-  expect(await own.adapter.health()).toMatchObject({ state: 'down' });
-  const failure = await failureOf(generate(own.adapter, requestOf()));
-  expect(failure).toMatchObject({ name: 'EngineError', fault: 'broken' });
-});
 
 test('OC-ADAPT-5011 props: the version of the build, slots, context of one slot, template', async () => {
   const props = await all.adapter.props();
@@ -27,27 +19,6 @@ test('OC-ADAPT-5011 props: the version of the build, slots, context of one slot,
     exactPrefixReuse: false,
   });
   expect(props.engineVersion).toMatch(/^b\d+-[0-9a-f]{7,}$/);
-});
-
-test('tokens are counted as the engine counts them', async () => {
-  const prompt = `${PROMPT} naïve 古池 🐸`;
-  const { result } = await generate(all.adapter, requestOf({ prompt, maxTokens: 1 }));
-  expect(await all.adapter.countTokens(prompt)).toBe(result.tokensIn);
-});
-
-test('OC-ADAPT-5001 the chat template is the model’s own', async () => {
-  const messages = [
-    { role: 'user', content: 'Write a haiku about rain.' },
-    { role: 'assistant', content: 'Old pond' },
-    { role: 'user', content: 'again' },
-  ];
-  const rendered = await all.adapter.applyTemplate(messages);
-  expect(rendered).toBe(
-    '<|user|>Write a haiku about rain.<|end|><|assistant|>Old pond<|end|><|user|>again<|end|><|assistant|>',
-  );
-  const asMessages = await generate(all.adapter, requestOf({ prompt: messages }));
-  const asText = await generate(all.adapter, requestOf({ prompt: rendered }));
-  expect(asMessages.text).toBe(asText.text);
 });
 
 test('metrics: what runs, what waits, how much KV is held', async () => {

@@ -1,6 +1,6 @@
 /** Vectors from llama-server, and its refusal where it was not started for them. */
+import { failureOf } from '@llama-orch/worker-adapters/conformance';
 import { expect, test } from 'vitest';
-import { failureOf } from './completion.ts';
 import { serve, serveAll } from './server-fixture.ts';
 
 const all = serveAll();

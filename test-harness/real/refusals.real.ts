@@ -1,8 +1,9 @@
 /** OC-ADAPT-5004: what llama-server refuses, and what may be done about it. */
 import { EngineError, openLlamaCpp } from '@llama-orch/worker-adapters';
+import { failureOf } from '@llama-orch/worker-adapters/conformance';
 import { expect, inject, test } from 'vitest';
 import { startRealServer } from '../llama-server/launch.ts';
-import { failureOf, generate, PATIENT, requestOf } from './completion.ts';
+import { generate, PATIENT, requestOf } from './completion.ts';
 import { CTX, serveAll } from './server-fixture.ts';
 
 const all = serveAll();

@@ -3,16 +3,14 @@ import { openLlamaCpp, type WorkerAdapter } from '@llama-orch/worker-adapters';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { startRealServer, type RealServer, type ServerOptions } from '../llama-server/launch.ts';
 import { waitFor } from '../src/wait-for.ts';
-import { longText, PATIENT, slotsOf } from './completion.ts';
+import { PATIENT, slotsOf } from './completion.ts';
 
 /** The slots and the context of each that the files' servers have. */
 export const SLOTS = 4;
 export const CTX = 256;
-/** A grammar for more text than fits the context. */
-export const ENDLESS = longText(2_000);
-export const MAX_STREAMS = 16;
+const MAX_STREAMS = 16;
 
-export function openAt(url: string): WorkerAdapter {
+function openAt(url: string): WorkerAdapter {
   return openLlamaCpp({ url, timeouts: PATIENT, maxStreams: MAX_STREAMS });
 }
 
