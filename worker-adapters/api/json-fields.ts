@@ -14,6 +14,11 @@ export function field(value: unknown, key: string): unknown {
   return (value as Readonly<Record<string, unknown>>)[key];
 }
 
+/** The elements; none when the value is no list. */
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 export function numberField(value: unknown, key: string): number | undefined {
   const found = field(value, key);
   return typeof found === 'number' && Number.isFinite(found) ? found : undefined;

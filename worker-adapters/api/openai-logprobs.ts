@@ -1,4 +1,4 @@
-import { field, numberField, stringField } from './json-fields.ts';
+import { field, listOf, numberField, stringField } from './json-fields.ts';
 import type { Alternative, TokenLogprob } from './types.ts';
 
 /**
@@ -13,17 +13,22 @@ import type { Alternative, TokenLogprob } from './types.ts';
 export function readOpenAiLogprobs(logprobs: unknown, top: number): TokenLogprob[] {
   const content = field(logprobs, 'content');
   if (Array.isArray(content)) {
-    return (content as readonly unknown[]).flatMap((entry) =>
-      tokenOf(entry, likeliest(list(field(entry, 'top_logprobs')).flatMap(alternativeOf), top)),
-    );
+    return readTokenLogprobs(content, top);
   }
-  const values = list(field(logprobs, 'token_logprobs'));
-  const alternatives = list(field(logprobs, 'top_logprobs'));
-  return list(field(logprobs, 'tokens')).flatMap((token, at) =>
+  const values = listOf(field(logprobs, 'token_logprobs'));
+  const alternatives = listOf(field(logprobs, 'top_logprobs'));
+  return listOf(field(logprobs, 'tokens')).flatMap((token, at) =>
     tokenOf(
       { token, logprob: values[at] },
       likeliest(Object.entries(alternatives[at] ?? {}).flatMap(entryOf), top),
     ),
+  );
+}
+
+/** Reads tokens with their alternatives, `[{"token","logprob","top_logprobs":[{"token","logprob"}]}]`. */
+export function readTokenLogprobs(entries: unknown, top: number): TokenLogprob[] {
+  return listOf(entries).flatMap((entry) =>
+    tokenOf(entry, likeliest(listOf(field(entry, 'top_logprobs')).flatMap(alternativeOf), top)),
   );
 }
 
@@ -46,8 +51,4 @@ function entryOf([token, logprob]: readonly [string, unknown]): Alternative[] {
 
 function likeliest(alternatives: readonly Alternative[], top: number): Alternative[] {
   return alternatives.toSorted((a, b) => b.logprob - a.logprob).slice(0, top);
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

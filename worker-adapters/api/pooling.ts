@@ -36,7 +36,7 @@ export function readEmbeddings(answer: unknown, count: number): EmbedResult | un
 
 /**
  * Reads a ranking in the shape of Jina and Cohere, `{"results":[{"index","relevance_score"}]}`, and
- * puts the best first. Undefined when it is none, or names a document there is not.
+ * puts the best first. Undefined when it is none, or names a document there is not, or one twice.
  */
 export function readRanking(answer: unknown, count: number): RerankResult | undefined {
   const results = field(answer, 'results');
@@ -49,6 +49,7 @@ export function readRanking(answer: unknown, count: number): RerankResult | unde
     if (!Number.isInteger(index) || index < 0 || index >= count) return undefined;
     ranking.push({ index, score });
   }
+  if (new Set(ranking.map(({ index }) => index)).size < ranking.length) return undefined;
   return { results: ranking.sort((a, b) => b.score - a.score), tokensIn: tokensInOf(answer) };
 }
 

@@ -1,3 +1,6 @@
+import { EngineError } from './types.ts';
+import type { EngineName } from './types.ts';
+
 /** One line of a Prometheus exposition: a series of a metric, and its value. */
 export interface Sample {
   readonly labels: ReadonlyMap<string, string>;
@@ -31,6 +34,13 @@ export function gaugeOf(exposition: string, name: string): number | undefined {
   const samples = samplesOf(exposition, name);
   if (samples.length === 0) return undefined;
   return samples.reduce((sum, { value }) => sum + value, 0);
+}
+
+/** The same where the engine must have it. @throws EngineError `garbage` when it has not */
+export function requiredGauge(engine: EngineName, exposition: string, name: string): number {
+  const value = gaugeOf(exposition, name);
+  if (value === undefined) throw new EngineError('garbage', engine, `/metrics has no ${name}`);
+  return value;
 }
 
 /** @returns the labels of `{…}` at `start`, if any, and where the value begins */

@@ -148,6 +148,13 @@ export interface EngineMetrics {
   readonly kvUsage: number | undefined;
 }
 
+/** Of an engine that does not tell its load. */
+export const UNKNOWN_LOAD: EngineMetrics = {
+  running: undefined,
+  waiting: undefined,
+  kvUsage: undefined,
+};
+
 export type Workload = 'completion' | 'embedding' | 'rerank';
 
 export interface AdapterCapabilities {

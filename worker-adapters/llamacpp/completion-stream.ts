@@ -1,8 +1,8 @@
 import { field, numberField, parseJson, stringField } from '../api/json-fields.ts';
+import { readTokenLogprobs } from '../api/openai-logprobs.ts';
 import { EngineError } from '../api/types.ts';
 import type { EngineResult, TokenLogprob } from '../api/types.ts';
 import { parseLlamaCppError, toEngineError } from './errors.ts';
-import { readTokenLogprobs } from './token-logprobs.ts';
 
 /**
  * Reads one object of a native completion stream: appends its text to `pieces` and returns the
@@ -30,7 +30,7 @@ export function createLogprobReader(top: number) {
     const event = parseJson(data);
     const before = pieces.length;
     const result = readEvent(event, pieces);
-    withheld.push(...readTokenLogprobs(event, top));
+    withheld.push(...readTokenLogprobs(field(event, 'completion_probabilities'), top));
     if (pieces.length > before) {
       logprobs.push(withheld);
       withheld = [];

@@ -1,5 +1,5 @@
 import { numberField } from '../api/json-fields.ts';
-import { EngineError } from '../api/types.ts';
+import { requiredGauge } from '../api/prometheus-gauges.ts';
 import type { EngineMetrics } from '../api/types.ts';
 
 /**
@@ -8,18 +8,9 @@ import type { EngineMetrics } from '../api/types.ts';
  */
 export function readMetrics(text: string): Omit<EngineMetrics, 'kvUsage'> {
   return {
-    running: gauge(text, 'llamacpp:requests_processing'),
-    waiting: gauge(text, 'llamacpp:requests_deferred'),
+    running: requiredGauge('llamacpp', text, 'llamacpp:requests_processing'),
+    waiting: requiredGauge('llamacpp', text, 'llamacpp:requests_deferred'),
   };
-}
-
-function gauge(text: string, name: string): number {
-  for (const line of text.split('\n')) {
-    if (!line.startsWith(`${name} `)) continue;
-    const value = Number(line.slice(name.length + 1).trim());
-    if (Number.isFinite(value)) return value;
-  }
-  throw new EngineError('garbage', 'llamacpp', `/metrics has no ${name}`);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { EngineCall } from '../api/engine-connection.ts';
 import { startAtFirstToken } from '../api/first-token-start.ts';
 import { parseJson } from '../api/json-fields.ts';
 import { embeddingBody, rankingBody, readEmbeddings } from '../api/pooling.ts';
-import { EngineError } from '../api/types.ts';
+import { EngineError, UNKNOWN_LOAD } from '../api/types.ts';
 import type {
   AdapterCapabilities,
   AdapterOptions,
@@ -25,7 +25,7 @@ import { createStreamReader } from './completion-stream.ts';
 import { asUnserved, refusal } from './errors.ts';
 import { identifyServer } from './flavor.ts';
 import type { Flavor, ServerIdentity } from './flavor.ts';
-import { readMetrics, UNKNOWN_LOAD } from './metrics.ts';
+import { readMetrics } from './metrics.ts';
 import { findModel, readProps } from './props.ts';
 import { readSglangRanking } from './ranking.ts';
 

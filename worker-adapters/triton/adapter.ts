@@ -3,7 +3,7 @@ import type { ChatRenderer } from '../api/chat-template.ts';
 import { EngineConnection } from '../api/engine-connection.ts';
 import type { EngineCall } from '../api/engine-connection.ts';
 import { startAtFirstToken } from '../api/first-token-start.ts';
-import { EngineError } from '../api/types.ts';
+import { EngineError, UNKNOWN_LOAD } from '../api/types.ts';
 import type {
   AdapterCapabilities,
   AdapterOptions,
@@ -21,7 +21,7 @@ import type {
 import { toGenerateRequest } from './completion-request.ts';
 import { createGenerateReader } from './completion-stream.ts';
 import { refusal } from './errors.ts';
-import { readMetrics, UNKNOWN_LOAD } from './metrics.ts';
+import { readMetrics } from './metrics.ts';
 import { metricsUrlOf } from './metrics-url.ts';
 import { readModelConfig } from './model-config.ts';
 import type { TritonModel } from './model-config.ts';

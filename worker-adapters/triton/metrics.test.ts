@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { readMetrics, UNKNOWN_LOAD } from './metrics.ts';
+import { UNKNOWN_LOAD } from '../api/types.ts';
+import { readMetrics } from './metrics.ts';
 
 const TRITON = `# HELP nv_inference_pending_request_count Instantaneous number of pending requests awaiting execution per-model.
 # TYPE nv_inference_pending_request_count gauge

@@ -2,13 +2,6 @@ import { samplesOf } from '../api/prometheus-gauges.ts';
 import type { Sample } from '../api/prometheus-gauges.ts';
 import type { EngineMetrics } from '../api/types.ts';
 
-/** Nothing is known of the load. */
-export const UNKNOWN_LOAD: EngineMetrics = {
-  running: undefined,
-  waiting: undefined,
-  kvUsage: undefined,
-};
-
 /**
  * Reads Triton's metrics (`docs/user_guide/metrics.md`) and the gauges that backends add to them: those
  * of TensorRT-LLM (`nv_trt_llm_*`), and those of the vLLM backend where the model's configuration

@@ -1,4 +1,4 @@
-import { field, stringField } from '../api/json-fields.ts';
+import { field, listOf, stringField } from '../api/json-fields.ts';
 import { EngineError } from '../api/types.ts';
 
 /**
@@ -38,7 +38,7 @@ const CTX_PARAMETERS = ['max_seq_len', 'max_sequence_length', 'max_model_len'];
  * @throws EngineError `garbage` when it is no text generation model of a known kind
  */
 export function readModelConfig(config: unknown): TritonModel {
-  const inputs = new Set(list(field(config, 'input')).flatMap((input) => nameOf(input, 'name')));
+  const inputs = new Set(listOf(field(config, 'input')).flatMap((input) => nameOf(input, 'name')));
   const kind = KIND_INPUTS.find(([name]) => inputs.has(name))?.[1];
   if (kind === undefined || !inputs.has('text_input')) {
     throw new EngineError('garbage', 'triton', 'the inputs of the model are of no known kind');
@@ -69,7 +69,7 @@ function textOutputOf(
 }
 
 function partsOf(config: unknown, kind: ModelKind): string[] {
-  const steps = list(field(field(config, 'ensemble_scheduling'), 'step'));
+  const steps = listOf(field(field(config, 'ensemble_scheduling'), 'step'));
   const calls = kind === 'trtllm' ? parameterOf(config, 'tensorrt_llm_model_name') : undefined;
   return [
     ...nameOf(config, 'name'),
@@ -95,8 +95,4 @@ function isKnown(count: number | undefined): count is number {
 function nameOf(value: unknown, key: string): string[] {
   const name = stringField(value, key);
   return name === undefined ? [] : [name];
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }
