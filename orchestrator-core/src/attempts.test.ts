@@ -105,6 +105,22 @@ test('OC-CORE-1029 a broken replica rests after a fault instead of swallowing th
   expect(again).toMatchObject([{ taskId: 'a', attempt: 3 }]);
 });
 
+test('OC-CORE-1029 an engine that says when to come back is left alone until then, within reason', () => {
+  const driver = new Driver();
+  driver.pool({ maxAttempts: 5 });
+  driver.replica('r', { slots: 2 });
+  driver.admit('a');
+  driver.admit('b');
+  driver.fail('a');
+  driver.fail('b', { retryAfterMs: 3_000 });
+  expect(ofType(driver.advance(2_999), 'dispatch')).toEqual([]);
+  expect(ofType(driver.advance(1), 'dispatch')).toHaveLength(2);
+  driver.finish('b');
+  driver.fail('a', { retryAfterMs: 3_600_000 });
+  expect(ofType(driver.advance(59_999), 'dispatch')).toEqual([]);
+  expect(ofType(driver.advance(1), 'dispatch')).toMatchObject([{ taskId: 'a' }]);
+});
+
 test('OC-CORE-1029 faults of attempts side by side count as one, and a new self-test clears them', () => {
   const driver = new Driver();
   driver.pool();

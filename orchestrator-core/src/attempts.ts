@@ -80,7 +80,7 @@ export function fail(step: Step, command: CommandOf<'fail'>): void {
   const task = runningTask(step, command);
   if (task?.running === undefined) return;
   const { fault, tokensSent } = command;
-  if (fault.retriable) restReplica(step, task, task.running.replicaId);
+  if (fault.retriable) restReplica(step, task, task.running.replicaId, fault.retryAfterMs);
   settleFault(step, task, fault, 'fault', tokensSent > 0);
 }
 
@@ -177,7 +177,9 @@ export function endFailed(step: Step, task: TaskRecord, fault: AttemptFault): vo
     outcome: {
       kind: 'failed',
       ...fault,
-      retryAfterMs: fault.retriable ? retryAfterMs(pool, step.nowMs) : undefined,
+      retryAfterMs: fault.retriable
+        ? Math.max(retryAfterMs(pool, step.nowMs), fault.retryAfterMs ?? 0)
+        : undefined,
     },
   });
   step.touch(pool);
@@ -217,6 +219,8 @@ export function abort(step: Step, task: TaskRecord, reason: AbortReason): void {
 
 /** Replicas that failed together, such as those of one host, are not asked again together. */
 const JITTER = 0.5;
+/** An engine that asks for longer is asked again all the same: what it waited for may be over, ms. */
+const MOST_ASKED_MS = 60_000;
 
 /** In [0, 1), spread evenly over numbers that follow each other (Knuth's multiplicative hash). */
 function fractionOf(value: number): number {
@@ -227,17 +231,20 @@ function fractionOf(value: number): number {
  * Keeps a broken replica, which frees its slots fastest of all, from swallowing the queue before
  * anyone has marked it unready. Faults of attempts that ran beside the first one count once.
  */
-function restReplica(step: Step, task: TaskRecord, replicaId: string): void {
+function restReplica(step: Step, task: TaskRecord, replicaId: string, askedMs = 0): void {
   const { state, nowMs } = step;
   const pool = poolOf(state, task.spec.poolId);
   const replica = pool.replicas.get(replicaId);
   if (replica === undefined) return;
   noteFault(replica, task.spec.taskId, nowMs);
-  if (replica.restsUntilMs > nowMs) return;
+  const isResting = replica.restsUntilMs > nowMs;
+  const asked = nowMs + Math.min(askedMs, MOST_ASKED_MS);
+  if (isResting && replica.restsUntilMs >= asked) return;
   const { cooldownBaseMs, cooldownMaxMs } = state.tuning;
-  replica.faults += 1;
+  if (!isResting) replica.faults += 1;
   const restMs = Math.min(cooldownMaxMs, cooldownBaseMs * 2 ** (replica.faults - 1));
-  replica.restsUntilMs = nowMs + restMs * (1 - JITTER * fractionOf(task.seq));
+  const jittered = nowMs + restMs * (1 - JITTER * fractionOf(task.seq));
+  replica.restsUntilMs = Math.max(replica.restsUntilMs, jittered, asked);
   const key = timerKeys.rest(pool.poolId, replicaId);
   state.timers.set(key, replica.restsUntilMs, { kind: 'rest', poolId: pool.poolId });
 }

@@ -169,6 +169,8 @@ export interface AttemptFault {
   readonly message: string;
   /** False when trying elsewhere cannot help (bad request, context exceeded, replay diverged). */
   readonly retriable: boolean;
+  /** How long the engine asked to be left alone, ms. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 export type Command =

@@ -109,10 +109,14 @@ export class Driver {
     return this.step({ type: 'finish', taskId, attempt, finishReason: 'stop', usage });
   }
 
-  fail(taskId: string, fields: { tokensSent?: number; retriable?: boolean } = {}) {
-    const { tokensSent = 0, retriable = true } = fields;
+  fail(
+    taskId: string,
+    fields: { tokensSent?: number; retriable?: boolean; retryAfterMs?: number } = {},
+  ) {
+    const { tokensSent = 0, retriable = true, retryAfterMs } = fields;
     const attempt = this.attemptOf(taskId);
-    const fault = { code: 'WORKER_RESET', message: 'connection lost', retriable } as const;
+    const code = 'WORKER_RESET';
+    const fault = { code, message: 'connection lost', retriable, retryAfterMs } as const;
     return this.step({ type: 'fail', taskId, attempt, fault, tokensSent });
   }
 

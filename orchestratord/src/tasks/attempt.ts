@@ -278,7 +278,8 @@ function toUsage(task: LiveTask, result: EngineResult): Usage {
 export function toFault(error: unknown): AttemptFault {
   if (error instanceof EngineError) {
     const { kind, retriable } = ENGINE_FAULTS[error.fault];
-    return { code: kind, message: error.message, retriable };
+    const { message, retryAfterMs } = error;
+    return { code: kind, message, retriable, retryAfterMs };
   }
   if (error instanceof ReplayDivergedError) {
     return { code: 'WORKER_RESET', message: error.message, retriable: false };
