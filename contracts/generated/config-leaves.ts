@@ -127,4 +127,7 @@ export const HOST_CONFIG_LEAVES: ConfigLeaves = {
   '/pools/*/restart/cool_down_ms': 'integer',
   '/pools/*/endpoints/*': 'string',
   '/pools/*/command/*': 'string',
+  '/models/*/id': 'string',
+  '/models/*/path': 'string',
+  '/models/*/sha256': 'string',
 };

@@ -413,6 +413,11 @@ export interface components {
             readonly log: components["schemas"]["LogConfig"];
             /** @description The pools this host has replicas of. */
             readonly pools: readonly components["schemas"]["HostPoolConfig"][];
+            /**
+             * @description Models that orchestratord can tell the pools to serve instead of their own (reload, canary), by id; the models of the pools are among them.
+             * @default []
+             */
+            readonly models: readonly components["schemas"]["ModelEntry"][];
         };
         /** @description Where the replicas are registered. */
         readonly HostOrchestratorConfig: {

@@ -81,6 +81,8 @@ export interface components {
             readonly leases: readonly components["schemas"]["HostLease"][];
             /** @description What happened and was not acknowledged yet, oldest first. */
             readonly events: readonly components["schemas"]["HostEvent"][];
+            /** @description All that it has in its configuration. Absent from a host that cannot change their models; such a host is not sent `models`. */
+            readonly pools?: readonly components["schemas"]["HostPool"][];
         };
         /** @description One process of pool-managerd. */
         readonly HostInstance: {
@@ -98,6 +100,18 @@ export interface components {
             readonly answer: components["schemas"]["Count"];
             /** @description Commands up to this number were carried out. */
             readonly command: components["schemas"]["Count"];
+        };
+        readonly HostPool: {
+            readonly pool_id: components["schemas"]["Name"];
+            /** @description The newest number in `models` of this orchestratord that it has heard of for the pool. */
+            readonly wish?: number;
+            /**
+             * @description Of that wish. changing: on the way there. done: so it is. failed: it will not be tried again, and what served before serves on.
+             * @enum {string}
+             */
+            readonly state?: "changing" | "done" | "failed";
+            /** @description Why it failed and what to do about it. */
+            readonly reason?: string;
         };
         readonly HostReplica: {
             readonly replica_id: components["schemas"]["ReplicaName"];
@@ -126,6 +140,8 @@ export interface components {
             /** @description Absent unless it is ready. */
             readonly ready_for_ms?: components["schemas"]["Millis"];
             readonly chat: components["schemas"]["HostChat"];
+            /** @description Of a canary: of the tasks. */
+            readonly canary_percent?: number;
             /** @description A task's placement.labels must all be among them. */
             readonly labels: {
                 readonly [key: string]: string;
@@ -185,6 +201,8 @@ export interface components {
             readonly drain: readonly components["schemas"]["Name"][];
             /** @description Not known to be carried out yet, oldest first. Each is carried out once. */
             readonly commands: readonly components["schemas"]["HostCommand"][];
+            /** @description What pools are to serve, by pool; a pool that is not among them has no canary and otherwise stays as it is. */
+            readonly models?: readonly components["schemas"]["ModelWish"][];
             /** @description The next sync may be held this long. */
             readonly next_sync_ms: number;
         };
@@ -193,6 +211,29 @@ export interface components {
             readonly id: components["schemas"]["Uuid"];
             /** @description Made at its start. A new one needs new tokens. */
             readonly instance_id: components["schemas"]["Uuid"];
+        };
+        /** @description What all replicas of a pool are to serve, in the end. The host knows the files; it goes there by a reload, a canary, a promotion or a rollback, whichever leads there from where it is. */
+        readonly ModelWish: {
+            readonly pool_id: components["schemas"]["Name"];
+            /** @description Grows with every wish for the pool. */
+            readonly n: number;
+            /** @description Absent: the one that the host has in its configuration. */
+            readonly model?: components["schemas"]["WantedModel"];
+            /** @description Absent: no canary runs on this host. */
+            readonly canary?: components["schemas"]["WantedCanary"];
+        };
+        readonly WantedModel: {
+            /** @description In the configuration of the host. */
+            readonly id: components["schemas"]["Name"];
+            /** @description That the file must have, where orchestratord was told. */
+            readonly digest?: components["schemas"]["ModelDigest"];
+        };
+        readonly WantedCanary: {
+            readonly model: components["schemas"]["WantedModel"];
+            /** @description Of the tasks. */
+            readonly percent: number;
+            /** @description On this host. */
+            readonly replicas: number;
         };
         readonly HostCommand: {
             readonly n: number;

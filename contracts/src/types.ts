@@ -87,6 +87,9 @@ export type HostLease = PoolApi['HostLease'];
 export type HostEvent = PoolApi['HostEvent'];
 export type HostSyncAnswer = PoolApi['HostSyncAnswer'];
 export type HostCommand = PoolApi['HostCommand'];
+export type HostPool = PoolApi['HostPool'];
+export type ModelWish = PoolApi['ModelWish'];
+export type WantedModel = PoolApi['WantedModel'];
 export type HostView = PoolApi['Host'];
 
 /** Query parameters after parsing: those with a default are always there. */
@@ -119,7 +122,6 @@ export type LogConfig = Configuration['LogConfig'];
 export type RetentionConfig = Configuration['RetentionConfig'];
 export type PoolConfig = Configuration['PoolConfig'];
 export type ModelConfig = Configuration['ModelConfig'];
-export type ModelEntry = Configuration['ModelEntry'];
 export type QueueConfig = Configuration['QueueConfig'];
 export type TimeoutsConfig = Configuration['TimeoutsConfig'];
 export type RestartConfig = Configuration['RestartConfig'];
@@ -127,3 +129,4 @@ export type RestartConfig = Configuration['RestartConfig'];
 /** The configuration of pool-managerd on a host, with every default filled in. */
 export type HostConfig = Configuration['HostConfig'];
 export type HostPoolConfig = Configuration['HostPoolConfig'];
+export type ModelEntry = Configuration['ModelEntry'];

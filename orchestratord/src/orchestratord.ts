@@ -29,7 +29,7 @@ import { promisedDeterminism } from './config/promised-determinism.ts';
 import { InheritedLeases } from './hosts/inherited-leases.ts';
 import { KnownHosts } from './hosts/known-hosts.ts';
 import { PoolFleet } from './hosts/pool-fleet.ts';
-import type { PoolAdapterOptions } from './hosts/remote-host.ts';
+import type { PoolAdapterOptions } from './hosts/remote-replicas.ts';
 import { RemoteHosts } from './hosts/remote-hosts.ts';
 import { createApp } from './http/app.ts';
 import { limitRate } from './http/authenticate.ts';
@@ -141,6 +141,7 @@ function createPools(
     launch === 'remote' ? [] : toPoolConfig({ ...pool, launch }, engineInputs.get(pool.id)),
   );
   const localPoolIds = own.map((pool) => pool.id);
+  const remoteIds = config.pools.flatMap(({ id, launch }) => (launch === 'remote' ? id : []));
   const local = createPoolManager({
     pools: own,
     dataDir: config.data_dir,
@@ -158,9 +159,14 @@ function createPools(
     onExpired: (hostId) => known.remove(hostId),
   });
   const hosts = new RemoteHosts({
+    models: {
+      wanted: new Map([...known.wanted].filter(([poolId]) => remoteIds.includes(poolId))),
+      remember: (poolId, wanted) => known.want(poolId, wanted),
+    },
     orchestratorId: known.orchestratorId,
     poolIds: config.pools.map((pool) => pool.id),
-    adapterOptionsOf: (poolId) => adapterOptionsOf(config, engineInputs, poolId),
+    adapterOptionsOf: (poolId, modelId) =>
+      adapterOptionsOf(config, engineInputs, poolId, modelId),
     isLocal: (replicaId) =>
       localPoolIds.some((poolId) =>
         local.replicas(poolId).some((each) => each.replicaId === replicaId),
@@ -320,13 +326,14 @@ function adapterOptionsOf(
   { pools }: Config,
   engineInputs: EngineInputsByPool,
   poolId: string,
+  modelId: string,
 ): PoolAdapterOptions {
   const pool = pools.find(({ id }) => id === poolId);
   if (pool === undefined) throw new OrchError('NOT_FOUND', `there is no pool ${poolId}`);
   const { wall_ms: wallMs, connect_ms: connectMs, control_ms: controlMs } = pool.timeouts;
   return {
     timeouts: { connectMs, controlMs, headersMs: wallMs, bodyMs: wallMs },
-    model: pool.model.served_name ?? pool.model.id,
+    model: pool.model.served_name ?? modelId,
     chatTemplate: engineInputs.get(poolId)?.chatTemplate,
     textOutput: pool.text_output,
   };

@@ -47,7 +47,7 @@ export class ManagedPool {
   #abort = new AbortController();
   /** Settles when everything asked for so far is done. */
   #tail: Promise<void> = Promise.resolve();
-  #lastError: PoolError | undefined;
+  #lastError: (PoolError & { readonly fault: string }) | undefined;
   /** Why it was of no use when it was unloaded; undefined when it was. */
   #lastFailure: PoolError | undefined;
 
@@ -78,6 +78,7 @@ export class ManagedPool {
       loaded: this.#loaded,
       modelId: this.#settings.modelId,
       change: this.#change,
+      changeError: this.#lastError?.fault,
     };
   }
 
@@ -195,7 +196,7 @@ export class ManagedPool {
       this.#noteDeparture();
     } else {
       const [wanted, kept] = [next.settings.modelId, before.settings.modelId];
-      this.#fail(`${wanted} was not brought in, ${kept} serves on: ${fault}`);
+      this.#fail(`${wanted} was not brought in, ${kept} serves on`, fault);
       this.#take(before);
       if (this.#loaded) await bringBack(before, members, next.generation);
     }
@@ -231,7 +232,7 @@ export class ManagedPool {
     );
     const fault = faults.find((each) => each !== undefined);
     if (fault === undefined || this.#canary !== canary) return;
-    this.#fail(`the canary of ${settings.modelId} was removed: ${fault}`);
+    this.#fail(`the canary of ${settings.modelId} was removed`, fault);
     this.#canary = undefined;
     await this.#removeCanary(canary);
   }
@@ -264,9 +265,10 @@ export class ManagedPool {
     this.#lastError = undefined;
   }
 
-  #fail(message: string): void {
+  #fail(what: string, fault: string): void {
     const { clock, logger, settings } = this.#deps;
-    this.#lastError = { message, atMs: clock.now() };
+    const message = `${what}: ${fault}`;
+    this.#lastError = { message, fault, atMs: clock.now() };
     logger.warn({ pool_id: settings.id, last_error: message }, 'a change of model was taken back');
   }
 

@@ -119,6 +119,8 @@ export interface PoolHealth {
   readonly modelId?: string | undefined;
   /** What is being changed now. */
   readonly change?: PoolChange | undefined;
+  /** Why the last change was taken back; undefined when it was not, and while another is under way. */
+  readonly changeError?: string | undefined;
 }
 
 /** A change of the pool's model that is under way; a canary is until it is promoted or rolled back. */
@@ -133,8 +135,8 @@ export interface PoolChange {
 /** A model to start replicas with. */
 export interface ModelTarget {
   readonly modelId: string;
-  /** Absolute. */
-  readonly modelPath: string;
+  /** Absolute; undefined for a model whose file only hosts know, or only its engine. */
+  readonly modelPath: string | undefined;
   /** `sha256:…` that the file must have. */
   readonly modelDigest: string | undefined;
 }

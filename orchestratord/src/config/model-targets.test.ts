@@ -8,7 +8,7 @@ const find = modelFinder({
 });
 
 test('ORCH-2102 a model is found by its id in the configuration, with the digest it must have', () => {
-  expect(find('next')).toEqual({
+  expect(find('next', 'default')).toEqual({
     modelId: 'next',
     modelPath: '/m/next.gguf',
     modelDigest: `sha256:${SHA}`,
@@ -16,16 +16,16 @@ test('ORCH-2102 a model is found by its id in the configuration, with the digest
 });
 
 test('or by the absolute path of its file, which then names it', () => {
-  expect(find('/m/My Model (v2).gguf')).toEqual({
+  expect(find('/m/My Model (v2).gguf', 'default')).toEqual({
     modelId: 'My_Model__v2_',
     modelPath: '/m/My Model (v2).gguf',
     modelDigest: undefined,
   });
-  expect(find('/m/.gguf').modelId).toBe('model');
+  expect(find('/m/.gguf', 'default').modelId).toBe('model');
 });
 
 test('and anything else is refused without repeating it', () => {
-  expect(() => find('../secret')).toThrow(
+  expect(() => find('../secret', 'default')).toThrow(
     expect.objectContaining({
       kind: 'INVALID_PARAMS',
       details: [

@@ -1,28 +1,38 @@
 /** The models that operators may tell a pool to serve: what `new_model_ref` stands for. */
 import { basename, isAbsolute } from 'node:path';
-import { invalidParams, isName, type Config } from '@llama-orch/contracts';
+import { invalidParams, isName, type Config, type OrchError } from '@llama-orch/contracts';
 import type { ModelTarget } from '@llama-orch/pool-managerd';
-import { digestOf } from '@llama-orch/pool-managerd/process';
+import { modelCatalog, toModelTarget } from '@llama-orch/pool-managerd/process';
 
-export type FindModel = (ref: string) => ModelTarget;
+/** @throws OrchError INVALID_PARAMS for what is no model of the pool */
+export type FindModel = (ref: string, poolId: string) => ModelTarget;
 
-/** An entry of `models` goes before a pool's own model of the same id. */
-export function modelFinder({ models, pools }: Pick<Config, 'models' | 'pools'>): FindModel {
-  const known = new Map<string, ModelTarget>();
-  for (const { model } of pools) {
-    if (model.path !== undefined) known.set(model.id, toTarget({ ...model, path: model.path }));
-  }
-  for (const model of models) known.set(model.id, toTarget(model));
-  return (ref) => known.get(ref) ?? byPath(ref);
+/**
+ * Files are those of the host of the engines. Where that is another host, it looks for the id in its own
+ * configuration; what this configuration says of its digest is demanded there.
+ */
+export function modelFinder(config: Pick<Config, 'models' | 'pools'>): FindModel {
+  const known = modelCatalog(config);
+  const remote = new Set(config.pools.flatMap((p) => (p.launch === 'remote' ? p.id : [])));
+  return (ref, poolId) => {
+    const found = known.get(ref);
+    if (!remote.has(poolId)) return found ?? byPath(ref);
+    return { modelDigest: undefined, ...found, modelId: idOnHosts(ref), modelPath: undefined };
+  };
 }
 
-/** @throws OrchError INVALID_PARAMS for what is no absolute path */
 function byPath(path: string): ModelTarget {
-  if (!isAbsolute(path)) {
-    const message = 'is neither the id of a configured model nor an absolute path';
-    throw invalidParams('The request body', [{ path: '/new_model_ref', message }]);
-  }
-  return toTarget({ id: idOfFile(path), path });
+  if (!isAbsolute(path)) throw noModel('is neither the id of a configured model nor an absolute path');
+  return toModelTarget({ id: idOfFile(path), path });
+}
+
+function idOnHosts(ref: string): string {
+  if (isName(ref)) return ref;
+  throw noModel('must be the id of a model in the configurations of the hosts');
+}
+
+function noModel(message: string): OrchError {
+  return invalidParams('The request body', [{ path: '/new_model_ref', message }]);
 }
 
 /** The file's name without its ending, as far as an id may look like it. */
@@ -32,8 +42,4 @@ function idOfFile(path: string): string {
     .replaceAll(/[^A-Za-z0-9._-]/g, '_')
     .slice(0, 64);
   return isName(name) ? name : 'model';
-}
-
-function toTarget(model: { id: string; path: string; sha256?: string }): ModelTarget {
-  return { modelId: model.id, modelPath: model.path, modelDigest: digestOf(model.sha256) };
 }

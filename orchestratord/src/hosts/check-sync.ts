@@ -31,8 +31,9 @@ function majorOf(version: string): string | undefined {
   return version.split('.')[0];
 }
 
-function checkPools({ replicas }: HostSync, { isPool }: SyncRules): void {
-  const unknown = [...new Set(replicas.map((each) => each.pool_id))].filter((id) => !isPool(id));
+function checkPools({ replicas, pools = [] }: HostSync, { isPool }: SyncRules): void {
+  const named = new Set([...replicas, ...pools].map((each) => each.pool_id));
+  const unknown = [...named].filter((id) => !isPool(id));
   if (unknown.length === 0) return;
   const message = `no pool is called ${unknown.join(' or ')}: add it to the pools of llama-orch.yaml (launch: remote), or take it from the host's configuration`;
   throw new OrchError('NOT_FOUND', message);

@@ -15,6 +15,8 @@ export interface HeldLease {
   /** Until then the host may let work under it go on, whatever becomes of the way to it. */
   surelyOverAtMs: number;
   isOver: boolean;
+  /** Somebody dispatches under it, or did. */
+  isTaken: boolean;
   /** Its engine has answered through the gateway. */
   hasAnswered: boolean;
   /** Why it has not. */
@@ -98,6 +100,7 @@ export function snapshotOf(
     // Told as a duration, since clocks differ, and kept, so that it does not waver.
     readySinceMs:
       state === 'ready' ? (told?.readySinceMs ?? nowMs - (report.ready_for_ms ?? 0)) : undefined,
+    canaryPercent: report.canary_percent,
     labels: report.labels,
   };
 }
@@ -117,6 +120,7 @@ export function differs(one: ReplicaSnapshot | undefined, other: ReplicaSnapshot
     one.slots !== other.slots ||
     one.ctx !== other.ctx ||
     one.device !== other.device ||
+    one.canaryPercent !== other.canaryPercent ||
     JSON.stringify(one.labels) !== JSON.stringify(other.labels)
   );
 }

@@ -1,12 +1,13 @@
 /**
  * What this daemon must remember of itself and its hosts over a restart, in a small file of its data
- * directory: the id that leases are granted to, and where leases of this process may live on after its
- * end (OC-POOL-3115).
+ * directory: the id that leases are granted to, where leases of this process may live on after its end
+ * (OC-POOL-3115), and what it has told hosts to serve (OC-POOL-3133).
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isUuid } from '@llama-orch/contracts';
+import type { WantedOfPool } from './remote-models.ts';
 
 const FILE = 'hosts.json';
 
@@ -18,12 +19,14 @@ export interface KnownHost {
 interface Content {
   readonly orchestratorId: string;
   readonly hosts: Readonly<Record<string, KnownHost>>;
+  readonly wanted?: Readonly<Record<string, WantedOfPool>>;
 }
 
 export class KnownHosts {
   readonly #path: string;
   readonly orchestratorId: string;
   readonly #hosts: Map<string, KnownHost>;
+  readonly #wanted: Map<string, WantedOfPool>;
   /** As they were when the file was opened: hosts of the process before this one. */
   readonly inherited: ReadonlyMap<string, KnownHost>;
 
@@ -36,8 +39,20 @@ export class KnownHosts {
     const content = read(this.#path);
     this.orchestratorId = content?.orchestratorId ?? randomUUID();
     this.#hosts = new Map(Object.entries(content?.hosts ?? {}));
+    this.#wanted = new Map(Object.entries(content?.wanted ?? {}));
     this.inherited = new Map(this.#hosts);
     if (content === undefined) this.#write();
+  }
+
+  /** What pools on hosts are to serve, by pool. */
+  get wanted(): ReadonlyMap<string, WantedOfPool> {
+    return this.#wanted;
+  }
+
+  /** Durable when it returns. */
+  want(poolId: string, wanted: WantedOfPool): void {
+    this.#wanted.set(poolId, wanted);
+    this.#write();
   }
 
   /** Durable when it returns: what is granted from here on may outlive this process. */
@@ -56,6 +71,7 @@ export class KnownHosts {
     const content: Content = {
       orchestratorId: this.orchestratorId,
       hosts: Object.fromEntries(this.#hosts),
+      wanted: Object.fromEntries(this.#wanted),
     };
     const fresh = `${this.#path}.new`;
     writeFileSync(fresh, `${JSON.stringify(content)}\n`, { mode: 0o600, flush: true });

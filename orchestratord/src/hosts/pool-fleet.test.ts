@@ -6,6 +6,8 @@ import type { RemoteHosts } from './remote-hosts.ts';
 const NEAR = { replicaId: 'default-0', poolId: 'default', state: 'ready' } as ReplicaSnapshot;
 const FAR = { replicaId: 'gpu-a.default-0', poolId: 'default', state: 'ready' } as ReplicaSnapshot;
 
+const MODEL = { modelId: 'm', modelPath: '/m', modelDigest: undefined };
+
 function manager(replica: ReplicaSnapshot) {
   const ready = replica.state === 'ready';
   return {
@@ -23,6 +25,7 @@ function manager(replica: ReplicaSnapshot) {
     suspect: vi.fn(),
     drain: vi.fn(),
     reload: vi.fn(),
+    rollback: vi.fn(),
     subscribe: vi.fn(() => () => undefined),
   };
 }
@@ -74,10 +77,17 @@ test('OC-POOL-3115 nothing of a pool is lent out while leases of an earlier proc
   expect(fleet.acquire(NEAR.replicaId, 'me')).toBeDefined();
 });
 
-test('the model of a pool with replicas on hosts is for the hosts to refuse', () => {
-  const { fleet, local, remote } = setUp();
-  const model = { modelId: 'm', modelPath: '/m', modelDigest: undefined };
-  fleet.reload('default', model);
+test('the model of a pool is changed by whoever has its replicas', () => {
+  const { fleet, local, remote } = setUp([]);
+  fleet.reload('default', MODEL);
   expect(local.reload).not.toHaveBeenCalled();
-  expect(remote.reload).toHaveBeenCalled();
+  expect(remote.reload).toHaveBeenCalledWith('default', MODEL);
+});
+
+test('and not where it has some here and some on hosts; a change that was under way before can end', () => {
+  const { fleet, local } = setUp();
+  expect(() => fleet.reload('default', MODEL)).toThrow(/replicas here and on hosts/);
+  expect(local.reload).not.toHaveBeenCalled();
+  fleet.rollback('default');
+  expect(local.rollback).toHaveBeenCalled();
 });

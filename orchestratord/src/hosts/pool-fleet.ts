@@ -1,4 +1,5 @@
 /** The replicas of this process and those of registered hosts as one pool manager. */
+import { OrchError } from '@llama-orch/contracts';
 import type {
   CanaryShare,
   Lease,
@@ -101,21 +102,21 @@ export class PoolFleet implements PoolManager {
     this.#options.remote.undrain(poolId);
   }
 
-  /** All replicas of a pool serve one model: with some on hosts it is not changed here. @throws OrchError */
+  /** @throws OrchError CONFLICT also for a pool with replicas here and on hosts: it would be left mixed */
   reload(poolId: string, model: ModelTarget): void {
-    this.#changing(poolId).reload(poolId, model);
+    this.#changerOf(poolId).reload(poolId, model);
   }
 
   canary(poolId: string, model: ModelTarget, share: CanaryShare): void {
-    this.#changing(poolId).canary(poolId, model, share);
+    this.#changerOf(poolId).canary(poolId, model, share);
   }
 
   promote(poolId: string): void {
-    this.#changing(poolId).promote(poolId);
+    this.#ownerOf(poolId).promote(poolId);
   }
 
   rollback(poolId: string): void {
-    this.#changing(poolId).rollback(poolId);
+    this.#ownerOf(poolId).rollback(poolId);
   }
 
   load(poolId: string): void {
@@ -152,10 +153,18 @@ export class PoolFleet implements PoolManager {
     return this.#options.localPoolIds.includes(poolId);
   }
 
-  #changing(poolId: string): PoolManager {
+  /** Of what is changed in a pool with replicas of both. */
+  #ownerOf(poolId: string): PoolManager {
     const { local, remote } = this.#options;
-    const isHere = this.#isLocal(poolId) && remote.replicas(poolId).length === 0;
-    return isHere ? local : remote;
+    return this.#isLocal(poolId) ? local : remote;
+  }
+
+  #changerOf(poolId: string): PoolManager {
+    const owner = this.#ownerOf(poolId);
+    const { remote } = this.#options;
+    if (owner === remote || remote.replicas(poolId).length === 0) return owner;
+    const message = `pool ${poolId} has replicas here and on hosts, which are not changed together: take it from the hosts' configurations, or make it launch: remote`;
+    throw new OrchError('CONFLICT', message, { poolId });
   }
 
   #managerOf(replicaId: string): PoolManager {

@@ -7,64 +7,45 @@ import type {
   HostCommand,
   HostEvent,
   HostInstance,
-  HostLease,
-  HostReplica,
+  HostPool,
   HostSync,
   HostSyncAnswer,
   HostView,
+  ModelWish,
 } from '@llama-orch/contracts';
-import type { PoolEvent } from '@llama-orch/pool-managerd';
-import type { AdapterOptions, EngineName, OpenAdapter } from '@llama-orch/worker-adapters';
-import type { Clock } from '../clock.ts';
 import { CommandQueue } from './command-queue.ts';
-import { FencedAdapter } from './fenced-adapter.ts';
-import {
-  differs,
-  holdMs,
-  overdueAfterMs,
-  snapshotOf,
-  surelyOverAfterMs,
-  type HeldLease,
-  type RemoteReplica,
-} from './host-state.ts';
-import { currentRequestId } from './request-scope.ts';
+import { holdMs, overdueAfterMs, surelyOverAfterMs, type RemoteReplica } from './host-state.ts';
+import { RemoteReplicas, type RemoteReplicasOptions } from './remote-replicas.ts';
 
-export type PoolAdapterOptions = Pick<
-  AdapterOptions,
-  'timeouts' | 'model' | 'chatTemplate' | 'textOutput'
->;
-
-export interface RemoteHostOptions {
+export interface RemoteHostOptions extends Pick<
+  RemoteReplicasOptions,
+  'adapterOptionsOf' | 'openAdapter' | 'emit' | 'clock'
+> {
   readonly hostId: string;
   readonly orchestrator: HostSyncAnswer['orchestrator'];
-  /** What the configuration says of a pool's engines. */
-  readonly adapterOptionsOf: (poolId: string) => PoolAdapterOptions;
-  readonly openAdapter: (engine: EngineName) => OpenAdapter;
   readonly isDraining: (poolId: string) => boolean;
-  readonly emit: (event: PoolEvent) => void;
+  /** What a pool is to serve on this host, where somebody has said it. */
+  readonly wishOf: (poolId: string, hostId: string) => ModelWish | undefined;
+  /** It has reported. */
+  readonly onReport: (host: RemoteHost) => void;
   /** It is heard of, first or again after it was over; must be durable before it returns. */
   readonly onHeard: (host: RemoteHost) => void;
   /** It has heard of this process, and taken back what it granted to the one before. */
   readonly onTakenOver: (host: RemoteHost) => void;
   /** Nothing of ours can run on it any more. */
   readonly onOver: (host: RemoteHost) => void;
-  readonly clock: Clock;
 }
-
-/** Until a gateway that did not answer is asked again, ms. */
-const ASK_AGAIN_MS = 200;
-/** Twice: while aborted streams close, their slots may have been given to the next tasks. */
-const STREAMS_PER_SLOT = 2;
-const SPARE_STREAMS = 2;
 
 export class RemoteHost {
   readonly hostId: string;
   readonly instance: HostInstance;
-  readonly replicas = new Map<string, RemoteReplica>();
   readonly #options: RemoteHostOptions;
+  readonly #replicas: RemoteReplicas;
   readonly #commands = new CommandQueue();
-  /** Who waits to hear that a request under a lease is over. */
-  readonly #waiters = new Map<HeldLease, Set<() => void>>();
+  /** The pools of its configuration; undefined for a host that tells of none. */
+  #pools: ReadonlyMap<string, HostPool> | undefined;
+  /** What it says of wishes is of those of this process. */
+  #hasHeardOfUs = false;
   #gatewayUrl: string;
   #ttlMs: number;
   #lastSeenMs: number;
@@ -87,6 +68,16 @@ export class RemoteHost {
     this.#gatewayUrl = sync.gateway_url;
     this.#ttlMs = sync.lease_ttl_ms;
     this.#lastSeenMs = options.clock.now();
+    this.#replicas = new RemoteReplicas({
+      ...options,
+      host: this,
+      instanceId: options.orchestrator.instance_id,
+      endRequest: (requestId, onDone) => {
+        const giveUp = this.#commands.end(requestId, onDone);
+        this.speak();
+        return giveUp;
+      },
+    });
   }
 
   get gatewayUrl(): string {
@@ -101,13 +92,42 @@ export class RemoteHost {
     return this.#isOverdue;
   }
 
+  /** Nothing of ours can run on it, as far as is known. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** From then on nothing of ours can run there, unless it is heard of again. */
   get surelyOverAtMs(): number {
     return this.#lastSeenMs + surelyOverAfterMs(this.#ttlMs);
   }
 
+  get replicas(): Iterable<RemoteReplica> {
+    return this.#replicas.all();
+  }
+
+  /** Those that it has replicas of. */
   get poolIds(): ReadonlySet<string> {
-    return new Set([...this.replicas.values()].map(({ report }) => report.pool_id));
+    return new Set([...this.replicas].map(({ report }) => report.pool_id));
+  }
+
+  /** It knows of models, so that it can be told which to serve. */
+  get canChangeModels(): boolean {
+    return this.#pools !== undefined;
+  }
+
+  hasPool(poolId: string): boolean {
+    return this.#pools?.has(poolId) ?? this.poolIds.has(poolId);
+  }
+
+  /** What the host says of that wish; undefined while it has not heard of it. */
+  stateOf(poolId: string, wish: number): Pick<HostPool, 'state' | 'reason'> | undefined {
+    const pool = this.#hasHeardOfUs ? this.#pools?.get(poolId) : undefined;
+    return pool?.wish === wish ? pool : undefined;
+  }
+
+  replica(replicaId: string): RemoteReplica | undefined {
+    return this.#replicas.get(replicaId);
   }
 
   view(): HostView {
@@ -117,7 +137,7 @@ export class RemoteHost {
       gateway_url: this.#gatewayUrl,
       overdue: this.#isOverdue,
       last_seen_ms: Math.max(0, Math.round(this.#options.clock.now() - this.#lastSeenMs)),
-      replicas: [...this.replicas.values()].flatMap(({ told, held }) =>
+      replicas: [...this.replicas].flatMap(({ told, held }) =>
         told === undefined
           ? []
           : {
@@ -165,12 +185,7 @@ export class RemoteHost {
   /** Its process is dead, or has stopped its engines: nothing runs there, and nothing will. */
   end(): void {
     this.close();
-    for (const replica of this.replicas.values()) {
-      this.#lose(replica);
-      replica.report = { ...replica.report, state: 'stopped' };
-      this.#tellOf(replica);
-    }
-    this.replicas.clear();
+    this.#replicas.end();
   }
 
   /** Asks for nothing any more; what is held is given back with the next answer. Safe to call twice. */
@@ -183,104 +198,34 @@ export class RemoteHost {
   // ── what arrives ────────────────────────────────────────────────────────────────────────────────
 
   #take(sync: HostSync): void {
-    const nowMs = this.#options.clock.now();
+    const { clock, orchestrator } = this.#options;
+    const nowMs = clock.now();
     this.#seq = sync.seq;
     this.#lastSeenMs = nowMs;
     this.#isOverdue = false;
     this.#gatewayUrl = sync.gateway_url;
     this.#ttlMs = sync.lease_ttl_ms;
-    const { instance_id: instanceId } = this.#options.orchestrator;
-    if (sync.heard?.instance_id === instanceId) {
+    this.#pools = sync.pools && new Map(sync.pools.map((each) => [each.pool_id, each]));
+    this.#hasHeardOfUs = sync.heard?.instance_id === orchestrator.instance_id;
+    if (sync.heard !== undefined && this.#hasHeardOfUs) {
       this.#commands.done(sync.heard.command);
       this.#options.onTakenOver(this);
     }
-    this.#takeReplicas(sync);
+    this.#replicas.take(sync);
     if (this.#isOver) {
       this.#isOver = false;
       this.#options.onHeard(this);
     }
-    this.#takeLeases(sync, nowMs + surelyOverAfterMs(this.#ttlMs));
+    this.#replicas.takeLeases(sync, nowMs + surelyOverAfterMs(this.#ttlMs), this.#event);
     for (const event of sync.events) this.#takeEvent(event);
     this.#scheduleCheck();
-  }
-
-  #takeReplicas({ replicas }: HostSync): void {
-    const reported = new Set(replicas.map((each) => each.replica_id));
-    for (const [id, replica] of [...this.replicas]) {
-      if (reported.has(id)) continue;
-      this.#lose(replica);
-      replica.report = { ...replica.report, state: 'stopped' };
-      this.#tellOf(replica);
-      this.replicas.delete(id);
-    }
-    for (const report of replicas) this.#takeReport(report);
-  }
-
-  #takeReport(report: HostReplica): void {
-    const known = this.replicas.get(report.replica_id);
-    if (known !== undefined) {
-      known.report = report;
-      return;
-    }
-    this.replicas.set(report.replica_id, {
-      report,
-      held: undefined,
-      reportedToken: 0,
-      spentToken: 0,
-      told: undefined,
-    });
-  }
-
-  #takeLeases({ leases, events }: HostSync, surelyOverAtMs: number): void {
-    const { instance_id: instanceId } = this.#options.orchestrator;
-    const mine = new Map(
-      leases
-        .filter((each) => each.orchestrator_instance_id === instanceId)
-        .map((each) => [each.replica_id, each]),
-    );
-    for (const [id, replica] of this.replicas) {
-      const granted = mine.get(id);
-      replica.reportedToken = granted?.token ?? 0;
-      // Its end is the host's to tell, and it has: everything under it was cut off.
-      if (replica.held?.lease.token !== granted?.token)
-        this.#lose(replica, this.#hasCrashed(id, events));
-      if (granted !== undefined && granted.token > replica.spentToken)
-        this.#holdLease(replica, granted, surelyOverAtMs);
-      this.#tellOf(replica);
-    }
-  }
-
-  /** What was told before says nothing of the lease that ends now. */
-  #hasCrashed(id: string, events: readonly HostEvent[]): boolean {
-    return events.some(
-      ({ n, replica_id: replicaId, crashed }) =>
-        n > this.#event && replicaId === id && crashed === true,
-    );
-  }
-
-  #holdLease(replica: RemoteReplica, granted: HostLease, surelyOverAtMs: number): void {
-    if (replica.held !== undefined) {
-      replica.held.surelyOverAtMs = surelyOverAtMs;
-      return;
-    }
-    const held: HeldLease = {
-      lease: { replicaId: granted.replica_id, token: granted.token },
-      adapter: this.#openAdapter(replica.report, granted, (requestId) =>
-        this.#whenOver(held, requestId),
-      ),
-      surelyOverAtMs,
-      isOver: false,
-      hasAnswered: false,
-      complaint: undefined,
-    };
-    replica.held = held;
-    void this.#ask(replica, held);
+    this.#options.onReport(this);
   }
 
   #takeEvent({ n, type, replica_id: replicaId, ...event }: HostEvent): void {
     if (n <= this.#event) return;
     this.#event = n;
-    const replica = this.replicas.get(replicaId)?.told;
+    const replica = this.replica(replicaId)?.told;
     if (replica === undefined) return;
     const { emit } = this.#options;
     switch (type) {
@@ -316,90 +261,10 @@ export class RemoteHost {
     const nowMs = this.#options.clock.now();
     if (nowMs < this.#lastSeenMs + overdueAfterMs(this.#ttlMs)) return this.#scheduleCheck();
     this.#isOverdue = true;
-    for (const replica of this.replicas.values()) {
-      if (replica.held !== undefined && replica.held.surelyOverAtMs <= nowMs) this.#lose(replica);
-      replica.held?.adapter.keepAlive();
-      this.#tellOf(replica);
-    }
+    this.#replicas.overdue(nowMs);
     if (nowMs < this.surelyOverAtMs) return this.#scheduleCheck();
     this.#isOver = true;
     this.#options.onOver(this);
-  }
-
-  // ── leases ──────────────────────────────────────────────────────────────────────────────────────
-
-  #openAdapter(
-    { replica_id: id, pool_id: poolId, engine, slots }: HostReplica,
-    { token, secret }: HostLease,
-    whenOver: (requestId: string) => Promise<void>,
-  ): FencedAdapter {
-    const { openAdapter, adapterOptionsOf, clock } = this.#options;
-    const inner = openAdapter(engine)({
-      ...adapterOptionsOf(poolId),
-      url: `${this.#gatewayUrl}/replicas/${id}`,
-      maxStreams: STREAMS_PER_SLOT * slots + SPARE_STREAMS,
-      headers: () => {
-        const requestId = currentRequestId();
-        return {
-          'x-llama-orch-lease': `${token}.${secret}`,
-          ...(requestId === undefined ? {} : { 'x-llama-orch-request': requestId }),
-        };
-      },
-    });
-    return new FencedAdapter({ inner, clock, whenOver, isOverdue: () => this.#isOverdue });
-  }
-
-  /** Adapters learn from `props` what they must know; and a gateway that cannot be reached is no use. */
-  async #ask(replica: RemoteReplica, held: HeldLease): Promise<void> {
-    if (held.isOver) return;
-    try {
-      await held.adapter.props();
-      held.hasAnswered = true;
-      held.complaint = undefined;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      held.complaint = `its engine does not answer through ${this.#gatewayUrl}: ${reason}`;
-      this.#options.clock.setTimer(ASK_AGAIN_MS, () => void this.#ask(replica, held));
-    }
-    if (!held.isOver) this.#tellOf(replica);
-  }
-
-  /** The lease is over, and with it all that ran under it. */
-  #lose(replica: RemoteReplica, crashed = false): void {
-    const { held } = replica;
-    if (held === undefined) return;
-    replica.held = undefined;
-    replica.spentToken = held.lease.token;
-    held.isOver = true;
-    for (const resolve of this.#waiters.get(held) ?? []) resolve();
-    this.#waiters.delete(held);
-    void held.adapter[Symbol.asyncDispose]();
-    replica.told = snapshotOf(this, replica, this.#options.clock.now());
-    this.#options.emit({ type: 'replica-gone', replica: replica.told, crashed });
-  }
-
-  /** Resolves when nothing runs under a request id any more: the host has said so, or the lease is over. */
-  #whenOver(held: HeldLease, requestId: string): Promise<void> {
-    if (held.isOver) return Promise.resolve();
-    return new Promise((resolve) => {
-      const waiters = this.#waiters.get(held) ?? new Set();
-      this.#waiters.set(held, waiters);
-      const finish = (): void => {
-        waiters.delete(finish);
-        giveUp();
-        resolve();
-      };
-      const giveUp = this.#commands.end(requestId, finish);
-      waiters.add(finish);
-      this.speak();
-    });
-  }
-
-  #tellOf(replica: RemoteReplica): void {
-    const before = replica.told;
-    replica.told = snapshotOf(this, replica, this.#options.clock.now());
-    if (differs(before, replica.told))
-      this.#options.emit({ type: 'replica', replica: replica.told });
   }
 
   // ── answers ─────────────────────────────────────────────────────────────────────────────────────
@@ -419,6 +284,7 @@ export class RemoteHost {
   #answer(): HostSyncAnswer {
     this.#answers += 1;
     this.#said = this.#saying();
+    const models = this.#models();
     return {
       orchestrator: this.#options.orchestrator,
       answer: this.#answers,
@@ -426,23 +292,32 @@ export class RemoteHost {
       lease: this.#wanted(),
       drain: this.#drained(),
       commands: this.#commands.next(),
+      ...(models.length === 0 ? {} : { models }),
       next_sync_ms: holdMs(this.#ttlMs),
     };
   }
 
   /** Equal as long as there is nothing new to say. */
   #saying(): string {
-    return JSON.stringify([this.#wanted(), this.#drained(), this.#commands.lastN]);
+    return JSON.stringify([
+      this.#wanted(),
+      this.#drained(),
+      this.#commands.lastN,
+      this.#models().map(({ pool_id: poolId, n }) => [poolId, n]),
+    ]);
   }
 
   #wanted(): string[] {
-    if (this.#isClosed) return [];
-    return [...this.replicas.values()]
-      .filter(({ reportedToken, spentToken }) => reportedToken === 0 || reportedToken > spentToken)
-      .map(({ report }) => report.replica_id);
+    return this.#isClosed ? [] : this.#replicas.wanted();
   }
 
   #drained(): string[] {
     return [...this.poolIds].filter((poolId) => this.#options.isDraining(poolId));
+  }
+
+  #models(): ModelWish[] {
+    return [...(this.#pools?.keys() ?? [])].flatMap(
+      (poolId) => this.#options.wishOf(poolId, this.hostId) ?? [],
+    );
   }
 }

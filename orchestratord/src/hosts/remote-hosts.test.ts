@@ -40,6 +40,7 @@ function setUp() {
     } as unknown as WorkerAdapter;
   };
   const hosts = new RemoteHosts({
+    models: { wanted: new Map(), remember: () => undefined },
     orchestratorId: '00000000-0000-4000-8000-00000000000f',
     poolIds: ['default', 'other'],
     adapterOptionsOf: () => ({
@@ -336,6 +337,18 @@ test('OC-POOL-3114 or once its lease is over; until then the silence is not the 
   expect(beats).toHaveLength(length);
 });
 
+test('a lease that nobody has taken is given back when its replica is to go, and one that is used is not', async () => {
+  const untaken = await serving();
+  const draining = { replicas: [replica({ state: 'draining' })] };
+  expect(await untaken.sync({ ...untaken.leased(), ...draining })).toMatchObject({ lease: [] });
+  expect(await untaken.sync(draining)).toMatchObject({ lease: [REPLICA] });
+  const taken = await serving();
+  const lease = taken.hosts.acquire(REPLICA, 'me')!;
+  expect(await taken.sync({ ...taken.leased(), ...draining })).toMatchObject({ lease: [REPLICA] });
+  taken.hosts.release(lease);
+  expect(await taken.sync({ ...taken.leased(), ...draining })).toMatchObject({ lease: [] });
+});
+
 test('what the engine refused is over at once; what the gateway refused may be tried elsewhere', async () => {
   const { hosts, engine } = await serving();
   const { adapter } = hosts.use(hosts.acquire(REPLICA, 'me')!);
@@ -437,7 +450,3 @@ test('a pool is unloaded when its last replica is gone from the hosts', async ()
   expect((await sync()).commands).toMatchObject([{ type: 'load', pool_id: 'default' }]);
 });
 
-test('the model of a pool with replicas on hosts is not changed from here', async () => {
-  const { hosts } = await serving();
-  expect(() => hosts.reload('default')).toThrow(/change the model in the hosts' configurations/);
-});

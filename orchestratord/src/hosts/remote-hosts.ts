@@ -7,7 +7,9 @@ import {
   type HostView,
 } from '@llama-orch/contracts';
 import type {
+  CanaryShare,
   Lease,
+  ModelTarget,
   PoolEvent,
   PoolHealth,
   PoolManager,
@@ -19,11 +21,14 @@ import type { Logger } from '../logging.ts';
 import { checkSync, isKnownInstance } from './check-sync.ts';
 import { chatOf, type RemoteReplica } from './host-state.ts';
 import { RemoteHost, type RemoteHostOptions } from './remote-host.ts';
+import { RemoteModels, type RemoteModelsOptions } from './remote-models.ts';
 
 export type RemoteHostsOptions = Pick<
   RemoteHostOptions,
   'adapterOptionsOf' | 'openAdapter' | 'onHeard' | 'onTakenOver' | 'onOver' | 'clock'
 > & {
+  /** What the pools are to serve, and where that is kept. */
+  readonly models: Pick<RemoteModelsOptions, 'wanted' | 'remember'>;
   /** Of the data directory; leases are granted to it. */
   readonly orchestratorId: string;
   readonly poolIds: readonly string[];
@@ -50,10 +55,19 @@ export class RemoteHosts implements PoolManager {
   readonly #hosts = new Map<string, RemoteHost>();
   readonly #listeners = new Set<(event: PoolEvent) => void>();
   readonly #draining = new Set<string>();
+  readonly #models: RemoteModels;
   #isClosed = false;
 
   constructor(options: RemoteHostsOptions) {
     this.#options = options;
+    this.#models = new RemoteModels({
+      ...options.models,
+      hostsOf: (poolId) =>
+        [...this.#hosts.values()].filter((host) => !host.isOver && host.hasPool(poolId)),
+      replicasOf: (poolId) => this.replicas(poolId),
+      onChange: () => this.#speak(),
+      logger: options.logger,
+    });
   }
 
   /**
@@ -103,7 +117,7 @@ export class RemoteHosts implements PoolManager {
 
   replicas(poolId: string): readonly ReplicaSnapshot[] {
     return [...this.#hosts.values()].flatMap((host) =>
-      [...host.replicas.values()].flatMap(({ told }) => (told?.poolId === poolId ? told : [])),
+      [...host.replicas].flatMap(({ told }) => (told?.poolId === poolId ? told : [])),
     );
   }
 
@@ -125,6 +139,7 @@ export class RemoteHosts implements PoolManager {
   acquire(replicaId: string, holder: string): Lease | undefined {
     const { held, told } = this.#find(replicaId)?.replica ?? {};
     if (told?.state !== 'ready' || held === undefined) return undefined;
+    held.isTaken = true;
     return { ...held.lease, holder, expiresAtMs: held.surelyOverAtMs };
   }
 
@@ -154,6 +169,7 @@ export class RemoteHosts implements PoolManager {
   health(poolId: string): PoolHealth {
     const replicas = this.replicas(poolId);
     const errors = replicas.flatMap(({ lastError }) => lastError ?? []);
+    const { change, changeError } = this.#models.healthOf(poolId);
     return {
       poolId,
       live: replicas.some(({ state }) => ['ready', 'draining', 'self-test'].includes(state)),
@@ -161,14 +177,19 @@ export class RemoteHosts implements PoolManager {
       draining: this.#draining.has(poolId),
       // A host may come, or come back, at any time.
       recoverable: replicas.length === 0 || replicas.some(({ state }) => state !== 'failed'),
-      lastError: replicas.length === 0 ? 'no host has registered replicas' : errors.at(-1),
+      lastError:
+        replicas.length === 0
+          ? 'no host has registered replicas'
+          : (changeError ?? errors.at(-1)),
       replicas,
+      change,
+      changeError,
     };
   }
 
   drain(poolId: string): void {
     this.#draining.add(poolId);
-    for (const host of this.#hosts.values()) host.speak();
+    this.#speak();
   }
 
   /** Failed replicas try again when an operator acts. */
@@ -177,24 +198,20 @@ export class RemoteHosts implements PoolManager {
     for (const host of this.#hosts.values()) host.tell({ type: 'revive', pool_id: poolId });
   }
 
-  /** Not on hosts: the model of a pool stands in the configuration of each. @throws OrchError CONFLICT */
-  reload(poolId: string): void {
-    throw onHosts(poolId);
+  reload(poolId: string, model: ModelTarget): void {
+    this.#models.reload(poolId, model);
   }
 
-  /** @throws OrchError CONFLICT, see `reload` */
-  canary(poolId: string): void {
-    throw onHosts(poolId);
+  canary(poolId: string, model: ModelTarget, share: CanaryShare): void {
+    this.#models.canary(poolId, model, share);
   }
 
-  /** @throws OrchError CONFLICT, see `reload` */
   promote(poolId: string): void {
-    throw onHosts(poolId);
+    this.#models.promote(poolId);
   }
 
-  /** @throws OrchError CONFLICT, see `reload` */
   rollback(poolId: string): void {
-    throw onHosts(poolId);
+    this.#models.rollback(poolId);
   }
 
   load(poolId: string): void {
@@ -254,10 +271,13 @@ export class RemoteHosts implements PoolManager {
       hostId,
       orchestrator: { id: orchestratorId, instance_id: this.#instanceId },
       isDraining: (poolId) => this.#draining.has(poolId),
+      wishOf: (poolId, on) => this.#models.wishOf(poolId, on),
+      onReport: () => this.#lookAtModels(),
       emit: (event) => this.#emit(event),
       onOver: (over) => {
         logger.warn({ host_id: hostId }, 'host is lost; its work goes on elsewhere');
         this.#options.onOver(over);
+        this.#lookAtModels();
       },
     });
     this.#hosts.set(hostId, host);
@@ -270,6 +290,15 @@ export class RemoteHosts implements PoolManager {
     host.end();
     this.#hosts.delete(host.hostId);
     this.#options.onOver(host);
+    this.#lookAtModels();
+  }
+
+  #speak(): void {
+    for (const host of this.#hosts.values()) host.speak();
+  }
+
+  #lookAtModels(): void {
+    for (const poolId of this.#options.poolIds) this.#models.look(poolId);
   }
 
   #ownerOf(replicaId: string, except: string): string | undefined {
@@ -281,7 +310,7 @@ export class RemoteHosts implements PoolManager {
   #find(replicaId: string): Found | undefined {
     // Host ids have no dots: what stands before the first one is the host.
     const host = this.#hosts.get(replicaId.slice(0, Math.max(0, replicaId.indexOf('.'))));
-    const replica = host?.replicas.get(replicaId);
+    const replica = host?.replica(replicaId);
     return host === undefined || replica === undefined ? undefined : { host, replica };
   }
 
@@ -295,9 +324,4 @@ export class RemoteHosts implements PoolManager {
       }
     }
   }
-}
-
-function onHosts(poolId: string): OrchError {
-  const message = `pool ${poolId} has replicas on hosts: change the model in the hosts' configurations and restart their pool-managerd, one after the other`;
-  return new OrchError('CONFLICT', message, { poolId });
 }

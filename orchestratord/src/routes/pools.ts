@@ -127,7 +127,7 @@ export function poolRoutes(options: PoolRoutesOptions): Router {
     .post(allow('reloadPool'), options.readBody, (req, res) => {
       const { id } = findPool(req, pools);
       const { new_model_ref: ref } = valid(validateReloadRequest(parseJsonBody(req).value));
-      manager.reload(id, options.findModel(ref));
+      manager.reload(id, options.findModel(ref, id));
       res.status(202).json(toChangeStatus(manager.health(id)));
     })
     .all(methodNotAllowed('POST'));
@@ -138,11 +138,12 @@ export function poolRoutes(options: PoolRoutesOptions): Router {
       const pool = findPool(req, pools);
       const body = valid(validateCanaryRequest(parseJsonBody(req).value));
       const { new_model_ref: ref, percent, replicas = 1 } = body;
-      if (replicas > pool.replicas) {
-        const message = `must be at most the pool's own replicas, ${pool.replicas}`;
+      const most = canaryReplicasMax(pool, manager);
+      if (replicas > most) {
+        const message = `must be at most the pool's own replicas, ${most}`;
         throw invalidParams('The request body', [{ path: '/replicas', message }]);
       }
-      manager.canary(pool.id, options.findModel(ref), { percent, replicas });
+      manager.canary(pool.id, options.findModel(ref, pool.id), { percent, replicas });
       res.status(202).json(toChangeStatus(manager.health(pool.id)));
     })
     .all(methodNotAllowed('POST'));
@@ -213,6 +214,13 @@ function toCapabilities(tenant: Tenant | undefined, options: PoolRoutesOptions):
       };
     }),
   };
+}
+
+/** Those of hosts are as many as have registered. */
+function canaryReplicasMax({ id, launch, replicas }: ConfiguredPool, manager: PoolManager): number {
+  if (launch !== 'remote') return replicas;
+  const own = manager.replicas(id).filter(({ canaryPercent }) => canaryPercent === undefined);
+  return Math.max(1, own.length);
 }
 
 /** One that has loaded what the pool serves now; a canary serves something else. */

@@ -67,6 +67,9 @@ function crossCheck(config: HostConfig): readonly FaultDetail[] {
       pools.map((pool, i) => ({ path: jsonPointer('pools', i, 'id'), value: pool.id })),
     ),
     ...checkUnique(
+      config.models.map(({ id }, i) => ({ path: jsonPointer('models', i, 'id'), value: id })),
+    ),
+    ...checkUnique(
       pools.flatMap((pool, i) =>
         (pool.endpoints ?? []).map((value, n) => ({
           path: jsonPointer('pools', i, 'endpoints', n),
@@ -109,6 +112,10 @@ function resolved(config: HostConfig, layers: ConfigLayers, base: string): HostC
       ...pool,
       replicas: pool.endpoints?.length ?? pool.replicas,
       model: layers.model(pool.model, i, base),
+    })),
+    models: config.models.map((model, i) => ({
+      ...model,
+      path: layers.absolute(model.path, jsonPointer('models', i, 'path'), base),
     })),
   };
 }

@@ -12,8 +12,10 @@ import { createPoolManager } from '../pool-manager.ts';
 import type { Clock, Logger, Random } from '../ports.ts';
 import type { EngineInputsByPool } from '../process/engine-inputs.ts';
 import { toPoolConfig } from '../process/launched-pool.ts';
+import { modelCatalog, toModelTarget } from '../process/model-catalog.ts';
 import { HostLeases } from '../sync/host-leases.ts';
 import { HostLink } from '../sync/host-link.ts';
+import { HostModels } from '../sync/host-models.ts';
 import { localId, wireId } from '../sync/host-report.ts';
 import { createHttpTransport } from '../sync/transport.ts';
 import type { PoolManager, ReplicaSnapshot } from '../types.ts';
@@ -91,6 +93,12 @@ export async function startHost(
     labelsOf: (replica) => labelsOf(config, manager, replica),
     manager,
     leases,
+    models: new HostModels({
+      manager,
+      configured: new Map(config.pools.map(({ id, model }) => [id, toModelTarget(model)])),
+      catalog: modelCatalog(config),
+      logger,
+    }),
     endRequest: (requestId) => gateway.end(requestId),
     transport: createHttpTransport({ url: config.orchestrator.url, hostId, key }),
     clock,

@@ -9,6 +9,7 @@ export { parseFlags } from './flags.ts';
 export { createLogger } from './logging.ts';
 export type { LogSinkHandle } from './logging.ts';
 export { digestOf, toPoolConfig } from './launched-pool.ts';
+export { modelCatalog, toModelTarget } from './model-catalog.ts';
 export { checkDevices, checkLaunch, checkUnique, deviceOf } from './pool-checks.ts';
 export type { Program } from './program.ts';
 export { createSystemClock } from './system-clock.ts';

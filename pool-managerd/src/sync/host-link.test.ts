@@ -1,9 +1,10 @@
 import type { HostSync, HostSyncAnswer } from '@llama-orch/contracts';
 import { expect, test } from 'vitest';
-import { startFakePool } from '../../testing/fake-pool.ts';
+import { SILENT, startFakePool } from '../../testing/fake-pool.ts';
 import { settle } from '../../testing/virtual-clock.ts';
 import { HostLeases } from './host-leases.ts';
 import { HostLink } from './host-link.ts';
+import { HostModels } from './host-models.ts';
 import { SyncRefused } from './transport.ts';
 
 const ORCHESTRATOR = {
@@ -46,6 +47,14 @@ async function setUp() {
     labelsOf: () => ({ zone: 'a' }),
     manager,
     leases,
+    models: new HostModels({
+      manager,
+      configured: new Map([
+        ['default', { modelId: 'm', modelPath: undefined, modelDigest: undefined }],
+      ]),
+      catalog: new Map(),
+      logger: SILENT,
+    }),
     endRequest: (requestId) => ended.push(requestId),
     transport: {
       sync: (body, signal) =>

@@ -14,6 +14,7 @@ import { backoffDelayMs } from '../restart-policy.ts';
 import type { PoolEvent, PoolManager, ReplicaSnapshot, ReplicaSuspicion } from '../types.ts';
 import { EventBacklog } from './event-backlog.ts';
 import type { HostLeases } from './host-leases.ts';
+import type { HostModels } from './host-models.ts';
 import { localId, toHostReplica, wireId } from './host-report.ts';
 import { SyncRefused, type SyncTransport } from './transport.ts';
 
@@ -26,6 +27,7 @@ export interface HostLinkOptions {
   readonly labelsOf: (replica: ReplicaSnapshot) => Readonly<Record<string, string>>;
   readonly manager: PoolManager;
   readonly leases: HostLeases;
+  readonly models: HostModels;
   /** Cuts off what runs under a request id. */
   readonly endRequest: (requestId: string) => void;
   readonly transport: SyncTransport;
@@ -191,7 +193,7 @@ export class HostLink {
   }
 
   #apply(answer: HostSyncAnswer, sentMs: number): void {
-    const { leases, hostId, logger } = this.#options;
+    const { leases, models, hostId, logger } = this.#options;
     const { instance_id: instanceId } = answer.orchestrator;
     let heard = this.#heard;
     if (heard?.instanceId !== instanceId) {
@@ -201,6 +203,7 @@ export class HostLink {
     this.#backlog.acknowledge(answer.event);
     this.#holdMs = answer.next_sync_ms;
     this.#drain(new Set(answer.drain));
+    models.want(answer.models ?? [], instanceId);
     let { command } = heard;
     for (const each of answer.commands) {
       if (each.n <= command) continue;
@@ -258,7 +261,8 @@ export class HostLink {
   }
 
   #body(seq: number): HostSync {
-    const { hostId, instance, gatewayUrl, leaseTtlMs, leases, labelsOf, clock } = this.#options;
+    const { hostId, instance, gatewayUrl, leaseTtlMs, leases, models, labelsOf, clock } =
+      this.#options;
     const nowMs = clock.now();
     const heard = this.#heard;
     return {
@@ -286,6 +290,7 @@ export class HostLink {
       ),
       leases: leases.report((replicaId) => wireId(hostId, replicaId)),
       events: this.#backlog.events,
+      pools: models.report(),
     };
   }
 

@@ -50,6 +50,7 @@ export function toHostReplica(replica: ReplicaSnapshot, context: ReportContext):
       ? {}
       : { ready_for_ms: Math.max(0, Math.round(nowMs - readySinceMs)) }),
     chat: toHostChat(chat),
+    ...(replica.canaryPercent === undefined ? {} : { canary_percent: replica.canaryPercent }),
     labels,
   };
 }

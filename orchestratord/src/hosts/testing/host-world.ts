@@ -3,19 +3,21 @@
  * plays the dispatcher: it gives each task to a ready replica, and again after an attempt has failed.
  */
 import { OrchError, validateHostSync, type HostSync } from '@llama-orch/contracts';
-import type { PoolManager } from '@llama-orch/pool-managerd';
+import type { Lease, PoolManager } from '@llama-orch/pool-managerd';
 import { SILENT, VirtualClock } from '@llama-orch/pool-managerd/testing';
 import type { Logger } from '../../logging.ts';
 import { InheritedLeases } from '../inherited-leases.ts';
 import type { KnownHost } from '../known-hosts.ts';
 import { PoolFleet } from '../pool-fleet.ts';
 import { RemoteHosts } from '../remote-hosts.ts';
+import type { WantedOfPool } from '../remote-models.ts';
 import { openModelAdapter } from './model-adapter.ts';
 import { RunCounter } from './model-gateway.ts';
-import { ModelHost } from './model-host.ts';
+import { ModelHost, type ModelHostOptions } from './model-host.ts';
 import { Network } from './network.ts';
 
 const ORCHESTRATOR_ID = '9e1b6d0c-8b1c-4c53-8a0c-0f8f3f1d7c22';
+const HOLDER = 'orchestratord';
 const TIMEOUTS = { connectMs: 1, controlMs: 1, headersMs: 1, bodyMs: 1 };
 /** Longer than any generation takes. */
 const WALL_MS = 4_000;
@@ -31,10 +33,15 @@ interface Task {
   attempt: { readonly replicaId: string; readonly abort: AbortController } | undefined;
 }
 
+type WorldHost = Pick<ModelHostOptions, 'replicas' | 'models' | 'broken'> & {
+  readonly rate: number;
+};
+
 /** One process of orchestratord. */
 interface Life {
   readonly hosts: RemoteHosts;
   readonly fleet: PoolFleet;
+  readonly leases: Map<string, Lease>;
   isDead: boolean;
 }
 
@@ -46,21 +53,22 @@ export class HostWorld {
   completed = 0;
   readonly #random: () => number;
   readonly #known = new Map<string, KnownHost>();
+  readonly #wanted = new Map<string, WantedOfPool>();
   #tasks: Task[];
   #nextTask = 0;
   #life: Life;
 
   /** @param random 0 ≤ x < 1 */
-  constructor(random: () => number, hosts: readonly { rate: number; replicas: number }[]) {
+  constructor(random: () => number, hosts: readonly WorldHost[]) {
     this.#random = random;
     this.network = new Network(this.clock, random);
     this.#tasks = Array.from({ length: 6 }, () => this.#newTask());
     this.#life = this.#start();
     this.hosts = hosts.map(
-      ({ rate, replicas }, n) =>
+      ({ rate, ...host }, n) =>
         new ModelHost({
+          ...host,
           hostId: `host${n}`,
-          replicas,
           clock: this.clock,
           clockRate: rate,
           network: this.network,
@@ -119,6 +127,10 @@ export class HostWorld {
       onExpired: (hostId) => this.#known.delete(hostId),
     });
     const hosts = new RemoteHosts({
+      models: {
+        wanted: new Map(this.#wanted),
+        remember: (poolId, wanted) => void this.#wanted.set(poolId, wanted),
+      },
       orchestratorId: ORCHESTRATOR_ID,
       poolIds: ['default'],
       adapterOptionsOf: () => ({ timeouts: TIMEOUTS }),
@@ -139,7 +151,7 @@ export class HostWorld {
       logger: SILENT as unknown as Logger,
     });
     const fleet = new PoolFleet({ local: NO_LOCAL, localPoolIds: [], remote: hosts, inherited });
-    const life: Life = { hosts, fleet, isDead: false };
+    const life: Life = { hosts, fleet, leases: new Map(), isDead: false };
     fleet.subscribe((event) => {
       if (life.isDead) return;
       if (event.type === 'replica-gone') {
@@ -148,14 +160,31 @@ export class HostWorld {
             attempt.abort.abort(new Error('the replica is gone'));
         }
       }
-      if (event.type === 'replica') queueMicrotask(() => this.pump());
+      if (event.type !== 'replica') return;
+      const { replicaId, state } = event.replica;
+      const lease = state === 'ready' ? fleet.acquire(replicaId, HOLDER) : undefined;
+      if (lease !== undefined) life.leases.set(replicaId, lease);
+      queueMicrotask(() => {
+        this.#giveBack(life, replicaId);
+        this.pump();
+      });
     });
     return life;
   }
 
+  /** What takes nothing new may end once nothing runs there. */
+  #giveBack({ fleet, leases }: Life, replicaId: string): void {
+    const replica = fleet.replicas('default').find((each) => each.replicaId === replicaId);
+    const lease = leases.get(replicaId);
+    if (replica?.state !== 'draining' || lease === undefined) return;
+    if (this.#tasks.some(({ attempt }) => attempt?.replicaId === replicaId)) return;
+    leases.delete(replicaId);
+    fleet.release(lease);
+  }
+
   async #run(task: Task, replicaId: string): Promise<void> {
     const life = this.#life;
-    const lease = life.fleet.acquire(replicaId, 'orchestratord');
+    const lease = life.fleet.acquire(replicaId, HOLDER);
     if (lease === undefined) return;
     const abort = new AbortController();
     const attempt = { replicaId, abort };
@@ -176,6 +205,7 @@ export class HostWorld {
     }
     if (life.isDead || task.attempt !== attempt) return;
     task.attempt = undefined;
+    this.#giveBack(life, replicaId);
     queueMicrotask(() => this.pump());
   }
 

@@ -1,8 +1,13 @@
 /** A host with the real manager, leases and link, over fake engines and a model of network and gateway. */
 import { randomUUID } from 'node:crypto';
 import { validateHostSyncAnswer, type HostSync } from '@llama-orch/contracts';
-import { createPoolManager, type Clock, type PoolManager } from '@llama-orch/pool-managerd';
-import { HostLeases, HostLink, type SyncTransport } from '@llama-orch/pool-managerd/sync';
+import {
+  createPoolManager,
+  type Clock,
+  type ModelTarget,
+  type PoolManager,
+} from '@llama-orch/pool-managerd';
+import { HostLeases, HostLink, HostModels, type SyncTransport } from '@llama-orch/pool-managerd/sync';
 import { FakeEngine, ROOMY, SILENT, type VirtualClock } from '@llama-orch/pool-managerd/testing';
 import { ModelGateway, type RunCounter } from './model-gateway.ts';
 import type { Network } from './network.ts';
@@ -12,6 +17,10 @@ export const TTL_MS = 1_000;
 export interface ModelHostOptions {
   readonly hostId: string;
   readonly replicas: number;
+  /** In its configuration; `m`, which it serves by itself, alone when left out. */
+  readonly models?: readonly string[];
+  /** Those of them that no replica of it comes up with. */
+  readonly broken?: readonly string[];
   readonly clock: VirtualClock;
   /** Its clock runs this much faster than orchestratord's. */
   readonly clockRate: number;
@@ -64,6 +73,7 @@ export class ModelHost {
 
   #start(): Life {
     const { hostId, replicas, clock, counter, random } = this.#options;
+    const { models = ['m'], broken = [] } = this.#options;
     this.#generation += 1;
     const own = skewed(clock, this.#options.clockRate);
     const engine = new FakeEngine();
@@ -89,7 +99,10 @@ export class ModelHost {
       leaseTtlMs: TTL_MS,
       leaseTokensAfter: this.#generation * 1_000_000,
       spawn: engine.spawn,
-      readModelFacts: () => Promise.resolve({ digest: '', quant: '', kvBytesPerToken: 0 }),
+      readModelFacts: (path) =>
+        broken.some((id) => path === modelOf(id).modelPath)
+          ? Promise.reject(new Error('it is damaged'))
+          : Promise.resolve({ digest: '', quant: '', kvBytesPerToken: 0 }),
       ...ROOMY,
     });
     const leases = new HostLeases({
@@ -114,6 +127,12 @@ export class ModelHost {
       labelsOf: () => ({}),
       manager,
       leases,
+      models: new HostModels({
+        manager,
+        configured: new Map([['default', modelOf('m')]]),
+        catalog: new Map(models.map((id) => [id, modelOf(id)])),
+        logger: SILENT,
+      }),
       endRequest: (requestId) => gateway.end(requestId),
       transport: this.#transport(life),
       clock: own,
@@ -152,6 +171,10 @@ export class ModelHost {
       close: () => Promise.resolve(),
     };
   }
+}
+
+function modelOf(id: string): ModelTarget {
+  return { modelId: id, modelPath: `/${id}.gguf`, modelDigest: undefined };
 }
 
 function skewed(clock: Clock, rate: number): Clock {
