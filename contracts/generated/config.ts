@@ -184,6 +184,8 @@ export interface components {
              * @enum {string}
              */
             readonly launch: "embedded" | "process" | "external" | "remote";
+            /** @description Only for launch remote: the one host that may have replicas of the pool. Required with keep_alive_ms, since only pools of one host can take turns on its devices. */
+            readonly host_id?: string;
             /** @description What the pool serves. */
             readonly model: components["schemas"]["ModelConfig"];
             /**
@@ -331,6 +333,11 @@ export interface components {
              * @default false
              */
             readonly share: boolean;
+            /**
+             * @description For a pool that has keep_alive_ms where orchestratord runs: it is loaded when that says so, and shares its devices with the other pools of the host that are on demand.
+             * @default false
+             */
+            readonly on_demand: boolean;
             /** @description Memory of one replica: it is not started with less free. 0 is never checked; absent is estimated by the model file. */
             readonly memory_bytes?: number;
             /**

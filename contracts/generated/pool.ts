@@ -103,6 +103,8 @@ export interface components {
         };
         readonly HostPool: {
             readonly pool_id: components["schemas"]["Name"];
+            /** @description Its replicas were started, or are to be by a command. */
+            readonly loaded: boolean;
             /** @description The newest number in `models` of this orchestratord that it has heard of for the pool. */
             readonly wish?: number;
             /**

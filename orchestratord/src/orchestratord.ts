@@ -165,6 +165,9 @@ function createPools(
     },
     orchestratorId: known.orchestratorId,
     poolIds: config.pools.map((pool) => pool.id),
+    hostOf: (poolId) => config.pools.find(({ id }) => id === poolId)?.host_id,
+    takesTurns: (poolId) =>
+      config.pools.find(({ id }) => id === poolId)?.keep_alive_ms !== undefined,
     adapterOptionsOf: (poolId, modelId) =>
       adapterOptionsOf(config, engineInputs, poolId, modelId),
     isLocal: (replicaId) =>

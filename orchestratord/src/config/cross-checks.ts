@@ -84,10 +84,11 @@ function checkTenants({ tenants }: Config): readonly FaultDetail[] {
   ];
 }
 
-/** What a pool shares with others: its GPUs, or whatever else it computes on. */
+/** What a pool shares with others of its host: its GPUs, or whatever else it computes on. */
 export function sharedDevices(pool: PoolConfig): readonly string[] {
   const gpus = gpusOf(deviceOf(pool));
-  return gpus.length > 0 ? gpus.map((gpu) => `gpu:${gpu}`) : [deviceOf(pool)];
+  const devices = gpus.length > 0 ? gpus.map((gpu) => `gpu:${gpu}`) : [deviceOf(pool)];
+  return devices.map((device) => (pool.host_id === undefined ? device : `${pool.host_id}/${device}`));
 }
 
 function checkPool(pool: PoolConfig): readonly FaultDetail[] {
@@ -102,9 +103,16 @@ function checkPool(pool: PoolConfig): readonly FaultDetail[] {
   if (interactive === 0 && batch === 0) {
     faults.push({ path: '/queue', message: 'leaves no room for any task' });
   }
-  if (pool.keep_alive_ms !== undefined && ['external', 'remote'].includes(pool.launch)) {
+  if (pool.keep_alive_ms !== undefined && pool.launch === 'external') {
     const message = 'is for engines that are started here: those of others cannot be unloaded';
     faults.push({ path: '/keep_alive_ms', message });
+  }
+  if (pool.keep_alive_ms !== undefined && pool.launch === 'remote' && pool.host_id === undefined) {
+    const message = 'is required with keep_alive_ms: pools take turns on the devices of one host';
+    faults.push({ path: '/host_id', message });
+  }
+  if (pool.host_id !== undefined && pool.launch !== 'remote') {
+    faults.push({ path: '/host_id', message: 'is only for launch: remote' });
   }
   return [...faults, ...checkLaunch(pool)];
 }

@@ -11,6 +11,8 @@ import type { RemoteHost } from './remote-host.ts';
 
 export interface SyncRules {
   readonly isPool: (poolId: string) => boolean;
+  /** The only host that may have replicas of the pool, where there is one. */
+  readonly hostOf: (poolId: string) => string | undefined;
   /** Whose id it is, when that is not the host that reports it. */
   readonly ownerOf: (replicaId: string, hostId: string) => string | undefined;
 }
@@ -23,7 +25,7 @@ export function checkSync(hostId: string, sync: HostSync, rules: SyncRules): voi
   }
   if (!URL.canParse(sync.gateway_url))
     throw invalidParams('The sync', [{ path: '/gateway_url', message: 'is not a URL' }]);
-  checkPools(sync, rules);
+  checkPools(hostId, sync, rules);
   checkIds(hostId, sync, rules);
 }
 
@@ -31,9 +33,18 @@ function majorOf(version: string): string | undefined {
   return version.split('.')[0];
 }
 
-function checkPools({ replicas, pools = [] }: HostSync, { isPool }: SyncRules): void {
+function checkPools(
+  hostId: string,
+  { replicas, pools = [] }: HostSync,
+  { isPool, hostOf }: SyncRules,
+): void {
   const named = new Set([...replicas, ...pools].map((each) => each.pool_id));
   const unknown = [...named].filter((id) => !isPool(id));
+  const foreign = [...named].find((id) => (hostOf(id) ?? hostId) !== hostId);
+  if (foreign !== undefined) {
+    const message = `pool ${foreign} is for host ${hostOf(foreign)} alone (host_id in llama-orch.yaml): take it from the configuration of this one`;
+    throw new OrchError('CONFLICT', message);
+  }
   if (unknown.length === 0) return;
   const message = `no pool is called ${unknown.join(' or ')}: add it to the pools of llama-orch.yaml (launch: remote), or take it from the host's configuration`;
   throw new OrchError('NOT_FOUND', message);

@@ -23,15 +23,15 @@ export class CommandQueue {
     return this.#waiting.slice(0, MAX_AN_ANSWER);
   }
 
-  /** One that is waiting already is not put twice. */
+  /** One that is waiting already is not put twice, unless another has undone it since. */
   put(command: Command): void {
-    const isKnown = this.#waiting.some(
+    const last = this.#waiting.findLast(
       (each) =>
-        each.type === command.type &&
+        subjectOf(each) === subjectOf(command) &&
         each.replica_id === command.replica_id &&
         each.pool_id === command.pool_id,
     );
-    if (!isKnown && this.#waiting.length < MAX_WAITING) this.#add(command);
+    if (last?.type !== command.type && this.#waiting.length < MAX_WAITING) this.#add(command);
   }
 
   /**
@@ -62,4 +62,8 @@ export class CommandQueue {
     this.#waiting = [...this.#waiting, { n: this.#lastN, ...command }];
     return this.#lastN;
   }
+}
+
+function subjectOf({ type }: Command): string {
+  return type === 'unload' ? 'load' : type;
 }

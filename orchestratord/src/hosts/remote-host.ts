@@ -111,6 +111,11 @@ export class RemoteHost {
     return new Set([...this.replicas].map(({ report }) => report.pool_id));
   }
 
+  /** As it has them in its configuration; none of a host that does not tell. */
+  get pools(): Iterable<HostPool> {
+    return this.#pools?.values() ?? [];
+  }
+
   /** It knows of models, so that it can be told which to serve. */
   get canChangeModels(): boolean {
     return this.#pools !== undefined;
@@ -316,8 +321,8 @@ export class RemoteHost {
   }
 
   #models(): ModelWish[] {
-    return [...(this.#pools?.keys() ?? [])].flatMap(
-      (poolId) => this.#options.wishOf(poolId, this.hostId) ?? [],
+    return [...this.pools].flatMap(
+      ({ pool_id: poolId }) => this.#options.wishOf(poolId, this.hostId) ?? [],
     );
   }
 }

@@ -42,7 +42,9 @@ function setUp() {
   const hosts = new RemoteHosts({
     models: { wanted: new Map(), remember: () => undefined },
     orchestratorId: '00000000-0000-4000-8000-00000000000f',
-    poolIds: ['default', 'other'],
+    poolIds: ['default', 'other', 'swapped'],
+    hostOf: (poolId) => (poolId === 'swapped' ? 'gpu-a' : undefined),
+    takesTurns: (poolId) => poolId === 'swapped',
     adapterOptionsOf: () => ({
       timeouts: { connectMs: 1, controlMs: 1, headersMs: 1, bodyMs: 1 },
     }),

@@ -22,6 +22,7 @@ import { checkSync, isKnownInstance } from './check-sync.ts';
 import { chatOf, type RemoteReplica } from './host-state.ts';
 import { RemoteHost, type RemoteHostOptions } from './remote-host.ts';
 import { RemoteModels, type RemoteModelsOptions } from './remote-models.ts';
+import { RemoteTurns } from './remote-turns.ts';
 
 export type RemoteHostsOptions = Pick<
   RemoteHostOptions,
@@ -32,6 +33,10 @@ export type RemoteHostsOptions = Pick<
   /** Of the data directory; leases are granted to it. */
   readonly orchestratorId: string;
   readonly poolIds: readonly string[];
+  /** The only host that may have replicas of the pool, where there is one. */
+  readonly hostOf: (poolId: string) => string | undefined;
+  /** The pool is loaded when it is asked for; any other is from the start. */
+  readonly takesTurns: (poolId: string) => boolean;
   /** A replica of this process has this id. */
   readonly isLocal: (replicaId: string) => boolean;
   readonly logger: Logger;
@@ -40,9 +45,6 @@ export type RemoteHostsOptions = Pick<
 const MAX_HOSTS = 1_024;
 /** As much of an accusation as is passed on. */
 const MAX_DETAIL_CHARS = 1_024;
-
-/** Engines that were told to stop get this long to be gone, ms. */
-const UNLOAD_GRACE_MS = 10_000;
 
 interface Found {
   readonly host: RemoteHost;
@@ -56,6 +58,7 @@ export class RemoteHosts implements PoolManager {
   readonly #listeners = new Set<(event: PoolEvent) => void>();
   readonly #draining = new Set<string>();
   readonly #models: RemoteModels;
+  readonly #turns: RemoteTurns;
   #isClosed = false;
 
   constructor(options: RemoteHostsOptions) {
@@ -68,6 +71,12 @@ export class RemoteHosts implements PoolManager {
       onChange: () => this.#speak(),
       logger: options.logger,
     });
+    this.#turns = new RemoteTurns({
+      takesTurns: options.takesTurns,
+      hosts: () => this.#hosts.values(),
+      replicasOf: (poolId) => this.replicas(poolId),
+      clock: options.clock,
+    });
   }
 
   /**
@@ -78,6 +87,7 @@ export class RemoteHosts implements PoolManager {
     if (this.#isClosed) throw new OrchError('POOL_UNAVAILABLE', 'orchestratord is stopping');
     checkSync(hostId, sync, {
       isPool: (poolId) => this.#options.poolIds.includes(poolId),
+      hostOf: (poolId) => this.#options.hostOf(poolId),
       ownerOf: (replicaId, except) => this.#ownerOf(replicaId, except),
     });
     return this.#hostOf(hostId, sync).sync(sync);
@@ -170,6 +180,8 @@ export class RemoteHosts implements PoolManager {
     const replicas = this.replicas(poolId);
     const errors = replicas.flatMap(({ lastError }) => lastError ?? []);
     const { change, changeError } = this.#models.healthOf(poolId);
+    const loaded = this.#turns.isLoaded(poolId);
+    const none = loaded ? 'no host has registered replicas' : 'the pool is not loaded';
     return {
       poolId,
       live: replicas.some(({ state }) => ['ready', 'draining', 'self-test'].includes(state)),
@@ -179,9 +191,10 @@ export class RemoteHosts implements PoolManager {
       recoverable: replicas.length === 0 || replicas.some(({ state }) => state !== 'failed'),
       lastError:
         replicas.length === 0
-          ? 'no host has registered replicas'
+          ? none
           : (changeError ?? errors.at(-1)),
       replicas,
+      ...(this.#options.takesTurns(poolId) ? { loaded } : {}),
       change,
       changeError,
     };
@@ -215,27 +228,11 @@ export class RemoteHosts implements PoolManager {
   }
 
   load(poolId: string): void {
-    for (const host of this.#hosts.values()) host.tell({ type: 'load', pool_id: poolId });
+    this.#turns.load(poolId);
   }
 
-  /** Resolves when no host reports a replica of the pool any more, or a while after the deadline. */
-  async unload(poolId: string, deadlineMs: number): Promise<void> {
-    for (const host of this.#hosts.values()) {
-      host.tell({ type: 'unload', pool_id: poolId, deadline_ms: Math.ceil(deadlineMs) });
-    }
-    if (this.replicas(poolId).length === 0) return;
-    await new Promise<void>((resolve) => {
-      const finish = (): void => {
-        cancel();
-        unsubscribe();
-        resolve();
-      };
-      const cancel = this.#options.clock.setTimer(deadlineMs + UNLOAD_GRACE_MS, finish);
-      const unsubscribe = this.subscribe((event) => {
-        const isLast = this.replicas(poolId).every(({ state }) => state === 'stopped');
-        if (event.type === 'replica' && isLast) finish();
-      });
-    });
+  unload(poolId: string, deadlineMs: number): Promise<void> {
+    return this.#turns.unload(poolId, deadlineMs);
   }
 
   /** Answers every sync that is held, asking for nothing any more. Safe to call twice. */
@@ -272,12 +269,15 @@ export class RemoteHosts implements PoolManager {
       orchestrator: { id: orchestratorId, instance_id: this.#instanceId },
       isDraining: (poolId) => this.#draining.has(poolId),
       wishOf: (poolId, on) => this.#models.wishOf(poolId, on),
-      onReport: () => this.#lookAtModels(),
+      onReport: (reporting) => {
+        this.#turns.greet(reporting);
+        this.#look();
+      },
       emit: (event) => this.#emit(event),
       onOver: (over) => {
         logger.warn({ host_id: hostId }, 'host is lost; its work goes on elsewhere');
         this.#options.onOver(over);
-        this.#lookAtModels();
+        this.#look();
       },
     });
     this.#hosts.set(hostId, host);
@@ -290,14 +290,15 @@ export class RemoteHosts implements PoolManager {
     host.end();
     this.#hosts.delete(host.hostId);
     this.#options.onOver(host);
-    this.#lookAtModels();
+    this.#look();
   }
 
   #speak(): void {
     for (const host of this.#hosts.values()) host.speak();
   }
 
-  #lookAtModels(): void {
+  #look(): void {
+    this.#turns.look();
     for (const poolId of this.#options.poolIds) this.#models.look(poolId);
   }
 

@@ -79,12 +79,18 @@ function crossCheck(config: HostConfig): readonly FaultDetail[] {
     ),
     ...checkDevices(pools),
     ...pools.flatMap((pool, i) =>
-      [...checkLaunch(pool), ...checkReplicaIds(config, pool)].map(({ path, message }) => ({
+      [...checkLaunch(pool), ...checkOnDemand(pool), ...checkReplicaIds(config, pool)].map(({ path, message }) => ({
         path: jsonPointer('pools', i) + path,
         message,
       })),
     ),
   ];
+}
+
+function checkOnDemand({ on_demand: onDemand, launch }: HostPoolConfig): readonly FaultDetail[] {
+  if (!onDemand || launch !== 'external') return [];
+  const message = 'is for engines that are started here: those of others cannot be unloaded';
+  return [{ path: '/on_demand', message }];
 }
 
 /** OC-CONFIG-6013 */

@@ -1,11 +1,11 @@
 import type { HostPoolConfig } from '@llama-orch/contracts';
 import type { PoolConfig } from '../pool-config.ts';
 import type { EngineInputs } from './engine-inputs.ts';
-import { deviceOf } from './pool-checks.ts';
+import { deviceOf, takesTurns } from './pool-checks.ts';
 
 /** A pool whose replicas this process launches or connects to, as its configuration says. */
-export type LaunchedPool = Omit<HostPoolConfig, 'env'> &
-  Partial<Pick<HostPoolConfig, 'env'>> & {
+export type LaunchedPool = Omit<HostPoolConfig, 'env' | 'on_demand'> &
+  Partial<Pick<HostPoolConfig, 'env' | 'on_demand'>> & {
     /** Set for pools that take turns on their devices, and are loaded when it is theirs. */
     readonly keep_alive_ms?: number | undefined;
     /** Set where the metrics of its engines are read by this process, and not at their default place. */
@@ -31,7 +31,7 @@ export function toPoolConfig(pool: LaunchedPool, inputs: EngineInputs | undefine
     device: deviceOf(pool),
     tensorSplit: pool.tensor_split,
     memoryBytes: pool.memory_bytes,
-    startLoaded: pool.keep_alive_ms === undefined,
+    startLoaded: !takesTurns(pool),
     replicas: pool.replicas,
     slots: pool.slots,
     ctx: pool.ctx,

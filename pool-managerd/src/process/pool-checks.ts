@@ -27,6 +27,8 @@ export type LaunchConfig = Pick<
   /** Set for pools that take turns on their devices. */
   readonly keep_alive_ms?: number | undefined;
   readonly metrics_url?: string | undefined;
+  /** Of a host's pool that does. */
+  readonly on_demand?: boolean | undefined;
 };
 
 const PLACEHOLDERS: readonly string[] = COMMAND_PLACEHOLDERS.map((name) => `{${name}}`);
@@ -91,14 +93,19 @@ export function checkDevices(pools: readonly LaunchConfig[]): readonly FaultDeta
         (each) =>
           isLaunched(each) &&
           !(each.share && pool.share) &&
-          !(each.keep_alive_ms !== undefined && pool.keep_alive_ms !== undefined) &&
+          !(takesTurns(each) && takesTurns(pool)) &&
           gpusOf(deviceOf(each)).some((gpu) => mine.includes(gpu)),
       );
     if (other === undefined) return [];
     const path = jsonPointer('pools', i, pool.devices === undefined ? 'device' : 'devices');
-    const message = `has a GPU that pool ${other.id} has too; if that is meant, both say share: true, or have keep_alive_ms`;
+    const message = `has a GPU that pool ${other.id} has too; if that is meant, both say share: true, or have keep_alive_ms (on a host: on_demand)`;
     return [{ path, message }];
   });
+}
+
+/** It is loaded when it is asked for. */
+export function takesTurns(pool: Pick<LaunchConfig, 'keep_alive_ms' | 'on_demand'>): boolean {
+  return pool.keep_alive_ms !== undefined || pool.on_demand === true;
 }
 
 /** Its engines run in this process's keeping. */

@@ -5,7 +5,13 @@
  */
 import { OrchError, type HostPool, type ModelWish, type WantedModel } from '@llama-orch/contracts';
 import type { Logger } from '../ports.ts';
-import type { ModelTarget, PoolHealth, PoolManager, ReplicaState } from '../types.ts';
+import type {
+  ModelTarget,
+  PoolHealth,
+  PoolManager,
+  ReplicaSnapshot,
+  ReplicaState,
+} from '../types.ts';
 
 export interface ModelKeeperOptions {
   readonly poolId: string;
@@ -66,8 +72,10 @@ export class ModelKeeper {
 
   report(): HostPool {
     this.#step();
+    const { manager, poolId } = this.#options;
     return {
-      pool_id: this.#options.poolId,
+      pool_id: poolId,
+      loaded: manager.health(poolId).loaded ?? true,
       ...(this.#wish === undefined ? {} : { wish: this.#wish.n, state: this.#state }),
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
@@ -110,9 +118,7 @@ export class ModelKeeper {
     const canary = this.#canary;
     if (canary === undefined) return undefined;
     if (change?.kind === 'canary') {
-      const members = replicas.filter(({ canaryPercent }) => canaryPercent !== undefined);
-      const isUp = members.length > 0 && members.every(({ state }) => IS_UP.has(state));
-      if (isUp) this.#order = undefined;
+      if (isCanaryUp(replicas)) this.#order = undefined;
       return undefined;
     }
     this.#order = undefined;
@@ -135,7 +141,9 @@ export class ModelKeeper {
   #approach({ target, canary }: Goal): boolean {
     const { manager, poolId } = this.#options;
     if (this.#canary !== undefined && !isSameCanary(this.#canary, canary)) {
-      if (isSame(this.#canary.target, target)) {
+      const isItsTurn = isSame(this.#canary.target, target) && !this.#serves(target);
+      // One that is down at the moment is no start; it is replaced as any other replica.
+      if (isItsTurn && isCanaryUp(manager.replicas(poolId))) {
         manager.promote(poolId);
         this.#canary = undefined;
         this.#order = { kind: 'model', target, isTakenBack: false };
@@ -201,6 +209,11 @@ export class ModelKeeper {
     this.#reason = reason.slice(0, MAX_REASON_CHARS);
     logger.warn({ pool_id: poolId, reason: this.#reason }, 'a model was not brought in');
   }
+}
+
+function isCanaryUp(replicas: readonly ReplicaSnapshot[]): boolean {
+  const members = replicas.filter(({ canaryPercent }) => canaryPercent !== undefined);
+  return members.length > 0 && members.every(({ state }) => IS_UP.has(state));
 }
 
 function isSame(one: ModelTarget, other: ModelTarget): boolean {

@@ -124,7 +124,10 @@ export class HostWorld {
       hosts: new Map(this.#known),
       clock,
       onFree: (poolId) => life.fleet.announce(poolId),
-      onExpired: (hostId) => this.#known.delete(hostId),
+      onExpired: (hostId) => {
+        // What a dead process had in mind to write is never written.
+        if (!life.isDead) this.#known.delete(hostId);
+      },
     });
     const hosts = new RemoteHosts({
       models: {
@@ -133,6 +136,8 @@ export class HostWorld {
       },
       orchestratorId: ORCHESTRATOR_ID,
       poolIds: ['default'],
+      hostOf: () => undefined,
+      takesTurns: () => false,
       adapterOptionsOf: () => ({ timeouts: TIMEOUTS }),
       isLocal: () => false,
       openAdapter: () => (options) =>
