@@ -116,7 +116,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Serve another model.
-         * @description Replicas of the new model are started beside the old ones where memory allows, else instead of them, one at a time, and take work once they have passed their self-test; what runs on the old ones finishes. When one fails the old model serves on, and the pool's last_error says why. It holds until the daemon ends.
+         * @description Replicas of the new model are started beside the old ones where memory allows, else instead of them, one at a time, and take work once they have passed their self-test; what runs on the old ones finishes. When one fails the old model serves on, and the pool's last_error says why. It holds until the daemon ends. Of a pool on hosts all change: when one fails all go back. There it holds until the next change, also for hosts that come later.
          */
         readonly post: operations["reloadPool"];
         readonly delete?: never;
@@ -136,7 +136,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Try another model on a share of the tasks.
-         * @description Replicas of the new model are started beside the others. Once they are ready they get that percentage of the sessions, and of the tasks without one; while none is ready they get nothing.
+         * @description Replicas of the new model are started beside the others. Once they are ready they get that percentage of the sessions, and of the tasks without one; while none is ready they get nothing. On hosts its replicas are spread over them.
          */
         readonly post: operations["canaryPool"];
         readonly delete?: never;
@@ -465,7 +465,7 @@ export interface components {
             readonly token_p95_ms?: number;
         };
         readonly Percent: number;
-        /** @description The id of an entry of `models` in the configuration, that of a pool's own model, or the absolute path of a model file on the host of the engine. */
+        /** @description The id of an entry of `models` in the configuration, that of a pool's own model, or the absolute path of a model file on the host of the engine. Of a pool on hosts only the id of a model in their configurations. */
         readonly ModelRef: string;
         readonly ReloadRequest: {
             readonly new_model_ref: components["schemas"]["ModelRef"];

@@ -246,7 +246,7 @@ describe('every document', () => {
     const optional = new Set(
       [
         'path endpoints command max_concurrent rps burst devices tensor_split memory_bytes sha256 keep_alive_ms',
-        'determinism api_key_env text_output metrics_url served_name chat_template key_file advertise_url',
+        'determinism api_key_env text_output metrics_url served_name chat_template key_file advertise_url host_id',
       ].flatMap((keys) => keys.split(' ')),
     );
     const schemas = object(object(config.document['components'])['schemas']);

@@ -168,8 +168,7 @@ function createPools(
     hostOf: (poolId) => config.pools.find(({ id }) => id === poolId)?.host_id,
     takesTurns: (poolId) =>
       config.pools.find(({ id }) => id === poolId)?.keep_alive_ms !== undefined,
-    adapterOptionsOf: (poolId, modelId) =>
-      adapterOptionsOf(config, engineInputs, poolId, modelId),
+    adapterOptionsOf: (poolId, modelId) => adapterOptionsOf(config, engineInputs, poolId, modelId),
     isLocal: (replicaId) =>
       localPoolIds.some((poolId) =>
         local.replicas(poolId).some((each) => each.replicaId === replicaId),

@@ -254,6 +254,44 @@ describe('OC-POOL-3140 starts that must fail', () => {
       '/gateway/advertise_url',
     ],
     [
+      'two pools on a GPU of which one is not on demand',
+      {
+        ...base,
+        pools: [
+          { ...pool, devices: [0], on_demand: true },
+          { ...pool, id: 'b', devices: [0] },
+        ],
+      },
+      '/pools/1/devices',
+    ],
+    [
+      'two models of one id',
+      {
+        ...base,
+        models: [
+          { id: 'x', path: 'x.gguf' },
+          { id: 'x', path: 'y.gguf' },
+        ],
+      },
+      '/models/1/id',
+    ],
+    [
+      'external engines on demand',
+      {
+        ...base,
+        pools: [
+          {
+            id: 'default',
+            model: { id: 'm' },
+            launch: 'external' as const,
+            endpoints: ['http://127.0.0.1:9'],
+            on_demand: true,
+          },
+        ],
+      },
+      '/pools/0/on_demand',
+    ],
+    [
       'a key file that is not there',
       { ...base, orchestrator: { url: 'http://127.0.0.1:9', key_file: 'none' } },
       '/orchestrator/key_file',

@@ -1,7 +1,7 @@
-import { validateConfig } from '@llama-orch/contracts';
+import { validateConfig, type PoolConfig } from '@llama-orch/contracts';
 import { describe, expect, test } from 'vitest';
 
-import { crossCheck } from './cross-checks.ts';
+import { crossCheck, sharedDevices } from './cross-checks.ts';
 
 function pathsOf(value: object): readonly string[] {
   const checked = validateConfig(value);
@@ -164,6 +164,31 @@ describe('OC-CONFIG-6003', () => {
     expect(pathsOf({ pools: [pool({ workloads })] })).toEqual([]);
     const tgi = { ...external('a', 'http://x:1'), engine: 'tgi', workloads };
     expect(pathsOf({ pools: [tgi] })).toEqual(['/pools/0/workloads/1', '/pools/0/workloads/2']);
+  });
+});
+
+describe('OC-CONFIG-6014 pools on hosts that take turns', () => {
+  const far = { id: 'far', launch: 'remote', model: { id: 'm' } };
+
+  test('are each on one host', () => {
+    const turns = { ...far, keep_alive_ms: -1 };
+    expect(pathsOf({ pools: [turns] })).toEqual(['/pools/0/host_id']);
+    expect(pathsOf({ pools: [{ ...turns, host_id: 'gpu-a' }] })).toEqual([]);
+    expect(pathsOf({ pools: [{ ...far, host_id: 'gpu-a' }] })).toEqual([]);
+    expect(pathsOf({ pools: [pool({ host_id: 'gpu-a' })] })).toEqual(['/pools/0/host_id']);
+  });
+
+  test('share the devices of that host, and not those of others', () => {
+    const on = (hostId: string | undefined) =>
+      sharedDevices({
+        ...far,
+        host_id: hostId,
+        devices: [1, 0],
+        device: 'cpu',
+      } as unknown as PoolConfig);
+    expect(on('gpu-a')).toEqual(['gpu-a/gpu:1', 'gpu-a/gpu:0']);
+    expect(on('gpu-b')).toEqual(['gpu-b/gpu:1', 'gpu-b/gpu:0']);
+    expect(on(undefined)).toEqual(['gpu:1', 'gpu:0']);
   });
 });
 

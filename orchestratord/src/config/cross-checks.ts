@@ -88,7 +88,9 @@ function checkTenants({ tenants }: Config): readonly FaultDetail[] {
 export function sharedDevices(pool: PoolConfig): readonly string[] {
   const gpus = gpusOf(deviceOf(pool));
   const devices = gpus.length > 0 ? gpus.map((gpu) => `gpu:${gpu}`) : [deviceOf(pool)];
-  return devices.map((device) => (pool.host_id === undefined ? device : `${pool.host_id}/${device}`));
+  return devices.map((device) =>
+    pool.host_id === undefined ? device : `${pool.host_id}/${device}`,
+  );
 }
 
 function checkPool(pool: PoolConfig): readonly FaultDetail[] {

@@ -24,6 +24,24 @@ test('or by the absolute path of its file, which then names it', () => {
   expect(find('/m/.gguf', 'default').modelId).toBe('model');
 });
 
+test('OC-POOL-3130 of a pool on hosts only the id is used, and the digest that is configured here', () => {
+  const pool = { id: 'far', launch: 'remote', model: { id: 'm' } };
+  const findFar = modelFinder({
+    models: [{ id: 'next', path: '/m/next.gguf', sha256: SHA }],
+    pools: [pool as unknown as Parameters<typeof modelFinder>[0]['pools'][number]],
+  });
+  const unknown = { modelId: 'there', modelPath: undefined, modelDigest: undefined };
+  expect(findFar('there', 'far')).toEqual(unknown);
+  expect(findFar('next', 'far')).toEqual({
+    modelId: 'next',
+    modelPath: undefined,
+    modelDigest: `sha256:${SHA}`,
+  });
+  expect(() => findFar('/m/next.gguf', 'far')).toThrow(
+    expect.objectContaining({ kind: 'INVALID_PARAMS' }),
+  );
+});
+
 test('and anything else is refused without repeating it', () => {
   expect(() => find('../secret', 'default')).toThrow(
     expect.objectContaining({

@@ -22,7 +22,8 @@ export function modelFinder(config: Pick<Config, 'models' | 'pools'>): FindModel
 }
 
 function byPath(path: string): ModelTarget {
-  if (!isAbsolute(path)) throw noModel('is neither the id of a configured model nor an absolute path');
+  if (!isAbsolute(path))
+    throw noModel('is neither the id of a configured model nor an absolute path');
   return toModelTarget({ id: idOfFile(path), path });
 }
 

@@ -69,14 +69,16 @@ test('a pool is free when the last of its hosts is', async () => {
   expect(expired).toEqual(['b']);
 });
 
-test('identity and hosts outlive the process; a damaged file is a new beginning', () => {
+test('OC-POOL-3133 identity, hosts and what they are to serve outlive the process; a damaged file is a new beginning', () => {
   const first = new KnownHosts(directory);
   first.add('a', { ttlMs: 1, poolIds: ['x'] });
   first.add('b', { ttlMs: 1, poolIds: ['x'] });
   first.remove('b');
+  first.want('x', { model: { id: 'next' } });
   const second = new KnownHosts(directory);
   expect(second.orchestratorId).toBe(first.orchestratorId);
   expect([...second.inherited]).toEqual([['a', { ttlMs: 1, poolIds: ['x'] }]]);
+  expect([...second.wanted]).toEqual([['x', { model: { id: 'next' } }]]);
   writeFileSync(join(directory, 'hosts.json'), '{"orch');
   const third = new KnownHosts(directory);
   expect(third.orchestratorId).not.toBe(first.orchestratorId);

@@ -398,6 +398,12 @@ test.each([
     'INVALID_PARAMS',
     /must begin with gpu-a\./,
   ],
+  [
+    'a pool of its configuration that is unknown',
+    { pools: [{ pool_id: 'new', loaded: false }] },
+    'NOT_FOUND',
+    /add it to the pools/,
+  ],
   ['a replica twice', { replicas: [replica(), replica()] }, 'INVALID_PARAMS', /is there twice/],
   ['a gateway that is no URL', { gateway_url: 'http://a:99999' }, 'INVALID_PARAMS', /not a URL/],
 ] as const)('OC-POOL-3103 %s is refused with what to do', async (_, changes, kind, message) => {
@@ -408,6 +414,24 @@ test.each([
     message: expect.stringMatching(message) as string,
   });
   expect(hosts.hosts()).toEqual([]);
+});
+
+test('OC-POOL-3136 a pool of one host is refused on another', async () => {
+  const { hosts, report } = setUp();
+  const pools = [{ pool_id: 'swapped', loaded: false }];
+  const refused = hosts.sync('gpu-b', report({ replicas: [], pools }));
+  await expect(refused).rejects.toThrow(/pool swapped is for host gpu-a alone/);
+  await expect(hosts.sync('gpu-a', report({ pools }))).resolves.toBeDefined();
+});
+
+test('OC-POOL-3102 what undoes a command that waits goes after it, and what repeats it is not put', async () => {
+  const { hosts, sync } = await serving();
+  hosts.load('default');
+  hosts.load('default');
+  void hosts.unload('default', 0);
+  hosts.load('default');
+  const { commands } = await sync();
+  expect(commands.map(({ type }) => type)).toEqual(['load', 'unload', 'load']);
 });
 
 test('OC-POOL-3103 a replica id that this process uses itself is refused', async () => {
@@ -451,4 +475,3 @@ test('a pool is unloaded when its last replica is gone from the hosts', async ()
   hosts.load('default');
   expect((await sync()).commands).toMatchObject([{ type: 'load', pool_id: 'default' }]);
 });
-

@@ -179,7 +179,7 @@ export class RemoteHosts implements PoolManager {
   health(poolId: string): PoolHealth {
     const replicas = this.replicas(poolId);
     const errors = replicas.flatMap(({ lastError }) => lastError ?? []);
-    const { change, changeError } = this.#models.healthOf(poolId);
+    const model = this.#models.healthOf(poolId);
     const loaded = this.#turns.isLoaded(poolId);
     const none = loaded ? 'no host has registered replicas' : 'the pool is not loaded';
     return {
@@ -189,14 +189,10 @@ export class RemoteHosts implements PoolManager {
       draining: this.#draining.has(poolId),
       // A host may come, or come back, at any time.
       recoverable: replicas.length === 0 || replicas.some(({ state }) => state !== 'failed'),
-      lastError:
-        replicas.length === 0
-          ? none
-          : (changeError ?? errors.at(-1)),
+      lastError: replicas.length === 0 ? none : (model.changeError ?? errors.at(-1)),
       replicas,
       ...(this.#options.takesTurns(poolId) ? { loaded } : {}),
-      change,
-      changeError,
+      ...model,
     };
   }
 

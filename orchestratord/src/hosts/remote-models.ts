@@ -83,12 +83,13 @@ export class RemoteModels {
     };
   }
 
-  healthOf(poolId: string): Pick<PoolHealth, 'change' | 'changeError'> {
+  healthOf(poolId: string): Pick<PoolHealth, 'modelId' | 'change' | 'changeError'> {
     const pool = this.#pools.get(poolId);
     if (pool === undefined) return {};
-    const { change } = pool.wanted;
+    const { model, change } = pool.wanted;
     const errors = [pool.error, ...this.#behind(poolId, pool)].filter((each) => each !== undefined);
     return {
+      modelId: model?.id,
       change: change && { kind: change.kind, modelId: change.model.id, percent: change.percent },
       changeError: errors.length === 0 ? undefined : errors.join('; '),
     };
@@ -157,7 +158,6 @@ export class RemoteModels {
 
   #begin(poolId: string, change: Change): void {
     const pool = this.#pools.get(poolId) ?? { n: 0, wanted: {}, error: undefined };
-    this.#pools.set(poolId, pool);
     pool.error = undefined;
     this.#wish(poolId, pool, { ...pool.wanted, change });
   }
@@ -179,15 +179,19 @@ export class RemoteModels {
   }
 
   #settle(poolId: string, pool: PoolState, model: WantedModel | undefined): void {
+    this.#options.remember(poolId, { model });
     pool.wanted = { model };
-    this.#options.remember(poolId, pool.wanted);
-    this.#options.logger.info({ pool_id: poolId, model_id: model?.id }, 'a change of model is over');
+    this.#options.logger.info(
+      { pool_id: poolId, model_id: model?.id },
+      'a change of model is over',
+    );
   }
 
   #wish(poolId: string, pool: PoolState, wanted: WantedOfPool): void {
     this.#options.remember(poolId, wanted);
     pool.n += 1;
     pool.wanted = wanted;
+    this.#pools.set(poolId, pool);
     this.#options.onChange();
   }
 
@@ -216,9 +220,7 @@ export class RemoteModels {
   }
 
   #areDone(poolId: string, { n }: PoolState): boolean {
-    return this.#options
-      .hostsOf(poolId)
-      .every((host) => host.stateOf(poolId, n)?.state === 'done');
+    return this.#options.hostsOf(poolId).every((host) => host.stateOf(poolId, n)?.state === 'done');
   }
 
   /** Hosts that came after a change, or back, and cannot follow. */

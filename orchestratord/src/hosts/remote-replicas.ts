@@ -231,8 +231,7 @@ export class RemoteReplicas {
 /** Its host waits for the end of a lease that nobody will take any more, and so would not give back. */
 function giveBackUnused(replica: RemoteReplica): void {
   const { report, held } = replica;
-  if (report.state === 'draining' && held?.isTaken === false)
-    replica.spentToken = held.lease.token;
+  if (report.state === 'draining' && held?.isTaken === false) replica.spentToken = held.lease.token;
 }
 
 /** What was told before says nothing of the lease that ends now. */

@@ -79,10 +79,12 @@ function crossCheck(config: HostConfig): readonly FaultDetail[] {
     ),
     ...checkDevices(pools),
     ...pools.flatMap((pool, i) =>
-      [...checkLaunch(pool), ...checkOnDemand(pool), ...checkReplicaIds(config, pool)].map(({ path, message }) => ({
-        path: jsonPointer('pools', i) + path,
-        message,
-      })),
+      [...checkLaunch(pool), ...checkOnDemand(pool), ...checkReplicaIds(config, pool)].map(
+        ({ path, message }) => ({
+          path: jsonPointer('pools', i) + path,
+          message,
+        }),
+      ),
     ),
   ];
 }

@@ -7,7 +7,12 @@ import {
   type ModelTarget,
   type PoolManager,
 } from '@llama-orch/pool-managerd';
-import { HostLeases, HostLink, HostModels, type SyncTransport } from '@llama-orch/pool-managerd/sync';
+import {
+  HostLeases,
+  HostLink,
+  HostModels,
+  type SyncTransport,
+} from '@llama-orch/pool-managerd/sync';
 import { FakeEngine, ROOMY, SILENT, type VirtualClock } from '@llama-orch/pool-managerd/testing';
 import { ModelGateway, type RunCounter } from './model-gateway.ts';
 import type { Network } from './network.ts';
