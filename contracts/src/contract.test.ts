@@ -328,7 +328,7 @@ test('OC-CONFIG-6002 the schema for editors says what the daemon checks', async 
   }
 });
 
-test('OC-CONFIG-6012 the schema for editors of a host says what pool-managerd checks', async () => {
+test('OC-CONFIG-6017 the schema for editors of a host says what pool-managerd checks', async () => {
   const validate = await editorsSchema('host-config.schema.json');
   const host = {
     host_id: 'gpu-a',

@@ -208,7 +208,7 @@ test('OC-ADAPT-5069 the metrics of Triton are read where the configuration says'
   });
 });
 
-test('OC-CONFIG-6012 the key of an engine is in no log line and no answer', async () => {
+test('OC-CONFIG-6016 the key of an engine is in no log line and no answer', async () => {
   const answers = await Promise.all([
     daemon.client.call('listPools'),
     daemon.client.call('listReplicaSets'),

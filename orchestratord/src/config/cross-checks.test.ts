@@ -167,7 +167,7 @@ describe('OC-CONFIG-6003', () => {
   });
 });
 
-describe('OC-CONFIG-6014 pools on hosts that take turns', () => {
+describe('OC-CONFIG-6015 pools on hosts that take turns', () => {
   const far = { id: 'far', launch: 'remote', model: { id: 'm' } };
 
   test('are each on one host', () => {

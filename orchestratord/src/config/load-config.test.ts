@@ -366,7 +366,7 @@ describe('OC-CONFIG-6005 YAML', () => {
   });
 });
 
-describe('OC-CONFIG-6012 what an engine needs beyond the file', () => {
+describe('OC-CONFIG-6016 what an engine needs beyond the file', () => {
   const KEYED = `pools:
   - id: far
     engine: triton

@@ -95,7 +95,7 @@ function checkOnDemand({ on_demand: onDemand, launch }: HostPoolConfig): readonl
   return [{ path: '/on_demand', message }];
 }
 
-/** OC-CONFIG-6013 */
+/** OC-CONFIG-6018 */
 function checkReplicaIds(
   { host_id: hostId }: HostConfig,
   { id, replicas, endpoints }: HostPoolConfig,
