@@ -2,7 +2,8 @@
 import type { TestTitle } from './test-titles.ts';
 
 const TAGS = /^@\S/;
-const BLOCK = /^(?<keyword>Feature|Rule|Scenario Outline|Scenario Template|Scenario|Example):\s*(?<name>.*)$/;
+const BLOCK =
+  /^(?<keyword>Feature|Rule|Scenario Outline|Scenario Template|Scenario|Example):\s*(?<name>.*)$/;
 const SCENARIOS = new Set(['Scenario Outline', 'Scenario Template', 'Scenario', 'Example']);
 
 /**
@@ -26,7 +27,11 @@ export function scenarioTitles(text: string): readonly TestTitle[] {
     else if (keyword === 'Rule') ruleTags = waiting;
     if (SCENARIOS.has(keyword)) {
       const tags = [...feature.tags, ...ruleTags, ...waiting].join(' ');
-      found.push({ title: `${feature.name} > ${name}${tags && ` (${tags})`}`, line: index + 1 });
+      found.push({
+        title: `${feature.name} > ${name}${tags && ` (${tags})`}`,
+        line: index + 1,
+        mayBeSkipped: false,
+      });
     }
     waiting = [];
   }

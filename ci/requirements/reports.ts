@@ -99,7 +99,9 @@ function table(bySpec: Trace['bySpec'], all: readonly Tracing[]): readonly strin
     (row) =>
       `| ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`,
   );
-  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  const rule = widths.map((width, i) =>
+    i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  );
   return [lines[0] ?? '', `| ${rule.join(' | ')} |`, ...lines.slice(1)];
 }
 

@@ -11,7 +11,10 @@ const GENERATED = /(^|\/)generated\/|^requirements\/|^COMPLIANCE\.md$/;
 
 /** Texts that may state or name requirements: those git knows and those it does not ignore. */
 export function sourceFiles(root: string): Files {
-  return texts(root, (path) => (TEXTS.test(path) && !GENERATED.test(path)) || path === 'package.json');
+  return texts(
+    root,
+    (path) => (TEXTS.test(path) && !GENERATED.test(path)) || path === 'package.json',
+  );
 }
 
 /** The reports as they are on disk. */

@@ -36,7 +36,8 @@ export interface SpecReading {
   readonly faults: readonly Fault[];
 }
 
-const ITEM = /^- (?<ids>\*\*[A-Z]+-[A-Z0-9-]*\d\*\*(?:, \*\*[A-Z]+-[A-Z0-9-]*\d\*\*)*)\s+(?<text>.*)$/;
+const ITEM =
+  /^- (?<ids>\*\*[A-Z]+-[A-Z0-9-]*\d\*\*(?:, \*\*[A-Z]+-[A-Z0-9-]*\d\*\*)*)\s+(?<text>.*)$/;
 const BOLD_ID = /\*\*(?:ORCH|OC)-[A-Z0-9-]*\d\*\*/;
 const LEVELS: readonly Level[] = ['MUST', 'SHOULD', 'MAY'];
 
@@ -60,13 +61,12 @@ export function readSpec(path: string, text: string): SpecReading {
       if (!level) {
         const message = `${id} says neither MUST, SHOULD nor MAY`;
         faults.push({ at: `${path}:${index + 1}`, message });
-        continue;
       }
       requirements.push({
         id,
         spec: path,
         line: index + 1,
-        level,
+        level: level ?? 'MUST',
         title: firstSentence(body),
         statement,
         planned: statement.includes('`status: planned`'),

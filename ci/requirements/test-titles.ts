@@ -5,48 +5,63 @@ export interface TestTitle {
   /** Titles of the suites around it and its own, joined by ` > `. Template holes stand as `${…}`. */
   readonly title: string;
   readonly line: number;
+  /** Whether it may be skipped where it runs (`skipIf`, `runIf`), by itself or with a suite around it. */
+  readonly mayBeSkipped: boolean;
 }
 
 const CASES = new Set(['test', 'it']);
 const SUITES = new Set(['describe', 'suite']);
-const NEVER_RUN = new Set(['skip', 'todo', 'fails']);
+/** Modifiers of what proves nothing. */
+const NO_PROOF = new Set(['skip', 'todo', 'fails']);
+const CONDITIONS = new Set(['skipIf', 'runIf']);
 /** A suite made elsewhere and opened here: `describeAdapter('name', …)`. */
 const MADE_SUITE = /^describe[A-Z]/;
 
-/** Every test of a source text that is ever run, outer suites first. */
+/** Every test of a source text that is not switched off. */
 export function testTitles(path: string, text: string): readonly TestTitle[] {
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const found: TestTitle[] = [];
-  const visit = (node: ts.Node, suites: readonly string[]): void => {
+  const visit = (node: ts.Node, suites: readonly string[], isConditional: boolean): void => {
     const call = ts.isCallExpression(node) ? declaredBy(node) : undefined;
     if (call?.kind === 'nothing') return;
     const inside = call?.kind === 'suite' ? [...suites, ...call.titles] : suites;
+    const mayBeSkipped = isConditional || (call?.isConditional ?? false);
     if (call?.kind === 'case') {
       const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1;
-      for (const title of call.titles) found.push({ title: [...suites, title].join(' > '), line });
+      for (const own of call.titles) {
+        found.push({ title: [...suites, own].join(' > '), line, mayBeSkipped });
+      }
     }
-    ts.forEachChild(node, (child) => visit(child, inside));
+    ts.forEachChild(node, (child) => visit(child, inside, mayBeSkipped));
   };
-  visit(source, []);
+  visit(source, [], false);
   return found;
 }
 
 type Declared =
-  | { readonly kind: 'case' | 'suite'; readonly titles: readonly string[] }
+  | {
+      readonly kind: 'case' | 'suite';
+      readonly titles: readonly string[];
+      readonly isConditional: boolean;
+    }
   | { readonly kind: 'nothing' };
 
 /** What a call declares: `test('…')`, `test.each(table)('…')`, `kit.describe('…')`, and so on. */
 function declaredBy(call: ts.CallExpression): Declared | undefined {
   const names = calleeNames(call.expression);
-  const at = names.findIndex((name) => CASES.has(name) || SUITES.has(name) || MADE_SUITE.test(name));
+  const at = names.findIndex(
+    (name) => CASES.has(name) || SUITES.has(name) || MADE_SUITE.test(name),
+  );
   const [first] = call.arguments;
   const name = names[at];
   if (name === undefined || first === undefined) return undefined;
-  if (names.slice(at + 1).some((modifier) => NEVER_RUN.has(modifier))) return { kind: 'nothing' };
+  const modifiers = names.slice(at + 1);
+  if (modifiers.some((modifier) => NO_PROOF.has(modifier))) return { kind: 'nothing' };
+  const isConditional = modifiers.some((modifier) => CONDITIONS.has(modifier));
   const title = textOf(first);
   if (title === undefined) return undefined;
-  if (SUITES.has(name)) return { kind: 'suite', titles: [title] };
-  return { kind: 'case', titles: rowTitles(title, tableOf(call.expression)) };
+  if (SUITES.has(name)) return { kind: 'suite', titles: [title], isConditional };
+  return { kind: 'case', titles: rowTitles(title, tableOf(call.expression)), isConditional };
 }
 
 /** Names along a callee, from the left: `kit.test.each(table)` gives kit, test, each. */

@@ -38,9 +38,8 @@ export interface Trace {
 /** Who names an id: id → places of one sort, each once. */
 type Index<Place> = ReadonlyMap<string, readonly Place[]>;
 
-interface Titled {
+interface Titled extends TestTitle {
   readonly file: string;
-  readonly title: string;
 }
 
 export function traceRequirements(files: Files): Trace {
@@ -57,7 +56,10 @@ export function traceRequirements(files: Files): Trace {
     const titled = tests.get(requirement.id) ?? [];
     return {
       requirement,
-      status: statusOf(requirement, titled.length > 0),
+      status: statusOf(
+        requirement,
+        titled.some(({ mayBeSkipped }) => !mayBeSkipped),
+      ),
       operations: operations.get(requirement.id) ?? [],
       code: [...(code.get(requirement.id) ?? []), ...pathsIn(requirement.statement, paths)]
         .filter((path, i, all) => all.indexOf(path) === i)
@@ -88,8 +90,8 @@ function indexTests(paths: readonly string[], files: Files): Index<Titled> {
   const places = paths.flatMap((file) => {
     const text = files.get(file) ?? '';
     if (idsIn(text).length === 0) return [];
-    return titlesOf(file, text).flatMap(({ title }) =>
-      idsIn(title).map((id) => [id, { file, title }] as const),
+    return titlesOf(file, text).flatMap((test) =>
+      idsIn(test.title).map((id) => [id, { file, ...test }] as const),
     );
   });
   return grouped(places);
@@ -186,9 +188,13 @@ function unproven({ requirement, status, tests }: Tracing, files: Files): readon
     faults.push({ at, message: `${id} is planned, but ${file} has a test of it` });
   }
   if (status === 'untested' && level === 'MUST') {
-    faults.push({ at, message: `${id} is a MUST without a test` });
+    faults.push({
+      at,
+      message: `${id} is a MUST without a test${tests.size > 0 ? ' that is never skipped' : ''}`,
+    });
   }
-  const script = proof === undefined ? undefined : /^npm run ([\w:-]+)/.exec(proof)?.[1];
+  const script =
+    proof === undefined ? undefined : /^(?:[A-Z_]+=\S+ )*npm (?:run )?([\w:-]+)/.exec(proof)?.[1];
   if (proof !== undefined && !scriptsOf(files).has(script ?? '')) {
     faults.push({ at, message: `${id} is proven by "${proof}", which is no script` });
   }

@@ -77,7 +77,7 @@ describe('fixed names', () => {
     );
   });
 
-  test('ORCH-2001 ORCH-2003 ORCH-2005 ORCH-2101 operations keep their paths and statuses', () => {
+  test('ORCH-2001 ORCH-2003 ORCH-2004 ORCH-2005 ORCH-2101 operations keep their paths and statuses', () => {
     const found = operations.map(
       (op) => `${op.method} ${op.path} ${[...op.responses.keys()].join(' ')}`,
     );
@@ -103,6 +103,12 @@ describe('errors', () => {
   test('ORCH-2006 OC-CTRL-2030 the error kinds of the contract and of the code are the same set', () => {
     expect(new Set(schema(data, 'ErrorKind')['enum'] as string[])).toEqual(
       new Set(Object.keys(ERROR_KINDS)),
+    );
+  });
+
+  test('ORCH-3093 deadlines, deprecated models and untrusted artifacts have kinds of their own', () => {
+    expect(schema(data, 'ErrorKind')['enum']).toEqual(
+      expect.arrayContaining(['DEADLINE_UNMET', 'MODEL_DEPRECATED', 'UNTRUSTED_ARTIFACT']),
     );
   });
 

@@ -157,7 +157,7 @@ test('OC-CORE-1058 two tasks with one anti-affinity key never run on one replica
   expect(driver.started.at(-1)).toBe('c');
 });
 
-test('OC-CORE-1059 where slots share their KV, a task waits until there is room for it', () => {
+test('ORCH-3020 OC-CORE-1059 where slots share their KV, a task waits until there is room for it', () => {
   const driver = poolOf({ r1: { slots: 4, kvTokens: 2_000 } });
   const large = { promptTokens: 1_500, maxTokens: 100, expectedTokens: 100 };
   driver.admit('a', large);
@@ -214,7 +214,7 @@ test('OC-CORE-1012 of replicas that are as good, the one that was not given work
   }
 });
 
-test('OC-CORE-1125 a new session goes where it pushes out none, though that is a little slower', () => {
+test('ORCH-3019 OC-CORE-1125 a new session goes where it pushes out none, though that is a little slower', () => {
   const driver = poolOf({ r1: { labels: { id: 'r1' } }, r2: { labels: { id: 'r2' } } });
   const prompt = { promptTokens: 1_000 };
   const turn = (sessionId: string, replicaId?: string): string | undefined => {

@@ -14,7 +14,7 @@ function limited(): Driver {
 
 const inQ = { poolId: 'q' } as const;
 
-test('ORCH-3077 OC-CORE-1055 a tenant runs no more tasks at once than it may, over all pools', () => {
+test('ORCH-3036 ORCH-3077 OC-CORE-1055 a tenant runs no more tasks at once than it may, over all pools', () => {
   const driver = limited();
   driver.admit('a');
   driver.admit('b', inQ);

@@ -21,7 +21,7 @@ test("the operator's own variables are added and win", () => {
   });
 });
 
-test('ORCH-3011 a process sees only the devices of its pool', () => {
+test('ORCH-3001 ORCH-3011 a process sees only the devices of its pool', () => {
   expect(['cpu', 'cuda:1', 'GPU:0,2', 'metal'].map(visibleDevices)).toEqual([
     '',
     '1',

@@ -34,7 +34,7 @@ function roomForOne(pool: () => FakePool, bytes: number) {
 }
 
 describe('ORCH-2102 reload', () => {
-  test('OC-POOL-3031 brings up the new model beside the old, one replica at a time', async () => {
+  test('ORCH-3001 OC-POOL-3031 brings up the new model beside the old, one replica at a time', async () => {
     await using pool = startFakePool({ replicas: 2 }, {}, OPTIONS);
     await settle();
     const [before] = pool.manager.replicas('default');

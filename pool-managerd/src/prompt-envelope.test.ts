@@ -13,12 +13,12 @@ async function learn(
   return learnPromptEnvelope(adapter, await adapter.props(), new AbortController().signal);
 }
 
-test('a template that copies the content is learned', async () => {
+test('OC-POOL-3005 a template that copies the content is learned', async () => {
   const envelope = await learn((content) => `<|user|>\n${content}</s>\n<|assistant|>\n`);
   expect(envelope).toEqual({ prefix: '<|user|>\n', suffix: '</s>\n<|assistant|>\n' });
 });
 
-describe('is rendered per request when the template', () => {
+describe('OC-POOL-3005 is rendered per request when the template', () => {
   test.each<[string, (content: string) => string]>([
     ['trims the content', (content) => `[INST] ${content.trim()} [/INST]`],
     ['escapes the content', (content) => `<u>${content.replaceAll('<', '&lt;')}</u>`],

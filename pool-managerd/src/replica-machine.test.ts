@@ -119,7 +119,7 @@ describe('restarting', () => {
     expect(delays).toEqual([125, 250, 500]);
   });
 
-  test('ORCH-3053 a spent budget ends in failed, and only an operator brings the replica back', () => {
+  test('ORCH-3053 OC-POOL-3011 a spent budget ends in failed, and only an operator brings the replica back', () => {
     const again: ReplicaInput[] = [exit, { type: 'wait-over' }, ...TO_READY];
     const spent = play(ready, [...again, ...again, ...again, exit]);
     expect(spent.machine.state).toBe('failed');
@@ -162,7 +162,7 @@ describe('an external endpoint', () => {
   });
 });
 
-describe('draining', () => {
+describe('OC-POOL-3017 draining', () => {
   test('takes nothing new until it is reverted', () => {
     const draining = play(ready, [{ type: 'drain' }]).machine;
     expect(draining.state).toBe('draining');
@@ -209,7 +209,7 @@ describe('for any sequence of inputs', () => {
     );
   });
 
-  test('ORCH-3053 restarts stay within the budget, and an endpoint is never restarted', () => {
+  test('ORCH-3053 OC-POOL-3011 restarts stay within the budget, and an endpoint is never restarted', () => {
     fc.assert(
       fc.property(walk, ([owned, inputs]) => {
         const steps = inputs.filter(({ type }) => type !== 'undrain');

@@ -30,7 +30,7 @@ function book(stormMax: number, asked: readonly (readonly [number, number])[]) {
   });
 }
 
-test('ORCH-3053 no time, short or long, ever holds more restarts of a pool than its bound', () => {
+test('ORCH-3053 OC-POOL-3011 no time, short or long, ever holds more restarts of a pool than its bound', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), requests, (stormMax, asked) => {
       const startsAtMs = book(stormMax, asked).map(({ atMs }) => atMs);
@@ -45,7 +45,7 @@ test('ORCH-3053 no time, short or long, ever holds more restarts of a pool than 
   );
 });
 
-test('ORCH-3053 a restart waits for those booked before it and no longer: a pool never goes dark', () => {
+test('ORCH-3053 OC-POOL-3011 a restart waits for those booked before it and no longer: a pool never goes dark', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), requests, (stormMax, asked) => {
       const booked = book(stormMax, asked);

@@ -21,7 +21,7 @@ const post = (rawBody: string | Buffer, headers: Record<string, string> = {}) =>
 const pathsOf = (body: unknown) =>
   ((body as { details?: { path: string }[] }).details ?? []).map((detail) => detail.path);
 
-describe('a body that is not a task is refused with the place that is at fault', () => {
+describe('OC-CTRL-2010 a body that is not a task is refused with the place that is at fault', () => {
   const task = { prompt: 'p' };
   const cases: readonly (readonly [string, unknown, string])[] = [
     ['nothing to complete', {}, ''],

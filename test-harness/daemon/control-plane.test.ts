@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 
 describe('discovery', () => {
-  test('ORCH-3096 capabilities name the version of the contract and what is served', async () => {
+  test('ORCH-3096 OC-CTRL-2060 OC-CTRL-2061 capabilities name the version of the contract and what is served', async () => {
     const { status, body } = await daemon.client.call('getCapabilities');
     expect(status).toBe(200);
     const { api_version: version, engines } = body as Capabilities;
@@ -57,7 +57,7 @@ describe('discovery', () => {
     });
   });
 
-  test('ORCH-3007 replicas that are alike form one set', async () => {
+  test('ORCH-2104 ORCH-3007 OC-CTRL-2004 replicas that are alike form one set', async () => {
     const { body } = await daemon.client.call('listReplicaSets');
     const { items } = body as ReplicaSetList;
     expect(items).toHaveLength(1);
@@ -65,7 +65,7 @@ describe('discovery', () => {
     expect(items[0]?.replicas.map((replica) => replica.state)).toEqual(['ready', 'ready']);
   });
 
-  test('ORCH-2103 pools and their health agree', async () => {
+  test('ORCH-2103 OC-CTRL-2001 pools and their health agree', async () => {
     const { body } = await daemon.client.call('listPools');
     expect(body).toMatchObject({
       items: [{ id: 'default', launch: 'external', live: true, ready: true, draining: false }],
@@ -75,7 +75,7 @@ describe('discovery', () => {
     expect(health.last_error).toBeUndefined();
   });
 
-  test('running tasks show in slots and load', async () => {
+  test('ORCH-2104 OC-CTRL-2001 OC-CTRL-2004 running tasks show in slots and load', async () => {
     const streams = await Promise.all(
       [0, 1, 2].map((n) => daemon.client.postStream({ prompt: `busy ${n}` })),
     );
@@ -87,7 +87,7 @@ describe('discovery', () => {
     for (const each of streams) await daemon.client.cancel(taskIdOf(each));
   });
 
-  test('the contracts are served as they stand', async () => {
+  test('ORCH-3044 the contracts are served as they stand', async () => {
     for (const [operation, file] of [
       ['getDataContract', 'data.yaml'],
       ['getControlContract', 'control.yaml'],
@@ -100,7 +100,7 @@ describe('discovery', () => {
   });
 });
 
-describe('probes', () => {
+describe('OC-CTRL-2050 probes', () => {
   test('a serving daemon is live and ready', async () => {
     expect((await daemon.client.call('getLiveness')).body).toEqual({ status: 'ok' });
     const { status, body } = await daemon.client.call('getReadiness');
@@ -124,7 +124,7 @@ describe('probes', () => {
   });
 });
 
-describe('ORCH-2101 drain', () => {
+describe('ORCH-2101 OC-CTRL-2002 drain', () => {
   afterEach(async () => {
     await daemon.client.call('undrainPool', { path: ['default'] });
     await daemon.client.untilReady(2);

@@ -177,7 +177,7 @@ describe('one tenant', () => {
     expect(entryOf(explanation, 'requeued')).toMatchObject({ reason: 'fault' });
   });
 
-  test('ORCH-3079 a deadline that cannot be kept is refused with the earliest that can', async () => {
+  test('ORCH-3079 OC-CTRL-2017 a deadline that cannot be kept is refused with the earliest that can', async () => {
     // So slow that no pause of this machine makes a millisecond look possible.
     sim.addFault({ kind: 'slow-first', ms: 40 }, 15);
     for (let n = 0; n < 15; n += 1) await daemon.client.run({ prompt: `teaches ${n}` });
@@ -195,7 +195,7 @@ describe('one tenant', () => {
     await daemon.client.cancel(blocker);
   });
 
-  test('deadlines_met_ratio and admission_share tell what was', async () => {
+  test('ORCH-3076 ORCH-3081 deadlines_met_ratio and admission_share tell what was', async () => {
     await daemon.client.run({ prompt: 'in time', deadline_ms: 60_000 });
     const scrape = parseMetrics((await daemon.client.call('getMetrics')).text);
     const ratio = sumOf(scrape, 'deadlines_met_ratio', { priority: 'interactive' });
@@ -356,7 +356,7 @@ describe('tenants', () => {
   });
 });
 
-test('ORCH-3086 a preempted batch task goes on later, on the same stream, byte for byte', async () => {
+test('ORCH-3086 ORCH-3094 OC-CTRL-2018 a preempted batch task goes on later, on the same stream, byte for byte', async () => {
   await using setUp = await startDaemonOverSim({
     sim: { slots: 1, tokens: 300, tokenDelayMs: 4 },
     pool: { slots: 1, scheduling: { preemption: 'hard' } },
@@ -407,7 +407,7 @@ test('ORCH-3086 a preempted batch task goes on later, on the same stream, byte f
   expect(line).toMatchObject({ preempted: 1, weight: 1 });
 });
 
-test('OC-METRICS-7120 an interactive task that passes older batch work is counted as soft', async () => {
+test('ORCH-3087 OC-METRICS-7120 an interactive task that passes older batch work is counted as soft', async () => {
   await using setUp = await startDaemonOverSim({
     sim: { slots: 1, tokens: 3, tokenDelayMs: 1 },
     pool: { slots: 1 },

@@ -26,7 +26,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-describe('the run file', () => {
+describe('OC-CTRL-2073 the run file', () => {
   test('names url and pid while the daemon runs, and is gone after a clean stop', async () => {
     await using daemon = await startDaemon({ config: { pools: [simulatorPool([])] } });
     const path = join(daemon.dataDir, 'orchestratord.json');
@@ -49,7 +49,7 @@ test('a clean stop exits with 0, every time', async () => {
   for (const exit of exits) expect(exit.code, exit.stderr).toBe(0);
 });
 
-describe('SIGTERM under load', () => {
+describe('OC-CTRL-2071 SIGTERM under load', () => {
   test('running streams finish, new tasks get 503, exit is 0, and the next start runs what waited', async () => {
     await using daemon = await startDaemon({
       config: {

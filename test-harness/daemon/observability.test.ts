@@ -40,7 +40,7 @@ interface MetricsLint {
   }[];
 }
 
-test('ORCH-3028 OC-METRICS-7101 the families are those of the contract, with its types and labels', async () => {
+test('ORCH-3028 OC-CTRL-2051 OC-METRICS-7101 the families are those of the contract, with its types and labels', async () => {
   await daemon.client.run({ prompt: 'one of each' });
   const lint = JSON.parse(
     readFileSync(join(PROJECT_ROOT, 'ci', 'metrics.lint.json'), 'utf8'),
@@ -59,7 +59,7 @@ test('ORCH-3028 OC-METRICS-7101 the families are those of the contract, with its
   }
 });
 
-test('counters are equal to what clients saw', async () => {
+test('OC-METRICS-7110 counters are equal to what clients saw', async () => {
   const before = await settled();
   const grown = async (name: string, labels = {}) =>
     sumOf(await settled(), name, labels) - sumOf(before, name, labels);

@@ -160,7 +160,7 @@ test('leaving a POST stream leaves the task running', async () => {
   checkWholeStream(again.events);
 });
 
-test('ended tasks replay byte for byte after a clean restart and after a kill', async () => {
+test('OC-CTRL-2021 ended tasks replay byte for byte after a clean restart and after a kill', async () => {
   const before = new Map<string, readonly TaskEvent[]>();
   for (let n = 0; n < 5; n += 1) {
     const stream = await daemon.client.run({ prompt: `replay ${n}`, max_tokens: 500 });
@@ -177,7 +177,7 @@ test('ended tasks replay byte for byte after a clean restart and after a kill', 
   }
 });
 
-test('a reader that saw tokens before a kill goes on behind them after it', async () => {
+test('OC-CTRL-2021 OC-CTRL-2070 a reader that saw tokens before a kill goes on behind them after it', async () => {
   await daemon.client.untilReady(1);
   const stream = await daemon.client.postStream({
     prompt: 'interrupted',

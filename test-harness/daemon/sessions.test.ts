@@ -30,7 +30,7 @@ function startedOf(stream: EventStream) {
   return first.data;
 }
 
-test('ORCH-3009 a second turn runs warm, on the replica of the first', async () => {
+test('ORCH-2004 ORCH-3009 a second turn runs warm, on the replica of the first', async () => {
   const id = randomUUID();
   const first = startedOf(await turn(id));
   expect(first.kv_warmth).toBe(false);
@@ -113,7 +113,7 @@ test('a session that is deleted while its task runs lets the task finish', async
   expect((await stream.toEnd()).event).toBe('end');
 });
 
-test('ORCH-3009 a session whose engine died goes on cold', async () => {
+test('ORCH-3009 ORCH-3023 a session whose engine died goes on cold', async () => {
   const id = randomUUID();
   await turn(id);
   const engines = daemon.children().filter(({ command }) => command.includes('tiny-haiku'));

@@ -146,7 +146,7 @@ describe('ORCH-2001 a task', () => {
   });
 });
 
-describe('seeds', () => {
+describe('OC-CTRL-2014 seeds', () => {
   test('the default seed is derived from the task_id and reproduces the output', async () => {
     const first = await daemon.client.postStream({ prompt: 'Write a haiku about salt.' });
     await first.toEnd();

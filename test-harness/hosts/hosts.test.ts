@@ -231,7 +231,7 @@ test('OC-POOL-3103 a second host of one id, and a pool nobody configured, are re
   expect(host.children().length).toBeGreaterThan(0);
 });
 
-describe('OC-POOL-3140 starts that must fail', () => {
+describe('OC-POOL-3140 OC-CONFIG-6018 starts that must fail', () => {
   const pool = { id: 'default', model: { id: 'm', path: 'm.gguf' } };
   const base = { host_id: 'a', orchestrator: { url: 'http://127.0.0.1:9' }, pools: [pool] };
   test.each([

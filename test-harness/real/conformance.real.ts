@@ -72,7 +72,7 @@ async function start({ slots = 4, endless = false, ctx }: EngineSetup): Promise<
 }
 
 describeEngine(
-  'llamacpp on llama-server',
+  'ORCH-3054 OC-TEST-7012 llamacpp on llama-server',
   { open: openLlamaCpp, start, traits: LLAMACPP.traits },
   { describe, test, expect },
 );

@@ -45,7 +45,7 @@ async function run(seed: number, ordinal: string): Promise<Run> {
   };
 }
 
-test('ORCH-3050 OC-TEST-7001 64 seeds give identical bytes on both replicas, with neighbours and alone', async () => {
+test('ORCH-3050 OC-TEST-7001 OC-TEST-7003 64 seeds give identical bytes on both replicas, with neighbours and alone', async () => {
   const seeds = Array.from({ length: SEEDS }, (_, seed) => seed);
   const alone: Run[] = [];
   for (const seed of seeds) alone.push(await run(seed, '0'));

@@ -22,7 +22,7 @@ function result(...records: readonly Partial<RequestRecord>[]): RunResult {
   };
 }
 
-test('a refused request counts as offered and as nothing else', () => {
+test('OC-SIM-7209 a refused request counts as offered and as nothing else', () => {
   const trace = [request({ outputTokens: 11 }), request()];
   const summary = summarize(
     trace,

@@ -78,12 +78,14 @@ export function describeFaults(
       'unknown-route': traits.unknownRoute ?? 'garbage',
     };
     for (const why of Object.keys(refusals) as Refusal[]) {
-      test(`OC-ADAPT-5004 refused as ${why} is ${refusals[why]}`, async () => {
+      test(`OC-ADAPT-5004 OC-ADAPT-5009 refused as ${why} is ${refusals[why]}, and has not started`, async () => {
         const { sim, adapter } = await setUp();
         await using _sim = sim;
         await using _adapter = adapter;
         sim.fail({ kind: 'refuse', why });
-        await expectFault(adapter.submit(requestOf(), collect().sink, never), refusals[why]);
+        const got = collect();
+        await expectFault(adapter.submit(requestOf(), got.sink, never), refusals[why]);
+        expect(got.started).toBe(0);
       });
     }
 

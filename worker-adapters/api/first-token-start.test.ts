@@ -14,7 +14,7 @@ const setUp = (held?: Promise<void>) => {
   return { calls, ...startAtFirstToken(sink) };
 };
 
-test('the start is told once, with the first text', () => {
+test('OC-ADAPT-5009 the start is told once, with the first text', () => {
   const { calls, sink, settle } = setUp();
   sink.started();
   expect(calls).toEqual([]);

@@ -11,7 +11,7 @@ const bodyOf = (prompt: EnginePrompt, logprobs = 0, maxTokens: number | undefine
   return { route: openAiRoute(request), body: JSON.parse(JSON.stringify(body)) as unknown };
 };
 
-test('OC-ADAPT-5010 text goes to completions with every field named', () => {
+test('ORCH-3058 OC-ADAPT-5010 text goes to completions with every field named', () => {
   expect(bodyOf('one', 3)).toEqual({
     route: '/v1/completions',
     body: {

@@ -48,7 +48,7 @@ const erase = (on: EngineProcess, slot = 0) =>
 
 for (const [index, prompt] of PROMPTS.entries()) {
   test(
-    `OC-EMBED-4112 prompt ${index}: cold, warm, after another prompt, beside a neighbour and in another process`,
+    `OC-EMBED-4112 OC-EMBED-4113 prompt ${index}: cold, warm, after another prompt, beside a neighbour and in another process`,
     { timeout: 120_000 },
     async () => {
       for (const temperature of TEMPERATURES) {

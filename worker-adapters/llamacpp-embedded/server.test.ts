@@ -226,7 +226,7 @@ test('OC-EMBED-4145 a reader that stops reading stops generation, and reads all 
   expect(tail).toContain('"stop_type":"limit"');
 });
 
-test('slots tell what runs, and fail_on_no_slot refuses when none is free', async () => {
+test('OC-EMBED-4102 slots tell what runs, and fail_on_no_slot refuses when none is free', async () => {
   const hold = gate();
   const { url, post, engine } = await start(hold);
   const get = async (path: string) => {

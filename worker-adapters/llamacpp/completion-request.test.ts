@@ -8,7 +8,7 @@ const bodyText = (request: TextRequest, exactPrefixReuse: boolean) =>
 const bodyOf = (change: Partial<TextRequest>, exactPrefixReuse = false) =>
   JSON.parse(bodyText(requestOf(change), exactPrefixReuse)) as Record<string, unknown>;
 
-test('OC-ADAPT-5010 every sampler is named, those the contract lacks are switched off', () => {
+test('ORCH-3058 OC-ADAPT-5010 every sampler is named, those the contract lacks are switched off', () => {
   expect(bodyOf({})).toMatchInlineSnapshot(`
     {
       "cache_prompt": false,

@@ -20,7 +20,7 @@ const sampled = (change: Partial<Sampling>): Partial<TextRequest> => ({
 });
 const parametersOf = (change: Partial<TextRequest>) => bodyOf(change)['parameters'] as Body;
 
-test('OC-ADAPT-5010 text: every field that shapes the output is named', () => {
+test('ORCH-3058 OC-ADAPT-5010 text: every field that shapes the output is named', () => {
   expect(bodyOf()).toMatchInlineSnapshot(`
     {
       "inputs": "Write a haiku about the-quick-brown-secret.",

@@ -244,7 +244,7 @@ describe('OC-CONFIG-6008 paths', () => {
   });
 });
 
-describe('OC-CONFIG-6001 a fault', () => {
+describe('ORCH-3030 OC-CONFIG-6001 a fault', () => {
   test('in the file names path, line and column', () => {
     expect(faultsOf('server:\n  prt: 1\n  port: x\n')).toEqual([
       `/server/prt is not a known field (${FILE}:2:3)`,

@@ -339,7 +339,7 @@ test('OC-POOL-3114 or once its lease is over; until then the silence is not the 
   expect(beats).toHaveLength(length);
 });
 
-test('a lease that nobody has taken is given back when its replica is to go, and one that is used is not', async () => {
+test('OC-POOL-3135 a lease that nobody has taken is given back when its replica is to go, and one that is used is not', async () => {
   const untaken = await serving();
   const draining = { replicas: [replica({ state: 'draining' })] };
   expect(await untaken.sync({ ...untaken.leased(), ...draining })).toMatchObject({ lease: [] });

@@ -71,6 +71,15 @@ test('OC-CTRL-2019 of the pools of a model, one that can do it is taken', () => 
   expect(pools.resolve({ workload: 'embedding', prompt: 'p' }).poolId).toBe('exact');
 });
 
+test('ORCH-2008 the engine that a request names filters the pools', () => {
+  const pools = directory([EXACT, LOOSE]);
+  expect(pools.resolve({ prompt: 'p', engine: 'openai' }).poolId).toBe('loose');
+  expect(pools.resolve({ prompt: 'p', engine: 'llamacpp' }).poolId).toBe('exact');
+  expect(() => pools.resolve({ prompt: 'p', engine: 'tgi' })).toThrow(
+    'no pool serves it with this engine',
+  );
+});
+
 test('OC-CTRL-2019 who names no model is not sent to another one for the sake of a field', () => {
   const other = { ...EXACT, modelId: 'other' };
   expect(faultsOf([LOOSE, other], { prompt: 'p', min_p: 0.1 })).toEqual(['/min_p']);

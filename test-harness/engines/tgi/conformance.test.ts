@@ -27,7 +27,7 @@ function quoting(what: string): string {
 }
 
 describeAdapter(
-  'tgi',
+  'ORCH-3056 tgi',
   {
     open: openTgi,
     simulator: async (setup) =>

@@ -78,7 +78,7 @@ const TRAITS: Record<Backend, EngineTraits> = {
 
 for (const [backend, traits] of Object.entries(TRAITS) as [Backend, EngineTraits][]) {
   describeAdapter(
-    `OC-ADAPT-5060 triton with ${backend}`,
+    `ORCH-3057 OC-ADAPT-5060 triton with ${backend}`,
     {
       open: (options) =>
         openTriton({

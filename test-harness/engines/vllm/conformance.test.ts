@@ -13,7 +13,7 @@ const REFUSALS: RefusalTable = {
 };
 
 describeAdapter(
-  'vllm',
+  'ORCH-3055 vllm',
   {
     open: openVllm,
     simulator: async (setup) => toAdapterSimulator(await startVllmSim(setup), REFUSALS),

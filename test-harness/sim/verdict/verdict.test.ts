@@ -80,7 +80,7 @@ test('OC-SIM-7230 text, figures and picture tell the same', () => {
   for (const { metric } of figures) expect(report).toContain(metric);
 });
 
-test('parts can be chosen, and a folder that lacks a trace is refused', () => {
+test('OC-SIM-7232 parts can be chosen, and a folder that lacks a trace is refused', () => {
   const [only, ...others] = judge(
     openTraceFolder(folder),
     [{ condition: AS_IS, slice: WHOLE }],
