@@ -12,7 +12,7 @@ test('OC-TEST-7011 npm test finds none of its files', () => {
 
 test('OC-TEST-7011 CI runs it, or names why not', () => {
   const ci = readFileSync(new URL('.ci/run', root), 'utf8');
-  expect(ci).toContain('npm run --silent test:real');
-  expect(ci.match(/skip "\$name" /g)).toHaveLength(4);
-  expect(ci).toContain('LLAMA_ORCH_CI_REAL');
+  expect(ci).toMatch(/npm run .*test:real/);
+  expect(ci).toContain("'LLAMA_ORCH_CI_REAL=0'");
+  expect(ci).toContain('SKIPPED');
 });
