@@ -14,7 +14,7 @@ function broken(text: string, others: Readonly<Record<string, string>> = {}): re
   return brokenReferences(new Map([['docs/a.md', text], ...Object.entries(others)]), PLACES);
 }
 
-test('every link, anchor and npm script that a document names is there', () => {
+test('OC-TEST-7906 every link, anchor and npm script that a document names is there', () => {
   const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
     readonly scripts: Readonly<Record<string, string>>;
   };
@@ -28,7 +28,7 @@ test('every link, anchor and npm script that a document names is there', () => {
   expect(brokenReferences(documents, repository)).toEqual([]);
 });
 
-test('a link to a file that is not there is reported', () => {
+test('OC-TEST-7906 a link to a file that is not there is reported', () => {
   expect(broken('See [this](b.txt) and ![that](../c.svg).')).toEqual([
     'docs/a.md: b.txt is not there',
     'docs/a.md: ../c.svg is not there',
@@ -36,7 +36,7 @@ test('a link to a file that is not there is reported', () => {
   expect(broken('See [it][one].\n\n[one]: gone.txt')).toEqual(['docs/a.md: gone.txt is not there']);
 });
 
-test('an anchor without its heading is reported, here and in another document', () => {
+test('OC-TEST-7906 an anchor without its heading is reported, here and in another document', () => {
   const text = '# Here\n[a](#here) [b](#there) [c](b.md#one-more) [d](b.md#two) [e](../docs#x)';
   expect(broken(text, { 'docs/b.md': '## One more' })).toEqual([
     'docs/a.md: #there has no such heading',
@@ -45,7 +45,7 @@ test('an anchor without its heading is reported, here and in another document', 
   ]);
 });
 
-test('a script that package.json has not is reported', () => {
+test('OC-TEST-7906 a script that package.json has not is reported', () => {
   expect(broken('`npm run bench -- --quick`, `npm run --silent bench`, `npm run benhc`')).toEqual([
     'docs/a.md: npm run benhc is no script of package.json',
   ]);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Fault } from './requirement-ids.ts';
 import type { Files } from './trace.ts';
 
-const TEXTS = /\.(ts|js|yaml|md|feature)$/;
+const TEXTS = /\.(ts|js|yaml|md|feature)$|^\.ci\//;
 const GENERATED = /(^|\/)generated\/|^requirements\/|^COMPLIANCE\.md$/;
 
 /** Texts that may state or name requirements: those git knows and those it does not ignore. */

@@ -33,7 +33,7 @@ function faultsOf(changes: Readonly<Record<string, string>>): readonly string[] 
 }
 const spec = (...lines: readonly string[]) => ({ '.specs/00.md': lines.join('\n') });
 
-test('a requirement is tied to its operation, code and tests', () => {
+test('OC-TEST-7904 a requirement is tied to its operation, code and tests', () => {
   const { bySpec, faults } = traceRequirements(new Map(Object.entries(WELL)));
   expect(faults).toEqual([]);
   const [first, second] = bySpec.get('.specs/00.md') ?? [];
@@ -62,25 +62,25 @@ test.each([
   ['code', 'src/x.ts', `// ${UNKNOWN}`],
   ['a feature', 'test-harness/bdd/x.feature', `@${UNKNOWN}`],
   ['a document', 'README.md', UNKNOWN],
-])('an id in %s that no spec states is reported', (_what, path, text) => {
+])('OC-TEST-7905 an id in %s that no spec states is reported', (_what, path, text) => {
   expect(faultsOf({ [path]: text })).toContain(`${path}:1: ${UNKNOWN} is stated by no spec`);
 });
 
-test('a MUST without a test is reported', () => {
+test('OC-TEST-7905 a MUST without a test is reported', () => {
   const message = `.specs/00.md:3: ${A} is a MUST without a test`;
   expect(faultsOf({ 'src/take.test.ts': '' })).toEqual([message]);
   const skipped = `describe.skip('${A}', () => { test('x', () => {}); }); test.todo('${A}');`;
   expect(faultsOf({ 'src/take.test.ts': skipped })).toEqual([message]);
 });
 
-test('a test that may be skipped is no proof', () => {
+test('OC-TEST-7905 a test that may be skipped is no proof', () => {
   const conditional = `describe.runIf(x)('${A}', () => { test('x', () => {}); });`;
   expect(faultsOf({ 'src/take.test.ts': conditional })).toEqual([
     `.specs/00.md:3: ${A} is a MUST without a test that is never skipped`,
   ]);
 });
 
-test('what is planned needs no test, and must not have one', () => {
+test('OC-TEST-7905 what is planned needs no test, and must not have one', () => {
   const planned = spec(`- **${A}** It MUST be. \`status: planned\``);
   expect(faultsOf({ ...planned, 'src/take.test.ts': '' })).toEqual([]);
   expect(faultsOf(planned)).toEqual([
@@ -88,24 +88,25 @@ test('what is planned needs no test, and must not have one', () => {
   ]);
 });
 
-test('another proof must be a script', () => {
+test('OC-TEST-7905 another proof must be a script or a file', () => {
   const proven = (command: string) => ({
     ...spec(`- **${A}** It MUST be fast: \`proof: ${command}\``),
     'src/take.test.ts': '',
   });
   expect(faultsOf(proven('TRACES=DIR npm run bench -- --quick'))).toEqual([]);
+  expect(faultsOf(proven('node src/take.ts'))).toEqual([]);
   expect(faultsOf(proven('npm run benhc'))).toEqual([
-    `.specs/00.md:1: ${A} is proven by "npm run benhc", which is no script`,
+    `.specs/00.md:1: ${A} is proven by "npm run benhc", which is neither a script nor a file`,
   ]);
 });
 
-test('an id that is stated twice is reported', () => {
+test('OC-TEST-7905 an id that is stated twice is reported', () => {
   expect(faultsOf({ '.specs/01.md': `- **${A}** It MUST be so.` })).toContain(
     `.specs/01.md:1: ${A} is stated already in .specs/00.md:3`,
   );
 });
 
-test('a requirement that says nothing, or stands in the middle of another, is reported', () => {
+test('OC-TEST-7905 a requirement that says nothing, or stands in the middle of another, is reported', () => {
   const odd = spec(`- **${A}** A task is. **${B}** It MUST be.`);
   expect(faultsOf(odd)).toContain(
     '.specs/00.md:1: a bold id stands elsewhere than at the beginning of a list item',
@@ -115,7 +116,7 @@ test('a requirement that says nothing, or stands in the middle of another, is re
   );
 });
 
-test('reports that differ from what specs and tests give are reported', () => {
+test('OC-TEST-7904 reports that differ from what specs and tests give are reported', () => {
   const reports = reportsOf(traceRequirements(new Map(Object.entries(WELL))));
   expect([...reports.keys()]).toEqual(['requirements/00.yaml', 'COMPLIANCE.md']);
   expect(drift(reports, new Map(reports))).toEqual([]);
@@ -131,7 +132,7 @@ test('reports that differ from what specs and tests give are reported', () => {
   ]);
 });
 
-test('the order in which files are found changes nothing', () => {
+test('OC-TEST-7904 the order in which files are found changes nothing', () => {
   const reversed = new Map(Object.entries(WELL).toReversed());
   expect(reportsOf(traceRequirements(reversed))).toEqual(
     reportsOf(traceRequirements(new Map(Object.entries(WELL)))),

@@ -193,17 +193,19 @@ function unproven({ requirement, status, tests }: Tracing, files: Files): readon
       message: `${id} is a MUST without a test${tests.size > 0 ? ' that is never skipped' : ''}`,
     });
   }
-  const script =
-    proof === undefined ? undefined : /^(?:[A-Z_]+=\S+ )*npm (?:run )?([\w:-]+)/.exec(proof)?.[1];
-  if (proof !== undefined && !scriptsOf(files).has(script ?? '')) {
-    faults.push({ at, message: `${id} is proven by "${proof}", which is no script` });
+  if (proof !== undefined && !isProgram(proof, files)) {
+    const message = `${id} is proven by "${proof}", which is neither a script nor a file`;
+    faults.push({ at, message });
   }
   return faults;
 }
 
-function scriptsOf(files: Files): ReadonlySet<string> {
+/** Whether a command names an npm script, or a file of the repository. */
+function isProgram(command: string, files: Files): boolean {
   const { scripts = {} } = JSON.parse(files.get('package.json') ?? '{}') as {
     readonly scripts?: Readonly<Record<string, string>>;
   };
-  return new Set(Object.keys(scripts));
+  const script = /^(?:[A-Z_]+=\S+ )*npm (?:run )?(?<name>[\w:-]+)/.exec(command)?.groups?.['name'];
+  if (script !== undefined) return Object.hasOwn(scripts, script);
+  return command.split(' ').some((word) => files.has(word));
 }
