@@ -2,4 +2,5 @@
 export { HostLeases } from './host-leases.ts';
 export { HostModels } from './host-models.ts';
 export { HostLink } from './host-link.ts';
+export { createHttpTransport, SyncRefused } from './transport.ts';
 export type { SyncTransport } from './transport.ts';

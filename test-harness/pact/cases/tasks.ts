@@ -1,0 +1,294 @@
+/** Admission, lookup, listing, explanation and cancellation of tasks. */
+import { MatchersV3 } from '@pact-foundation/pact';
+import { requestExample, responseExample, type JsonObject } from '../contract-examples.ts';
+import { pactCase, type CaseInput, type PactCase } from '../pact-case.ts';
+import { situation } from '../situations.ts';
+import { BUSY_POOL, DRAINING_POOL, fullPoolOf, shortTask, uuidOf } from './case-values.ts';
+
+const COUNT = '^[0-9]+$';
+const ADMITTED = responseExample('createTask', '202') as JsonObject;
+
+/** Headers of an admission. @param taskId exact when the client chose it */
+function admissionHeaders(taskId?: string): NonNullable<CaseInput['answerHeaders']> {
+  const { regex } = MatchersV3;
+  return {
+    Location:
+      taskId === undefined
+        ? regex('^/v1/tasks/[0-9a-f-]{36}$', `/v1/tasks/${String(ADMITTED['task_id'])}`)
+        : `/v1/tasks/${taskId}`,
+    'X-Queue-Position': regex(COUNT, String(ADMITTED['queue_position'])),
+    'X-Queue-ETA-Ms': regex(COUNT, String(ADMITTED['predicted_start_ms'])),
+  };
+}
+
+/** Of a task whose id the client chose. */
+function chosen(taskId: string): Pick<CaseInput, 'answer' | 'exact' | 'answerHeaders'> {
+  return {
+    answer: { task_id: taskId, stream_url: `/v1/tasks/${taskId}/stream` },
+    exact: ['/task_id', '/stream_url'],
+    answerHeaders: admissionHeaders(taskId),
+  };
+}
+
+const admissions: readonly PactCase[] = [
+  pactCase({
+    operationId: 'createTask',
+    status: '202',
+    when: 'with a prompt and nothing else',
+    situation: situation('a daemon'),
+    body: requestExample('createTask', 'smallest'),
+    answerHeaders: admissionHeaders(),
+  }),
+  pactCase({
+    operationId: 'createTask',
+    status: '202',
+    when: 'without a correlation id, which is made',
+    situation: situation('a daemon'),
+    sendsCorrelationId: false,
+    body: requestExample('createTask', 'smallest'),
+    answerHeaders: admissionHeaders(),
+  }),
+  pactCase({
+    operationId: 'createTask',
+    status: '202',
+    when: 'with chat messages in a session',
+    situation: situation('a daemon'),
+    body: requestExample('createTask', 'chat'),
+    answer: {
+      session_id: (requestExample('createTask', 'chat') as JsonObject)['session_id'] ?? '',
+    },
+    exact: ['/session_id'],
+    answerHeaders: admissionHeaders(),
+  }),
+  pactCase({
+    operationId: 'createTask',
+    status: '202',
+    when: 'again with the same id and body, which runs nothing twice',
+    situation: situation('a task that has ended', { task_id: uuidOf('repeated') }),
+    body: shortTask(uuidOf('repeated')),
+    ...chosen(uuidOf('repeated')),
+  }),
+  pactCase({
+    operationId: 'createTask',
+    status: '202',
+    when: 'with an idempotency key',
+    situation: situation('a daemon'),
+    headers: { 'Idempotency-Key': 'pact-idempotency-key' },
+    body: requestExample('createTask', 'smallest'),
+    answerHeaders: admissionHeaders(),
+  }),
+  pactCase({
+    operationId: 'createTask',
+    status: '202',
+    when: 'to a busy pool, where it waits',
+    situation: situation('a pool whose slots are busy'),
+    body: { ...shortTask(uuidOf('waits')), model_ref: BUSY_POOL },
+    ...chosen(uuidOf('waits')),
+    answer: {
+      task_id: uuidOf('waits'),
+      stream_url: `/v1/tasks/${uuidOf('waits')}/stream`,
+      queue_position: 1,
+    },
+    exact: ['/task_id', '/stream_url', '/queue_position'],
+    answerHeaders: { ...admissionHeaders(uuidOf('waits')), 'X-Queue-Position': '1' },
+  }),
+];
+
+const refusals: readonly PactCase[] = [
+  pactCase({
+    operationId: 'createTask',
+    status: '400',
+    when: 'with a field that is not known',
+    situation: situation('a daemon'),
+    body: { prompt: 'hello', promt: 'hello' },
+    example: 'unknownField',
+    exact: ['/details/0/path'],
+  }),
+  pactCase({
+    operationId: 'createTask',
+    status: '400',
+    when: 'with a deadline that cannot be kept',
+    situation: situation('a pool whose slots are busy'),
+    body: { prompt: 'hello', model_ref: BUSY_POOL, deadline_ms: 1 },
+    example: 'deadline',
+    answer: { pool_id: BUSY_POOL },
+    exact: ['/pool_id', '/engine', '/details/0/path'],
+  }),
+  pactCase({
+    operationId: 'createTask',
+    status: '404',
+    when: 'for a model that nobody serves',
+    situation: situation('a daemon'),
+    body: { prompt: 'hello', model_ref: 'no-such-model' },
+  }),
+  pactCase({
+    operationId: 'createTask',
+    status: '409',
+    when: 'with an id that came before with another body',
+    situation: situation('a task id that another request has used', { task_id: uuidOf('used') }),
+    body: { ...shortTask(uuidOf('used')), prompt: 'Write a haiku about snow.' },
+  }),
+  pactCase({
+    operationId: 'createTask',
+    status: '503',
+    when: 'to a pool that drains',
+    situation: situation('a pool that drains'),
+    body: { prompt: 'hello', model_ref: DRAINING_POOL },
+    answer: { pool_id: DRAINING_POOL },
+    exact: ['/pool_id'],
+  }),
+];
+
+const overload: readonly PactCase[] = [
+  ...(['reject', 'drop-lru', 'shed-low-priority'] as const).map((policy) =>
+    pactCase({
+      operationId: 'createTask',
+      status: '429',
+      when: `to a full queue with the policy ${policy}`,
+      situation: situation('a full queue', { policy }),
+      body: { prompt: 'hello', model_ref: fullPoolOf(policy), priority: 'batch' },
+      answer: {
+        code: policy === 'drop-lru' ? 'QUEUE_FULL_DROP_LRU' : 'ADMISSION_REJECT',
+        policy_label: policy,
+        pool_id: fullPoolOf(policy),
+      },
+      exact: ['/pool_id', '/engine'],
+    }),
+  ),
+  pactCase({
+    operationId: 'createTask',
+    status: '429',
+    when: 'from a tenant that has used up its rate',
+    situation: situation('a tenant that has used up its rate'),
+    key: 'hurried',
+    body: { prompt: 'hello' },
+    answer: { code: 'RATE_LIMITED', policy_label: 'rate-limit' },
+    omit: ['engine', 'pool_id'],
+  }),
+];
+
+const COMPLETED = responseExample('getTask', '200', 'completed') as JsonObject;
+const EXPLAINED = responseExample('explainTask', '200', 'waited') as JsonObject;
+
+/** A task that ran at once did not wait. */
+const withoutWait = (EXPLAINED['entries'] as readonly JsonObject[]).filter(
+  ({ kind }) => kind !== 'waited',
+);
+
+const lookups: readonly PactCase[] = [
+  pactCase({
+    operationId: 'getTask',
+    status: '200',
+    when: 'of one that has ended',
+    situation: situation('a task that has ended', { task_id: uuidOf('looked up') }),
+    path: [uuidOf('looked up')],
+    answer: {
+      task_id: uuidOf('looked up'),
+      finish_reason: 'length',
+      usage: { ...(COMPLETED['usage'] as JsonObject), tokens_out: 2 },
+    },
+    exact: ['/task_id', '/state', '/workload', '/priority', '/finish_reason', '/usage/tokens_out'],
+  }),
+  pactCase({
+    operationId: 'getTask',
+    status: '200',
+    when: 'of one that waits',
+    situation: situation('a task that waits', { task_id: uuidOf('looked up in the queue') }),
+    path: [uuidOf('looked up in the queue')],
+    answer: {
+      task_id: uuidOf('looked up in the queue'),
+      state: 'queued',
+      pool_id: BUSY_POOL,
+      attempts: 0,
+      queue_position: 2,
+      predicted_start_ms: 840,
+    },
+    omit: [
+      ...['started_at_ms', 'ended_at_ms', 'finish_reason', 'usage', 'output_sha256'],
+      ...['result', 'replica'],
+    ],
+    exact: ['/task_id', '/state', '/attempts', '/pool_id'],
+  }),
+  pactCase({
+    operationId: 'explainTask',
+    status: '200',
+    when: 'of one that has ended',
+    situation: situation('a task that has ended', { task_id: uuidOf('explained') }),
+    path: [uuidOf('explained')],
+    answer: { task_id: uuidOf('explained'), entries: withoutWait },
+    exact: ['/task_id', '/state'],
+  }),
+  pactCase({
+    operationId: 'explainTask',
+    status: '410',
+    when: 'of one that is not kept any more',
+    situation: situation('a task that is not kept any more', {
+      task_id: uuidOf('swept, explained'),
+    }),
+    path: [uuidOf('swept, explained')],
+  }),
+  pactCase({
+    operationId: 'listTasks',
+    status: '200',
+    when: 'with a limit',
+    situation: situation('a task that has ended', { task_id: uuidOf('listed') }),
+    query: { limit: '1' },
+    omit: ['next_cursor'],
+  }),
+  pactCase({
+    operationId: 'listTasks',
+    status: '400',
+    when: 'with a limit that is none',
+    situation: situation('a daemon'),
+    query: { limit: '0' },
+    answer: { details: [{ path: 'limit', message: 'must be >= 1' }] },
+    exact: ['/details/0/path'],
+  }),
+];
+
+const cancellations: readonly PactCase[] = [
+  pactCase({
+    operationId: 'cancelTask',
+    status: '204',
+    when: 'of one that waits',
+    situation: situation('a task that waits', { task_id: uuidOf('canceled') }),
+    path: [uuidOf('canceled')],
+  }),
+  pactCase({
+    operationId: 'cancelTask',
+    status: '204',
+    when: 'of one that has ended, which stays as it is',
+    situation: situation('a task that has ended', { task_id: uuidOf('canceled too late') }),
+    path: [uuidOf('canceled too late')],
+  }),
+];
+
+const BY_ID = ['getTask', 'streamTask', 'explainTask', 'cancelTask'] as const;
+
+const byId: readonly PactCase[] = BY_ID.flatMap((operationId) => [
+  pactCase({
+    operationId,
+    status: '400',
+    when: 'with an id that is none',
+    situation: situation('a daemon'),
+    path: ['not-a-uuid'],
+    answer: { details: [{ path: 'id', message: 'must be a UUID' }] },
+    exact: ['/details/0/path'],
+  }),
+  pactCase({
+    operationId,
+    status: '404',
+    when: 'with an id that nobody has',
+    situation: situation('a daemon'),
+    path: [uuidOf('of no task')],
+  }),
+]);
+
+export const taskCases: readonly PactCase[] = [
+  ...admissions,
+  ...refusals,
+  ...overload,
+  ...lookups,
+  ...cancellations,
+  ...byId,
+];
