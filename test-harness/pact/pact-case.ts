@@ -22,15 +22,20 @@ export type Consumer = (typeof CONSUMERS)[keyof typeof CONSUMERS];
 
 /** Keys as they stand in the pacts: of nobody's daemon but those that the verification starts. */
 export const KEYS = {
-  client: 'pact-key-of-a-client',
-  operator: 'pact-key-of-an-operator',
-  host: 'pact-key-of-a-host',
-  hurried: 'pact-key-of-a-tenant-with-a-rate',
-  reader: 'pact-key-that-reads-tasks',
-  observer: 'pact-key-that-reads-pools',
-  unknown: 'pact-key-that-nobody-knows',
+  client: keyNamed('client'),
+  operator: keyNamed('operator'),
+  host: keyNamed('host'),
+  hurried: keyNamed('tenant-with-a-rate'),
+  reader: keyNamed('reads-tasks'),
+  observer: keyNamed('reads-pools'),
+  unknown: keyNamed('nobody-knows'),
 } as const;
 export type KeyName = keyof typeof KEYS;
+
+/** In the form that keys have. */
+function keyNamed(name: string): string {
+  return `lo_${`pact-${name}-`.padEnd(43, '0')}`;
+}
 
 export const POOL_ID = 'default';
 export const HOST_ID = 'gpu-a';

@@ -84,7 +84,10 @@ function callOptions({ path, query, headers, body, text }: CaseRequest): CallOpt
   return {
     path,
     query,
-    headers: { ...lowerCase(headers), ...(text === undefined ? {} : { 'content-type': text.type }) },
+    headers: {
+      ...lowerCase(headers),
+      ...(text === undefined ? {} : { 'content-type': text.type }),
+    },
     ...(body === undefined ? {} : { body }),
     ...(text === undefined ? {} : { rawBody: text.text }),
   };
