@@ -19,6 +19,7 @@ export interface SituationParameters {
   readonly 'a task id that another request has used': { readonly task_id: string };
   readonly 'a full queue': { readonly policy: string };
   readonly 'a pool whose slots are busy': object;
+  readonly 'a pool that is known to be slow': object;
   readonly 'a pool that drains': object;
   readonly 'a tenant that has used up its rate': object;
   readonly 'a session': { readonly session_id: string };

@@ -43,6 +43,8 @@ export function firstSync(): JsonObject {
 /** What a pool is called whose only slot is taken; the models of the pools are named like the pools. */
 export const BUSY_POOL = 'busy';
 export const DRAINING_POOL = 'draining';
+/** A pool whose speed can be learned from a few tasks. */
+export const SLOW_POOL = 'slow';
 /** A pool for each policy, with a slot and a place in the queue. */
 export const fullPoolOf = (policy: string): string => `full-${policy}`;
 /** The model that pools can be told to serve. */

@@ -3,7 +3,14 @@ import { MatchersV3 } from '@pact-foundation/pact';
 import { requestExample, responseExample, type JsonObject } from '../contract-examples.ts';
 import { pactCase, type CaseInput, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
-import { BUSY_POOL, DRAINING_POOL, fullPoolOf, shortTask, uuidOf } from './case-values.ts';
+import {
+  BUSY_POOL,
+  DRAINING_POOL,
+  fullPoolOf,
+  shortTask,
+  SLOW_POOL,
+  uuidOf,
+} from './case-values.ts';
 
 const COUNT = '^[0-9]+$';
 const ADMITTED = responseExample('createTask', '202') as JsonObject;
@@ -108,10 +115,10 @@ const refusals: readonly PactCase[] = [
     operationId: 'createTask',
     status: '400',
     when: 'with a deadline that cannot be kept',
-    situation: situation('a pool whose slots are busy'),
-    body: { prompt: 'hello', model_ref: BUSY_POOL, deadline_ms: 1 },
+    situation: situation('a pool that is known to be slow'),
+    body: { prompt: 'hello', model_ref: SLOW_POOL, deadline_ms: 1 },
     example: 'deadline',
-    answer: { pool_id: BUSY_POOL },
+    answer: { pool_id: SLOW_POOL },
     exact: ['/pool_id', '/engine', '/details/0/path'],
   }),
   pactCase({

@@ -8,7 +8,13 @@ import { startLlamaCppSim, type LlamaCppSim } from '../../engines/llamacpp/sim.t
 import { DaemonClient } from '../../src/daemon-client.ts';
 import { startDaemon, type DaemonProcess } from '../../src/daemon-process.ts';
 import { externalPool, simulatorPool, type ConfigInput } from '../../src/temp-config.ts';
-import { BUSY_POOL, DRAINING_POOL, fullPoolOf, OTHER_MODEL } from '../cases/case-values.ts';
+import {
+  BUSY_POOL,
+  DRAINING_POOL,
+  fullPoolOf,
+  OTHER_MODEL,
+  SLOW_POOL,
+} from '../cases/case-values.ts';
 import { KEYS, POOL_ID, type KeyName } from '../pact-case.ts';
 
 /** A pool whose engine can be told to fail. */
@@ -33,6 +39,8 @@ export interface Daemons extends AsyncDisposable {
 
 /** Far longer than a verification. */
 const ENDLESS = { slots: 1, tokens: 4_000, tokenDelayMs: 200 };
+/** So slow that no pause of a busy machine makes a millisecond look possible. */
+const SLOW_TOKEN_MS = 40;
 const LOST_ANSWERS = {
   NODE_OPTIONS: `--import ${new URL('lost-answers.ts', import.meta.url).href}`,
 };
@@ -67,19 +75,23 @@ export async function startDaemons(): Promise<Daemons> {
   const sim = async (options?: Parameters<typeof startLlamaCppSim>[0]): Promise<LlamaCppSim> =>
     stack.use(await startLlamaCppSim(options));
   const policies = ['reject', 'drop-lru', 'shed-low-priority'] as const;
-  const [roomy, broken, draining, busy, ...full] = await Promise.all([
+  const [roomy, broken, draining, slow, busy, ...full] = await Promise.all([
     sim(),
     sim(),
     sim(),
+    sim({ tokenDelayMs: SLOW_TOKEN_MS }),
     sim(ENDLESS),
     ...policies.map(() => sim(ENDLESS)),
   ]);
+  const models = [{ id: OTHER_MODEL, path: modelFile(directory, OTHER_MODEL) }];
   const main = await started(stack, {
     ...AUTH,
+    models,
     pools: [
       namedPool(POOL_ID, roomy, { slots: 4, model: { id: 'tiny-haiku' } }),
       namedPool(BROKEN_POOL, broken, { max_attempts: 1 }),
       namedPool(DRAINING_POOL, draining),
+      namedPool(SLOW_POOL, slow, { slots: 4 }),
       namedPool(BUSY_POOL, busy),
       ...policies.map((policy, n) =>
         namedPool(fullPoolOf(policy), full[n] ?? busy, {
@@ -93,7 +105,7 @@ export async function startDaemons(): Promise<Daemons> {
     server: { body_limit_bytes: 1024 },
     sessions: { ttl_ms: 1000 },
     retention: { max_age_ms: 1000 },
-    models: [{ id: OTHER_MODEL, path: modelFile(directory, OTHER_MODEL) }],
+    models,
     pools: [
       changeablePool(modelFile(directory, 'tiny-haiku')),
       namedPool(QUICK_POOL, roomy),

@@ -11,6 +11,7 @@ import {
   fullPoolOf,
   OTHER_MODEL,
   shortTask,
+  SLOW_POOL,
   uuidOf,
 } from '../cases/case-values.ts';
 import { HOST_ID, POOL_ID } from '../pact-case.ts';
@@ -36,7 +37,10 @@ const MOST_FILLERS = 5;
 
 export const STATES: { readonly [Name in SituationName]: State<Name> } = {
   'a daemon': { elsewhere: 'any', setUp: NOTHING },
-  'every pool is ready': { elsewhere: 'any', setUp: NOTHING },
+  'every pool is ready': {
+    elsewhere: 'any',
+    setUp: (provider) => allReady(provider.as('operator')),
+  },
   'a key that is not known': { elsewhere: 'keys', setUp: NOTHING },
   'a key without the scope': { elsewhere: { no: 'keys of known scopes' }, setUp: NOTHING },
   'a pool without engines': { elsewhere: { no: 'a pool nobody serves' }, setUp: NOTHING },
@@ -96,6 +100,10 @@ export const STATES: { readonly [Name in SituationName]: State<Name> } = {
     elsewhere: { no: 'pools with a small queue, one for each policy' },
     setUp: (provider, { policy }) => fullQueue(provider.as('client'), fullPoolOf(policy)),
   },
+  'a pool that is known to be slow': {
+    elsewhere: { no: 'a pool without other work' },
+    setUp: (provider) => learned(provider.as('client')),
+  },
   'a pool that drains': {
     elsewhere: { no: 'a pool that may be drained' },
     setUp: (provider) =>
@@ -124,6 +132,9 @@ export const STATES: { readonly [Name in SituationName]: State<Name> } = {
     setUp: otherwiseSuccessful,
   },
 };
+
+/** Tasks after which the daemon trusts what it has seen of a pool, and more. */
+const LESSONS = 16;
 
 /** The daemon of ours on which a situation can be had. */
 export function daemonFor({ name, parameters }: Situation): keyof Omit<Daemons, symbol> {
@@ -160,6 +171,21 @@ async function held(client: DaemonClient, poolId: string): Promise<void> {
   await waitFor(`a task on the slot of ${poolId}`, async () => {
     return (await client.task(id)).state === 'running';
   });
+}
+
+/** Pools of ours that another situation has drained serve again. */
+async function allReady(operator: DaemonClient): Promise<void> {
+  await operator.call('undrainPool', { path: [DRAINING_POOL] });
+  await waitFor('a daemon that is ready', async () => {
+    return (await operator.call('getReadiness')).status === 200;
+  });
+}
+
+async function learned(client: DaemonClient): Promise<void> {
+  const lessons = Array.from({ length: LESSONS }, (_, n) =>
+    client.run({ ...shortTask(uuidOf(`lesson ${n}`)), model_ref: SLOW_POOL }),
+  );
+  await Promise.all(lessons);
 }
 
 async function busyAndEmptyQueue(client: DaemonClient): Promise<void> {
