@@ -98,3 +98,19 @@ function exampleIn(owner: Place | undefined, name: string | undefined): Json {
   }
   throw new Error(`the contract has no example ${name ?? ''} there`);
 }
+
+/** Names of the headers that an answer has or may have. */
+export function responseHeaders(operationId: OperationId, status: string): readonly string[] {
+  const headers = child(operation(operationId), 'responses', status, 'headers');
+  return Object.keys(headers?.node ?? {});
+}
+
+/** Names of the events of a task's stream. */
+export function streamEvents(): readonly string[] {
+  const document = documents.get('data.yaml') ?? {};
+  const events = child(
+    { file: 'data.yaml', node: document },
+    ...['components', 'schemas', 'TaskStream', 'x-sse-events'],
+  );
+  return Object.keys(events?.node ?? {});
+}
