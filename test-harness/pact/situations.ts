@@ -27,7 +27,9 @@ export interface SituationParameters {
   readonly 'bodies of at most 1 KiB': object;
   readonly 'a request made larger than a sync may be': object;
   readonly 'a pool that can change its model': object;
+  readonly 'a pool that cannot change its model': object;
   readonly 'a pool with a canary': object;
+  readonly 'a host that has not registered': object;
   readonly 'a host that has registered': object;
   /** The situation in which the operation would succeed, were its answer not lost inside the daemon. */
   readonly 'an unexpected failure inside the daemon': {

@@ -8,10 +8,14 @@ const FROM_HOST = { sendsCorrelationId: false } as const;
 const INSTANCE = String((firstSync()['instance'] as JsonObject)['id']);
 
 /** The first report of the contract with something else in it. */
-const sync = (input: Pick<CaseInput, 'status' | 'when' | 'answer' | 'exact'>, over: JsonObject) =>
+const sync = (
+  input: Pick<CaseInput, 'status' | 'when' | 'answer' | 'exact'>,
+  over: JsonObject,
+  where: 'a daemon' | 'a host that has not registered' = 'a daemon',
+) =>
   pactCase({
     operationId: 'syncHost',
-    situation: situation('a daemon'),
+    situation: situation(where),
     body: { ...firstSync(), ...over },
     ...FROM_HOST,
     ...input,
@@ -20,7 +24,11 @@ const sync = (input: Pick<CaseInput, 'status' | 'when' | 'answer' | 'exact'>, ov
 const [firstReplica = {}] = firstSync()['replicas'] as readonly JsonObject[];
 
 export const hostCases: readonly PactCase[] = [
-  sync({ status: '200', when: 'with its first report', exact: ['/event', '/lease/0'] }, {}),
+  sync(
+    { status: '200', when: 'with its first report', exact: ['/event', '/lease/0'] },
+    {},
+    'a host that has not registered',
+  ),
   sync(
     {
       status: '400',

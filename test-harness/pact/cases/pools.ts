@@ -91,8 +91,8 @@ const changes: readonly PactCase[] = CHANGES.flatMap(([operationId, where]) => {
     pactCase({
       operationId,
       status: '409',
-      when: 'of a pool that cannot, as it is',
-      situation: situation('every pool is ready'),
+      when: 'of a pool that cannot',
+      situation: situation('a pool that cannot change its model'),
       ...request,
       answer: { pool_id: POOL_ID },
       exact: ['/pool_id'],

@@ -25,6 +25,8 @@ export const QUICK_POOL = 'quick';
 /** A daemon under verification, as each of the callers sees it. */
 export interface Provider {
   readonly url: string;
+  /** Started for the verification: whatever its situations need may be done to it. */
+  readonly isOurs: boolean;
   as(key: KeyName): DaemonClient;
   /** The next task of the broken pool fails. Only of daemons that were started for it. */
   failNextTask?(): void;
@@ -127,7 +129,7 @@ export async function startDaemons(): Promise<Daemons> {
 
 async function started(stack: AsyncDisposableStack, config: ConfigInput) {
   const daemon: DaemonProcess = stack.use(await startDaemon({ config, env: LOST_ANSWERS }));
-  const provider = providerAt(daemon.url, KEYS);
+  const provider = providerAt(daemon.url, KEYS, true);
   stack.use(provider);
   return { provider, pools: (config.pools ?? []) as readonly { readonly id: string }[] };
 }
@@ -136,10 +138,12 @@ async function started(stack: AsyncDisposableStack, config: ConfigInput) {
 export function providerAt(
   url: string,
   keys: Readonly<Record<KeyName, string | undefined>>,
+  isOurs = false,
 ): Provider & AsyncDisposable {
   const clients = new Map<KeyName, DaemonClient>();
   return {
     url,
+    isOurs,
     as(name) {
       const key = keys[name];
       const headers = key === undefined ? undefined : { authorization: `Bearer ${key}` };

@@ -39,7 +39,7 @@ export const STATES: { readonly [Name in SituationName]: State<Name> } = {
   'a daemon': { elsewhere: 'any', setUp: NOTHING },
   'every pool is ready': {
     elsewhere: 'any',
-    setUp: (provider) => allReady(provider.as('operator')),
+    setUp: allReady,
   },
   'a key that is not known': { elsewhere: 'keys', setUp: NOTHING },
   'a key without the scope': { elsewhere: { no: 'keys of known scopes' }, setUp: NOTHING },
@@ -119,6 +119,14 @@ export const STATES: { readonly [Name in SituationName]: State<Name> } = {
     elsewhere: { no: 'a pool that an imagined host may join' },
     setUp: registeredHost,
   },
+  'a host that has not registered': {
+    elsewhere: { no: 'a pool that an imagined host may join' },
+    setUp: withoutHost,
+  },
+  'a pool that cannot change its model': {
+    elsewhere: { no: 'a pool of which that is known' },
+    setUp: NOTHING,
+  },
   'a pool that can change its model': {
     elsewhere: { no: 'a pool whose model may be changed' },
     setUp: (provider) => unchanged(provider.as('operator')),
@@ -174,8 +182,9 @@ async function held(client: DaemonClient, poolId: string): Promise<void> {
 }
 
 /** Pools of ours that another situation has drained serve again. */
-async function allReady(operator: DaemonClient): Promise<void> {
-  await operator.call('undrainPool', { path: [DRAINING_POOL] });
+async function allReady(provider: Provider): Promise<void> {
+  const operator = provider.as('operator');
+  if (provider.isOurs) await operator.call('undrainPool', { path: [DRAINING_POOL] });
   await waitFor('a daemon that is ready', async () => {
     return (await operator.call('getReadiness')).status === 200;
   });
@@ -226,6 +235,12 @@ async function untilStatus(
   await waitFor(`a ${status} of ${operation}`, async () => {
     return (await client.call(operation, { path: [id] })).status === status;
   });
+}
+
+async function withoutHost(provider: Provider): Promise<void> {
+  const { id } = firstSync()['instance'] as { readonly id: string };
+  const query = { instance_id: id };
+  await provider.as('host').call('removeHost', { path: [HOST_ID], query });
 }
 
 async function registeredHost(provider: Provider): Promise<void> {
