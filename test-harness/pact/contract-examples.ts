@@ -9,6 +9,14 @@ export interface JsonObject {
   readonly [key: string]: Json;
 }
 
+/** @throws Error for what is neither text, number nor boolean */
+export function scalarText(value: Json | undefined): string {
+  if (value === undefined || value === null || typeof value === 'object') {
+    throw new Error(`expected a scalar, found ${JSON.stringify(value)}`);
+  }
+  return String(value);
+}
+
 /** A node of a contract, and the file that its references count from. */
 export interface Place {
   readonly file: string;

@@ -121,8 +121,12 @@ function headerFaults(id: OperationId, interactions: readonly Interaction[]): re
 
 function eventFaults(interactions: readonly Interaction[]): readonly string[] {
   const transcripts = interactions.flatMap(({ response }) => {
-    const { content, contentType } = (response['body'] ?? {}) as JsonObject;
-    return String(contentType).startsWith('text/event-stream') ? String(content) : [];
+    const { content = '', contentType = '' } = (response['body'] ?? {}) as {
+      readonly content?: unknown;
+      readonly contentType?: string;
+    };
+    const isStream = contentType.startsWith('text/event-stream');
+    return isStream && typeof content === 'string' ? content : [];
   });
   const seen = new Set(
     transcripts.flatMap((text) =>

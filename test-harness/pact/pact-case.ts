@@ -1,5 +1,5 @@
 /** One thing that a consumer relies on: an operation, a situation, and the answer to it. */
-import { API_VERSION, OPERATIONS, type OperationId } from '@llama-orch/contracts';
+import { OPERATIONS, type OperationId } from '@llama-orch/contracts';
 import { MatchersV3 } from '@pact-foundation/pact';
 import {
   contractOf,
@@ -212,6 +212,3 @@ function retryHeaders(status: number, example: JsonObject): CaseResponse['header
     'X-Backoff-Ms': MatchersV3.regex(WHOLE_SECONDS, String(waitMs)),
   };
 }
-
-/** Of the pool API, as the hosts of the pacts speak it. */
-export const POOL_API_VERSION = API_VERSION;

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 import { PROJECT_ROOT } from '../src/temp-config.ts';
 import { PACT_CASES } from './cases/index.ts';
-import type { Json, JsonObject } from './contract-examples.ts';
+import { scalarText, type Json, type JsonObject } from './contract-examples.ts';
 import type { PactCase } from './pact-case.ts';
 import { recordCase } from './record-case.ts';
 
@@ -103,7 +103,7 @@ function readable<Part extends JsonObject>(part: Part): Part {
   const headers = part['headers'] as Readonly<Record<string, readonly string[]>>;
   const [, type = ['text/plain']] =
     Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type') ?? [];
-  const content = Buffer.from(String(body['content']), 'base64').toString('utf8');
+  const content = Buffer.from(scalarText(body['content']), 'base64').toString('utf8');
   const { body: bodyRules, ...otherRules } = (part['matchingRules'] ?? {}) as Readonly<
     Record<
       string,

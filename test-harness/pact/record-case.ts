@@ -1,4 +1,5 @@
 /** A consumer test: our own client against Pact's mock of the provider, which writes the pact. */
+import './without-tracking.ts';
 import type { HostSync, OperationId } from '@llama-orch/contracts';
 import { OPERATIONS } from '@llama-orch/contracts';
 import { createHttpTransport, SyncRefused } from '@llama-orch/pool-managerd/sync';

@@ -1,6 +1,13 @@
 /** What a consumer expects of an answer: an example, and for all that varies the schema's own rule. */
 import { MatchersV3 } from '@pact-foundation/pact';
-import { child, resolved, type Json, type JsonObject, type Place } from './contract-examples.ts';
+import {
+  child,
+  resolved,
+  scalarText,
+  type Json,
+  type JsonObject,
+  type Place,
+} from './contract-examples.ts';
 
 const { arrayContaining, boolean, eachLike, equal, integer, like, number, regex, string } =
   MatchersV3;
@@ -49,13 +56,13 @@ function listTemplate(
 function scalarTemplate(node: JsonObject, example: Json): unknown {
   const { const: only, enum: known, pattern } = node;
   if (only !== undefined) return equal(example);
-  if (Array.isArray(known)) return regex(`^(${known.map(String).join('|')})$`, String(example));
+  if (Array.isArray(known)) return regex(`^(${known.map(String).join('|')})$`, scalarText(example));
   if (typeof example === 'boolean') return boolean(example);
   if (typeof example === 'number') {
     return node['type'] === 'integer' ? integer(example) : number(example);
   }
-  if (typeof pattern === 'string') return regex(pattern, String(example));
-  return string(String(example));
+  if (typeof pattern === 'string') return regex(pattern, scalarText(example));
+  return string(scalarText(example));
 }
 
 /** `allOf` merged into what stands beside it. */

@@ -17,7 +17,7 @@ export function transcriptPattern(example: string): string {
       ([name, value]) => `"${name}":${valuePattern(name, value)}`,
     );
     const body = fields.join(String.raw`(?:,[^\n]*)?,`);
-    const before = n === 0 || event === 'metrics' ? '' : BETWEEN;
+    const before = n === 0 ? '' : BETWEEN;
     return String.raw`${before}id: [0-9]+\nevent: ${event}\ndata: \{(?:[^\n]*,)?${body}(?:,[^\n]*)?\}\n\n`;
   });
   return `^${events.join('')}$`;

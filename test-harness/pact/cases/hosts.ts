@@ -1,11 +1,11 @@
 /** Hosts that run pool-managerd: their reports, their leave, and what operators see of them. */
-import { type JsonObject } from '../contract-examples.ts';
+import { scalarText, type JsonObject } from '../contract-examples.ts';
 import { pactCase, type CaseInput, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
 import { firstSync } from './case-values.ts';
 
 const FROM_HOST = { sendsCorrelationId: false } as const;
-const INSTANCE = String((firstSync()['instance'] as JsonObject)['id']);
+const INSTANCE = scalarText((firstSync()['instance'] as JsonObject)['id']);
 
 /** The first report of the contract with something else in it. */
 const sync = (

@@ -1,5 +1,6 @@
 /** Everything that consumers rely on. */
 import type { PactCase } from '../pact-case.ts';
+import { admissionRefusalCases } from './admission-refusals.ts';
 import { hostCases } from './hosts.ts';
 import { operationsCases } from './operations.ts';
 import { poolCases } from './pools.ts';
@@ -17,6 +18,7 @@ import { taskCases } from './tasks.ts';
 
 export const PACT_CASES: readonly PactCase[] = [
   ...taskCases,
+  ...admissionRefusalCases,
   ...streamCases,
   ...sessionCases,
   ...poolCases,

@@ -1,6 +1,6 @@
 /** Transcripts: every event of a task's stream, in order, over each way to it. */
 import { MatchersV3 } from '@pact-foundation/pact';
-import { responseExample } from '../contract-examples.ts';
+import { responseExample, scalarText } from '../contract-examples.ts';
 import { pactCase, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
 import { shortTask, uuidOf } from './case-values.ts';
@@ -72,7 +72,7 @@ export const streamCases: readonly PactCase[] = [
 ];
 
 function transcript(name: string): string {
-  return String(responseExample('streamTask', '200', name));
+  return scalarText(responseExample('streamTask', '200', name));
 }
 
 function eventsAfter(text: string, id: number): string {

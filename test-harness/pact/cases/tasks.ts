@@ -1,16 +1,14 @@
-/** Admission, lookup, listing, explanation and cancellation of tasks. */
+/** Tasks that are taken, and their lookup, listing, explanation and cancellation. */
 import { MatchersV3 } from '@pact-foundation/pact';
-import { requestExample, responseExample, type JsonObject } from '../contract-examples.ts';
+import {
+  requestExample,
+  responseExample,
+  scalarText,
+  type JsonObject,
+} from '../contract-examples.ts';
 import { pactCase, type CaseInput, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
-import {
-  BUSY_POOL,
-  DRAINING_POOL,
-  fullPoolOf,
-  shortTask,
-  SLOW_POOL,
-  uuidOf,
-} from './case-values.ts';
+import { BUSY_POOL, shortTask, uuidOf } from './case-values.ts';
 
 const COUNT = '^[0-9]+$';
 const ADMITTED = responseExample('createTask', '202') as JsonObject;
@@ -21,10 +19,10 @@ function admissionHeaders(taskId?: string): NonNullable<CaseInput['answerHeaders
   return {
     Location:
       taskId === undefined
-        ? regex('^/v1/tasks/[0-9a-f-]{36}$', `/v1/tasks/${String(ADMITTED['task_id'])}`)
+        ? regex('^/v1/tasks/[0-9a-f-]{36}$', `/v1/tasks/${scalarText(ADMITTED['task_id'])}`)
         : `/v1/tasks/${taskId}`,
-    'X-Queue-Position': regex(COUNT, String(ADMITTED['queue_position'])),
-    'X-Queue-ETA-Ms': regex(COUNT, String(ADMITTED['predicted_start_ms'])),
+    'X-Queue-Position': regex(COUNT, scalarText(ADMITTED['queue_position'])),
+    'X-Queue-ETA-Ms': regex(COUNT, scalarText(ADMITTED['predicted_start_ms'])),
   };
 }
 
@@ -98,79 +96,6 @@ const admissions: readonly PactCase[] = [
     },
     exact: ['/task_id', '/stream_url', '/queue_position'],
     answerHeaders: { ...admissionHeaders(uuidOf('waits')), 'X-Queue-Position': '1' },
-  }),
-];
-
-const refusals: readonly PactCase[] = [
-  pactCase({
-    operationId: 'createTask',
-    status: '400',
-    when: 'with a field that is not known',
-    situation: situation('a daemon'),
-    body: { prompt: 'hello', promt: 'hello' },
-    example: 'unknownField',
-    exact: ['/details/0/path'],
-  }),
-  pactCase({
-    operationId: 'createTask',
-    status: '400',
-    when: 'with a deadline that cannot be kept',
-    situation: situation('a pool that is known to be slow'),
-    body: { prompt: 'hello', model_ref: SLOW_POOL, deadline_ms: 1 },
-    example: 'deadline',
-    answer: { pool_id: SLOW_POOL },
-    exact: ['/pool_id', '/engine', '/details/0/path'],
-  }),
-  pactCase({
-    operationId: 'createTask',
-    status: '404',
-    when: 'for a model that nobody serves',
-    situation: situation('a daemon'),
-    body: { prompt: 'hello', model_ref: 'no-such-model' },
-  }),
-  pactCase({
-    operationId: 'createTask',
-    status: '409',
-    when: 'with an id that came before with another body',
-    situation: situation('a task id that another request has used', { task_id: uuidOf('used') }),
-    body: { ...shortTask(uuidOf('used')), prompt: 'Write a haiku about snow.' },
-  }),
-  pactCase({
-    operationId: 'createTask',
-    status: '503',
-    when: 'to a pool that drains',
-    situation: situation('a pool that drains'),
-    body: { prompt: 'hello', model_ref: DRAINING_POOL },
-    answer: { pool_id: DRAINING_POOL },
-    exact: ['/pool_id'],
-  }),
-];
-
-const overload: readonly PactCase[] = [
-  ...(['reject', 'drop-lru', 'shed-low-priority'] as const).map((policy) =>
-    pactCase({
-      operationId: 'createTask',
-      status: '429',
-      when: `to a full queue with the policy ${policy}`,
-      situation: situation('a full queue', { policy }),
-      body: { prompt: 'hello', model_ref: fullPoolOf(policy), priority: 'batch' },
-      answer: {
-        code: policy === 'drop-lru' ? 'QUEUE_FULL_DROP_LRU' : 'ADMISSION_REJECT',
-        policy_label: policy,
-        pool_id: fullPoolOf(policy),
-      },
-      exact: ['/pool_id', '/engine'],
-    }),
-  ),
-  pactCase({
-    operationId: 'createTask',
-    status: '429',
-    when: 'from a tenant that has used up its rate',
-    situation: situation('a tenant that has used up its rate'),
-    key: 'hurried',
-    body: { prompt: 'hello' },
-    answer: { code: 'RATE_LIMITED', policy_label: 'rate-limit' },
-    omit: ['engine', 'pool_id'],
   }),
 ];
 
@@ -293,8 +218,6 @@ const byId: readonly PactCase[] = BY_ID.flatMap((operationId) => [
 
 export const taskCases: readonly PactCase[] = [
   ...admissions,
-  ...refusals,
-  ...overload,
   ...lookups,
   ...cancellations,
   ...byId,

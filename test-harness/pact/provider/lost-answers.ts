@@ -18,7 +18,7 @@ const { end, writeHead } = ServerResponse.prototype;
 
 ServerResponse.prototype.end = function (this: Answer, ...args: unknown[]) {
   if (!this.headersSent && isLost(this, this.statusCode)) throw new Error('the answer was lost');
-  return Reflect.apply(end, this, args);
+  return Reflect.apply(end, this, args) as Answer;
 };
 
 ServerResponse.prototype.writeHead = function (this: Answer, status: number, ...args: unknown[]) {

@@ -1,7 +1,9 @@
 /** Provider verification: Pact's own verifier sends every request of the pacts to a daemon. */
+import '../without-tracking.ts';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { Verifier, type VerifierOptions } from '@pact-foundation/pact';
 import type { RequestHandler } from 'express';
 import { KEYS, PROVIDER, type KeyName } from '../pact-case.ts';
@@ -113,11 +115,7 @@ function readable(error: unknown): string {
   try {
     const { output = [] } = JSON.parse(message) as { readonly output?: readonly string[] };
     const from = output.findIndex((line) => line.includes('Failures:'));
-    // eslint-disable-next-line no-control-regex -- that is what colours begin with
-    return output
-      .slice(Math.max(0, from))
-      .join('\n')
-      .replaceAll(/\u001b\[\d*m/g, '');
+    return stripVTControlCharacters(output.slice(Math.max(0, from)).join('\n'));
   } catch {
     return message;
   }
