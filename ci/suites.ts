@@ -15,6 +15,7 @@ export const UNIT = 'unit and property';
 
 export const SUITES: readonly Suite[] = [
   { name: UNIT, files: ['**/*.test.ts'] },
+  { name: 'pact', files: [folder('pact')] },
   { name: 'engines', files: [folder('engines')] },
   { name: 'daemon', files: [folder('daemon'), folder('hosts')] },
   { name: 'chaos', files: [folder('chaos')] },
