@@ -122,6 +122,8 @@ describe('a daemon that runs already', () => {
     const none = await verification('--base-url', setUp.daemon.url, '--only', 'of no pact');
     expect(none.code).toBe(1);
     expect(none.stderr).toContain('no interaction was verified');
+    const nobody = await verification('--base-url', 'http://127.0.0.1:9');
+    expect(nobody.stderr).toContain('nothing answers at http://127.0.0.1:9');
     expect((await verification('--base', 'x')).code).toBe(2);
     expect((await verification('--base-url', 'here')).stderr).toContain('is not a URL');
   });
