@@ -53,14 +53,14 @@ describe('a daemon that runs already', () => {
       const pacts = await readPacts();
       const situations = pacts.flatMap(({ interactions }) => interactions.map(situationOf));
       const possible = situations.filter(({ name }) => STATES[name].elsewhere === 'any');
-      for (let n = 0; n < 2; n += 1) {
-        const exit = await verification('--base-url', setUp.daemon.url);
-        expect(exit.code, exit.stderr).toBe(0);
-        expect(lastLine(exit)).toBe(`${possible.length} interactions verified: all kept`);
-        expect(exit.stdout).toContain('SKIPPED 3 of "a full queue": needs pools with');
-        expect(exit.stdout).toContain('of "a key that is not known": needs --key');
-      }
+      const exit = await verification('--base-url', setUp.daemon.url);
+      expect(exit.code, exit.stderr).toBe(0);
+      expect(lastLine(exit)).toBe(`${possible.length} interactions verified: all kept`);
+      expect(exit.stdout).toContain('SKIPPED 3 of "a full queue": needs pools with');
+      expect(exit.stdout).toContain('of "a key that is not known": needs --key');
       expect(possible.length).toBeGreaterThan(90);
+      const again = await verification('--base-url', setUp.daemon.url, '--only', 'Task: ');
+      expect(again.code, again.stderr).toBe(0);
     },
     VERIFICATION_MS,
   );
