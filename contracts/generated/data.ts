@@ -401,7 +401,7 @@ export interface components {
             readonly time_budget_remaining_ms?: components["schemas"]["Millis"];
             readonly cost_budget_remaining?: number;
         };
-        /** @description Server-sent events, each with `id`, `event` and one line of JSON `data`: `started` once (StartedEvent), then `token` (TokenEvent) with `metrics` (MetricsEvent) between, then exactly one `end` (EndEvent) or `error` (ErrorEvent). Idle streams carry a comment line every 15 s. An embedding or a rerank sends no `token`: its result is in the task once the `end` has come. */
+        /** @description Server-sent events, each with `id`, `event` and one line of JSON `data`: `started` once (StartedEvent), then `token` (TokenEvent) with `metrics` (MetricsEvent) between, then exactly one `end` (EndEvent) or `error` (ErrorEvent). A task that ends while it waits sends that last event alone. Idle streams carry a comment line every 15 s. An embedding or a rerank sends no `token`: its result is in the task once the `end` has come. */
         readonly TaskStream: string;
         readonly StartedEvent: {
             readonly queue_position: components["schemas"]["Count"];
