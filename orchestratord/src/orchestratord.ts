@@ -215,7 +215,7 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
         ledger,
         metrics,
         heartbeatMs,
-        limitRate: limitRate({ limits: new RateLimits(tenants.values()), clock, metrics }),
+        limitRate: limitRate({ limits: new RateLimits(tenants.values()), clock }),
         readBody,
       }),
       sessionRoutes({

@@ -8,7 +8,6 @@ import { KEYLESS, missingScope, type GuardedOperation, type Identity } from '../
 import type { KeyRing } from '../auth/key-ring.ts';
 import type { RateLimits } from '../auth/tenants.ts';
 import type { Clock } from '../clock.ts';
-import type { Metrics } from '../metrics/metrics.ts';
 
 /** Compared as they stand: what merely resembles an open path needs a key. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(
@@ -53,11 +52,10 @@ export function allow(operationId: GuardedOperation): RequestHandler {
 export interface RateLimitOptions {
   readonly limits: RateLimits;
   readonly clock: Clock;
-  readonly metrics: Metrics;
 }
 
 /** Counts a task against its tenant's rate (OC-CTRL-2046). */
-export function limitRate({ limits, clock, metrics }: RateLimitOptions): RequestHandler {
+export function limitRate({ limits, clock }: RateLimitOptions): RequestHandler {
   return (_req, res, next) => {
     const { tenantId } = identityOf(res);
     const retryAfterMs = limits.take(tenantId, clock.now());
@@ -65,7 +63,6 @@ export function limitRate({ limits, clock, metrics }: RateLimitOptions): Request
       next();
       return;
     }
-    metrics.tasksRejected.inc({ reason: 'RATE_LIMITED', engine: '' });
     throw new OrchError('RATE_LIMITED', `tenant ${tenantId} posts tasks faster than it may`, {
       retryAfterMs,
       policyLabel: 'rate-limit',

@@ -1,4 +1,7 @@
-/** Asks each leased replica's engine for its own figures on a slow beat; for the gauges. */
+/**
+ * Asks each leased replica's engine for its own figures on a slow beat; for the gauges. A replica that is
+ * leased no more has none.
+ */
 import type { Lease, PoolManager } from '@llama-orch/pool-managerd';
 import type { Clock } from '../clock.ts';
 import type { Metrics } from './metrics.ts';
@@ -10,11 +13,19 @@ export interface EngineTelemetryOptions {
   readonly clock: Clock;
 }
 
+interface KvUsage {
+  readonly labels: Parameters<Metrics['kvCacheUsage']['set']>[0];
+  /** 0 to 1. */
+  readonly ratio: number;
+}
+
 const EVERY_MS = 5_000;
 const TIMEOUT_MS = 2_000;
 
 export class EngineTelemetry {
   readonly #options: EngineTelemetryOptions;
+  /** What each replica's engine said last. */
+  readonly #latest = new Map<string, KvUsage>();
   #cancel: (() => void) | undefined;
   #stopped = false;
 
@@ -35,25 +46,31 @@ export class EngineTelemetry {
   }
 
   async #ask(): Promise<void> {
-    const { bridge } = this.#options;
-    await Promise.all([...bridge.leases()].map((lease) => this.#askOne(lease)));
+    const leases = [...this.#options.bridge.leases()];
+    await Promise.all(leases.map((lease) => this.#askOne(lease)));
+    const { kvCacheUsage } = this.#options.metrics;
+    const leased = new Set(leases.map(({ replicaId }) => replicaId));
+    kvCacheUsage.reset();
+    for (const [replicaId, { labels, ratio }] of this.#latest) {
+      if (leased.has(replicaId)) kvCacheUsage.set(labels, ratio);
+      else this.#latest.delete(replicaId);
+    }
   }
 
   async #askOne(lease: Lease): Promise<void> {
-    const { pools, metrics } = this.#options;
+    const { pools } = this.#options;
     try {
       const { adapter, snapshot } = pools.use(lease);
-      const figures = await adapter.metrics(AbortSignal.timeout(TIMEOUT_MS));
-      if (figures.kvUsage === undefined) return;
-      metrics.kvCacheUsage.set(
-        {
-          engine: snapshot.engine,
-          engine_version: snapshot.engineVersion,
-          pool_id: snapshot.poolId,
-          replica_id: snapshot.replicaId,
-        },
-        figures.kvUsage,
-      );
+      const { kvUsage } = await adapter.metrics(AbortSignal.timeout(TIMEOUT_MS));
+      if (kvUsage === undefined) return;
+      const { engine, engineVersion, poolId, replicaId } = snapshot;
+      const labels = {
+        engine,
+        engine_version: engineVersion,
+        pool_id: poolId,
+        replica_id: replicaId,
+      };
+      this.#latest.set(replicaId, { labels, ratio: kvUsage });
     } catch {
       // The gauge keeps its last value; the pool manager's probes judge the replica.
     }

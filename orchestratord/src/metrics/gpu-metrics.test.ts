@@ -5,6 +5,8 @@ import { createMetrics } from './metrics.ts';
 
 test('OC-METRICS-7123 each GPU of a replica has its series, as long as the replica shows it', async () => {
   const metrics = createMetrics();
+  const series = async (name: string) =>
+    (await metrics.registry.getSingleMetric(name)?.get())?.values;
   const replica = {
     engine: 'llamacpp',
     engineVersion: 'b1',
@@ -17,13 +19,13 @@ test('OC-METRICS-7123 each GPU of a replica has its series, as long as the repli
   } as unknown as ReplicaSnapshot;
   const labels = { engine: 'llamacpp', engine_version: 'b1', pool_id: 'p', replica_id: 'p-0' };
   showGpus(metrics, [replica]);
-  expect((await metrics.vramUsedBytes.get()).values).toEqual([
+  expect(await series('vram_used_bytes')).toEqual([
     { labels: { ...labels, device: 'cuda:0' }, value: 5 },
     { labels: { ...labels, device: 'cuda:1' }, value: 6 },
   ]);
-  expect((await metrics.gpuUtilization.get()).values).toEqual([
+  expect(await series('gpu_utilization')).toEqual([
     { labels: { ...labels, device: 'cuda:0' }, value: 70 },
   ]);
   showGpus(metrics, []);
-  expect((await metrics.vramUsedBytes.get()).values).toEqual([]);
+  expect(await series('vram_used_bytes')).toEqual([]);
 });

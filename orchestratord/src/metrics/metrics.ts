@@ -2,7 +2,8 @@
  * Prometheus families by contract (`.specs/71-metrics-contract.md`, `ci/metrics.lint.json`). Counters are
  * moved where the thing happens; gauges are read from the core when scraped.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Gauge, Histogram, Registry } from 'prom-client';
+import { boundedCounter, boundedGauge, boundedHistogram } from './series-budget.ts';
 
 const TASK_LABELS = ['engine', 'engine_version', 'pool_id', 'replica_id', 'priority'] as const;
 const REPLICA_LABELS = ['engine', 'engine_version', 'pool_id', 'replica_id'] as const;
@@ -22,15 +23,15 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Counter({ name, help, labelNames, registers });
+    boundedCounter({ name, help, labelNames, registers });
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Gauge({ name, help, labelNames, registers });
+    boundedGauge({ name, help, labelNames, registers });
   const histogram = <L extends string>(
     name: string,
     help: string,
     labelNames: readonly L[],
     buckets: number[],
-  ) => new Histogram({ name, help, labelNames, buckets, registers });
+  ) => boundedHistogram({ name, help, labelNames, buckets, registers });
 
   return {
     registry,
@@ -112,18 +113,23 @@ export function createMetrics() {
     ),
     preemptions: counter('preemptions_total', 'Tasks that yielded to others.', ['mode', 'engine']),
     resumptions: counter('resumptions_total', 'Preempted tasks dispatched again.', ['engine']),
-    sseStreamsOpen: gauge('sse_streams_open', 'Readers connected now.', []),
-    ledgerCommitMs: histogram(
-      'ledger_commit_ms',
-      'Durable group commit, ms.',
-      [],
-      COMMIT_BUCKETS_MS,
-    ),
-    ledgerBatchEvents: histogram(
-      'ledger_batch_events',
-      'Events in one group commit.',
-      [],
-      BATCH_BUCKETS,
-    ),
+    replicas: gauge('replicas', 'Replicas in each state.', ['engine', 'pool_id', 'state']),
+    sseStreamsOpen: new Gauge({
+      name: 'sse_streams_open',
+      help: 'Readers connected now.',
+      registers,
+    }),
+    ledgerCommitMs: new Histogram({
+      name: 'ledger_commit_ms',
+      help: 'Durable group commit, ms.',
+      buckets: COMMIT_BUCKETS_MS,
+      registers,
+    }),
+    ledgerBatchEvents: new Histogram({
+      name: 'ledger_batch_events',
+      help: 'Events in one group commit.',
+      buckets: BATCH_BUCKETS,
+      registers,
+    }),
   };
 }

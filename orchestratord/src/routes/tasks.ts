@@ -1,9 +1,15 @@
 /** Data plane: tasks. Routes parse, call and answer; nothing is decided here. */
 import { invalidParams, isIdempotencyKey, parseQuery } from '@llama-orch/contracts';
-import { Router, type Request, type RequestHandler, type Response } from 'express';
+import {
+  Router,
+  type ErrorRequestHandler,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import { allow, identityOf } from '../http/authenticate.ts';
 import { correlationOf } from '../http/correlation.ts';
-import { methodNotAllowed } from '../http/errors.ts';
+import { methodNotAllowed, toOrchError } from '../http/errors.ts';
 import { checkedQuery, lastEventIdOf, sendJson, uuidOf } from '../http/route-helpers.ts';
 import { parseJsonBody } from '../http/json-body.ts';
 import { followLog, openEventStream, replayArchivedLog } from '../http/sse-reader.ts';
@@ -53,6 +59,7 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
       }
       res.status(202).json(response);
     })
+    .post(countRefusals(options.metrics))
     .get(allow('listTasks'), async (req, res) => {
       const query = checkedQuery(parseQuery('listTasks', req.query));
       const { items, next } = await queries.list(
@@ -106,6 +113,17 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
     .all(methodNotAllowed('POST'));
 
   return router;
+}
+
+/** Every POST of a task that is answered with an error, whatever refused it (OC-METRICS-7125). */
+function countRefusals(metrics: Metrics): ErrorRequestHandler {
+  return (error: unknown, _req, res, next) => {
+    if (!res.headersSent) {
+      const { kind, engine = '' } = toOrchError(error);
+      metrics.tasksRejected.inc({ reason: kind, engine });
+    }
+    next(error);
+  };
 }
 
 /** Follows a live task, or replays one that has ended. */

@@ -151,10 +151,12 @@ test('ORCH-3053 a restart for a driver error counts for the device too', async (
   for (const reason of ['driver', 'exit']) {
     tell({ type: 'restart', replica: replica as ReplicaSnapshot, reason, delayMs: 1 });
   }
-  expect((await metrics.driverResets.get()).values).toMatchObject([
+  const series = async (name: string) =>
+    (await metrics.registry.getSingleMetric(name)?.get())?.values;
+  expect(await series('driver_resets_total')).toMatchObject([
     { labels: { pool_id: 'p', device: 'cuda:0' }, value: 1 },
   ]);
-  expect((await metrics.replicaRestarts.get()).values).toHaveLength(2);
+  expect(await series('replica_restarts_total')).toHaveLength(2);
 });
 
 describe('OC-CTRL-2088 a replica of which something was saved', () => {

@@ -15,6 +15,7 @@ import { attemptMetrics } from '../metrics/attempt-metrics.ts';
 import { EngineTelemetry } from '../metrics/engine-telemetry.ts';
 import { showGpus } from '../metrics/gpu-metrics.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import { showReplicaStates } from '../metrics/replica-states.ts';
 import { SchedulingMetrics } from '../metrics/scheduling-metrics.ts';
 import type { SloWindow } from '../metrics/slo-window.ts';
 import { shownChance } from './admission-promise.ts';
@@ -338,7 +339,9 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       metrics.queueDepth.reset();
       for (const pool of config.pools) {
         const waiting = core.poolView(pool.id)?.waiting;
-        const version = pools.replicas(pool.id)[0]?.engineVersion ?? '';
+        const replicas = pools.replicas(pool.id);
+        const version = replicas[0]?.engineVersion ?? '';
+        showReplicaStates(metrics, pool, replicas);
         for (const priority of ['interactive', 'batch'] as const) {
           metrics.queueDepth.set(
             { engine: pool.engine, engine_version: version, pool_id: pool.id, priority },

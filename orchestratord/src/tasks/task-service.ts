@@ -86,20 +86,6 @@ export class TaskService {
    * @throws OrchError with every refusal of the contract's `createTask`
    */
   async create(body: ParsedBody, caller: Caller): Promise<Admitted> {
-    try {
-      return await this.#create(body, caller);
-    } catch (error) {
-      if (error instanceof OrchError) {
-        this.#options.metrics.tasksRejected.inc({
-          reason: error.kind,
-          engine: error.engine ?? '',
-        });
-      }
-      throw error;
-    }
-  }
-
-  async #create(body: ParsedBody, caller: Caller): Promise<Admitted> {
     if (this.#closed) {
       throw new OrchError('POOL_UNREADY', 'the daemon is shutting down', { retryAfterMs: 5000 });
     }

@@ -1,0 +1,24 @@
+import type { ReplicaSnapshot } from '@llama-orch/pool-managerd';
+import { expect, test } from 'vitest';
+import { createMetrics } from './metrics.ts';
+import { showReplicaStates } from './replica-states.ts';
+
+const pool = { id: 'p', engine: 'llamacpp' };
+const inState = (state: string) => ({ state }) as ReplicaSnapshot;
+
+async function shown(replicas: readonly ReplicaSnapshot[]) {
+  const metrics = createMetrics();
+  showReplicaStates(metrics, pool, [inState('failed')]);
+  showReplicaStates(metrics, pool, replicas);
+  const metric = await metrics.registry.getSingleMetric('replicas')?.get();
+  return Object.fromEntries(
+    (metric?.values ?? []).map(({ labels, value }) => [labels['state'], value]),
+  );
+}
+
+test('OC-METRICS-7124 every state has its number of replicas, also 0', async () => {
+  const states = await shown(['ready', 'ready', 'backoff'].map(inState));
+  expect(states).toMatchObject({ ready: 2, backoff: 1, failed: 0, draining: 0 });
+  expect(Object.keys(states)).toHaveLength(9);
+  expect(Object.values(await shown([])).every((count) => count === 0)).toBe(true);
+});
