@@ -9,7 +9,6 @@ export function attemptMetrics(metrics: Metrics, scheduling: SchedulingMetrics, 
   return {
     onStarted(task: LiveTask): void {
       metrics.tasksStarted.inc(taskLabels(task));
-      if (task.attempts === 1) metrics.queueTimeMs.observe(latencyLabels(task), task.queueMs);
     },
     onFirstToken(task: LiveTask): void {
       metrics.firstTokenMs.observe(latencyLabels(task), task.ttftMs ?? 0);

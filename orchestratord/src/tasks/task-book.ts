@@ -211,7 +211,10 @@ export class TaskBook implements EffectHandler {
     task.startedAtMs = nowMs;
     this.#options.dispatch(task, effect);
     const { attempt, replicaId, decision } = effect;
-    this.#options.scheduling.dispatched(task, decision);
+    const { metrics, scheduling } = this.#options;
+    // Whether the engine then takes the task or not: the wait is over.
+    if (attempt === 1) metrics.queueTimeMs.observe(latencyLabels(task), task.queueMs);
+    scheduling.dispatched(task, decision);
     task.note({
       kind: 'dispatched',
       atMs: nowMs,
