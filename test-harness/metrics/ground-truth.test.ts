@@ -5,7 +5,7 @@ import type { Scrape } from '../src/metrics-text.ts';
 import { sumOf } from '../src/metrics-text.ts';
 import { waitFor } from '../src/wait-for.ts';
 import { readContract } from './contract-list.ts';
-import { GPU, startProvingGround, TENANTS, type ProvingGround } from './proving-ground.ts';
+import { GPU, MARK, startProvingGround, TENANTS, type ProvingGround } from './proving-ground.ts';
 import { checkScrape } from './scrape-check.ts';
 import { Tally } from './tally.ts';
 import { Workload } from './workload.ts';
@@ -51,6 +51,7 @@ describe('OC-METRICS-7110 values are true', () => {
     await proven(async (tally) => {
       mixed = new Workload(ground, tally, SEED);
       await mixed.mixed(TASKS);
+      await mixed.failovers();
       await mixed.refusals();
       await mixed.missedDeadline();
       mixed.countRefusedStarts();
@@ -84,10 +85,11 @@ describe('OC-METRICS-7110 values are true', () => {
       async (tally) => {
         const workload = new Workload(ground, tally, SEED);
         await workload.simple('first', 2);
-        await killEngine(tally);
+        await killEngine(tally, 1);
         ground.breakDriverOnce();
-        await killEngine(tally);
+        await killEngine(tally, 2);
         tally.add('replica_restarts_total', { reason: 'driver' });
+        tally.add('preload_outcomes_total', { outcome: 'failed' });
         tally.add('driver_resets_total', { device: 'cuda:0' });
         await workload.simple('first', 1);
       },
@@ -177,7 +179,11 @@ describe('OC-METRICS-7110 values are true', () => {
   });
 
   test('OC-METRICS-7101 OC-METRICS-7102 OC-METRICS-7111 after all of that the scrape is as the list has it', async () => {
-    expect(checkScrape(contract, await ground.exposition())).toEqual([]);
+    const exposition = await ground.exposition();
+    expect(checkScrape(contract, exposition)).toEqual([]);
+    // Ids of tasks, sessions and requests, and what clients wrote, are no labels.
+    expect(exposition).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
+    expect(exposition).not.toContain(MARK);
   });
 
   test('no family is without its ground truth, but for a reason', () => {
@@ -211,27 +217,33 @@ function checkShares(now: Scrape, { served }: Workload, tookMs: number): void {
   counted.add('admission_share');
 }
 
-/** As the kernel's out-of-memory killer would; resolves when another is ready. */
-async function killEngine(tally: Tally): Promise<void> {
-  const isEngine = ({ command }: { readonly command: string }): boolean =>
-    command.includes('engines/llamacpp/main.ts');
-  const [engine] = ground.daemon.children().filter(isEngine);
+/**
+ * As the kernel's out-of-memory killer would. Resolves when another engine is ready.
+ * @param restarts that it takes
+ */
+async function killEngine(tally: Tally, restarts: number): Promise<void> {
+  const engine = ground.daemon
+    .children()
+    .find(({ command }) => /simulator|llamacpp.*main\.ts/.test(command));
   if (engine === undefined) throw new Error('no engine of its own runs');
+  const before = await restartsOfOwned();
   process.kill(engine.pid, 'SIGKILL');
   await waitFor(
     'another engine',
-    async () => {
-      const { replicas } = await ground.operator.poolHealth('owned');
-      const others = ground.daemon.children().filter(isEngine);
-      return (
-        others.every(({ pid }) => pid !== engine.pid) &&
-        replicas.some(({ state }) => state === 'ready')
-      );
-    },
+    async () => (await restartsOfOwned('ready')) === before + restarts,
     STARTS_MS,
   );
   tally.add('replica_restarts_total', { reason: 'exit' });
   tally.add('preload_outcomes_total', { outcome: 'ok' });
+}
+
+/** NaN while its replica is not in that state. */
+async function restartsOfOwned(state?: string): Promise<number> {
+  const { replicas } = await ground.operator.poolHealth('owned');
+  const [replica] = replicas;
+  return replica === undefined || (state ?? replica.state) !== replica.state
+    ? NaN
+    : replica.restarts;
 }
 
 async function change(

@@ -118,6 +118,7 @@ export async function startProvingGround(): Promise<ProvingGround> {
             model: { id: 'turns' },
             replicas: 1,
             keep_alive_ms: 200,
+            swap: { min_residency_ms: 0 },
           }),
         ],
       },

@@ -194,7 +194,7 @@ class QueryReader {
     const ignored = matching === null ? [] : this.#groupingLabels(matching, union(left, right));
     const [one, other] = [without(left, ignored), without(right, ignored)];
     if (operator !== 'Or' && !isSame(one, other)) {
-      this.faults.push(`{${[...one]}} and {${[...other]}} never match`);
+      this.faults.push(`{${[...one].join()}} and {${[...other].join()}} never match`);
     }
     return operator === 'Or' ? union(left, right) : left;
   }

@@ -89,8 +89,8 @@ function setOf({ labels: { le: _le, ...labels } }: Sample): string {
 /** Of one set of labels: the listed bounds, none smaller than the one before, the last as the count. */
 function checkBuckets({ name, buckets = [] }: Family, own: readonly SeriesSample[]): string[] {
   const filled = own.filter(({ suffix }) => suffix === '_bucket');
-  const bounds = filled.map(({ labels }) => labels['le']);
-  if (bounds.join() !== [...buckets, '+Inf'].join()) return [`${name} has the buckets ${bounds}`];
+  const bounds = filled.map(({ labels }) => labels['le']).join();
+  if (bounds !== [...buckets, '+Inf'].join()) return [`${name} has the buckets ${bounds}`];
   const values = filled.map(({ value }) => value);
   const count = own.find(({ suffix }) => suffix === '_count')?.value;
   const grows = values.every((value, at) => at === 0 || value >= (values[at - 1] ?? 0));

@@ -57,12 +57,31 @@ export class Workload {
     await Promise.all(open);
   }
 
+  /** Only such as say nothing against the engine: else its other tasks would have to move as well. */
   #plantFault(n: number): void {
     const sim = this.#ground.chat[n % 2];
-    if (n % 20 === 7) sim?.addFault({ kind: 'cut', after_tokens: 3 });
     if (n % 20 === 13) sim?.addFault({ kind: 'http', status: 400, message: 'no' });
-    if (n % 40 === 17) sim?.addFault({ kind: 'http', status: 500 });
-    if (n % 40 === 37) sim?.addFault({ kind: 'error-in-stream', after_tokens: 2 });
+    if (n % 20 === 17) sim?.addFault({ kind: 'http', status: 503 });
+  }
+
+  /** Tasks whose first engine fails them, one at a time. */
+  async failovers(): Promise<void> {
+    const { chat, as, operator } = this.#ground;
+    for (const sim of chat) sim.dropFaults();
+    for (const fault of [
+      { kind: 'cut', after_tokens: 3 },
+      { kind: 'error-in-stream', after_tokens: 2 },
+      { kind: 'http', status: 500 },
+    ] as const) {
+      await operator.untilReady(chat.length, 'chat');
+      for (const sim of chat) sim.addFault(fault);
+      const stream = await as.globex.postStream({ model_ref: 'chat', prompt: `${MARK} moves` });
+      await waitFor('the fault', () => this.#ground.struck.some((each) => each.fault === fault));
+      for (const sim of chat) sim.dropFaults();
+      const { attempts } = await this.settle('globex', stream);
+      if (attempts < 2) throw new Error('the task did not move');
+    }
+    await operator.untilReady(chat.length, 'chat');
   }
 
   async #one(n: number): Promise<void> {
@@ -73,6 +92,8 @@ export class Workload {
       priority: this.#random.next() < 0.5 ? 'interactive' : 'batch',
       ...(this.#random.next() < 0.3 ? { max_tokens: 5 } : {}),
       ...(n % 10 === 3 ? { deadline_ms: 600_000 } : {}),
+      ...(n % 4 === 1 ? { session_id: randomUUID() } : {}),
+      metadata: { note: `${MARK} ${n}` },
     };
     const fate = n % 12;
     const query = fate === 5 ? '?cancel_on_disconnect=true' : '';
