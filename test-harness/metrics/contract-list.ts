@@ -39,6 +39,7 @@ export function closedValues(
   family: Family,
   label: string,
 ): readonly string[] | undefined {
+  if (label === 'le') return [...(family.buckets ?? []).map(String), '+Inf'];
   const source = contract.labels[label];
   const own = source === 'family' ? family.values?.[label] : source;
   if (own === 'ErrorKind') return Object.keys(ERROR_KINDS);

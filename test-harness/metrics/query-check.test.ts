@@ -37,6 +37,7 @@ test.each([
   ['sum by (pool_id) (sum by (priority) (queue_depth))', "nothing there has the label 'pool_id'"],
   ['replicas{state=~"ready|redy"}', "state of replicas is never 'redy'"],
   ['rate(tasks_failed_total{code="WORKER_REST"}[5m])', 'code of tasks_failed_total is never'],
+  ['rate(queue_time_ms_bucket{le="2000"}[5m])', "le of queue_time_ms_bucket is never '2000'"],
   ['sum(tokens_out_total)', 'tokens_out_total only grows'],
   ['rate(queue_depth[5m])', 'queue_depth is a gauge'],
   ['histogram_quantile(0.9, sum(rate(queue_time_ms_bucket[5m])))', 'a quantile needs the label le'],

@@ -138,7 +138,7 @@ class QueryReader {
     const isPattern = this.#text(operator).endsWith('~');
     for (const value of isPattern ? text.split('|') : [text]) {
       // Patterns and the variables of a dashboard stand for more than one word.
-      if (!/^[\w-]+$/.test(value) || closed.includes(value)) continue;
+      if (!/^[\w.-]+$/.test(value) || closed.includes(value)) continue;
       this.faults.push(`${label} of ${name} is never '${value}'`);
     }
   }

@@ -159,6 +159,19 @@ test('ORCH-3053 a restart for a driver error counts for the device too', async (
   expect(await series('replica_restarts_total')).toHaveLength(2);
 });
 
+test('OC-METRICS-7127 what alerts look for is 0 from the first replica on', async () => {
+  const { show, metrics } = setUp();
+  show({ state: 'starting', engine: 'llamacpp', device: 'cuda:0' });
+  const text = await metrics.registry.metrics();
+  for (const series of [
+    'preload_outcomes_total{engine="llamacpp",pool_id="p",outcome="failed"} 0',
+    'lease_events_total{pool_id="p",event="expired"} 0',
+    'driver_resets_total{pool_id="p",device="cuda:0"} 0',
+  ]) {
+    expect(text).toContain(series);
+  }
+});
+
 describe('OC-CTRL-2088 a replica of which something was saved', () => {
   const ofType = (commands: readonly Command[], type: Command['type']) =>
     commands.filter((command) => command.type === type);

@@ -94,6 +94,7 @@ export class ReplicaBridge {
       case 'replica':
       case 'replica-gone':
         log.info(replicaFields(event.replica), `replica is ${event.replica.state}`);
+        this.#showNone(event.replica);
         if (event.type === 'replica-gone') this.#forget(event.replica, event.crashed);
         this.#tellCore(event.replica);
         this.#tellAvailability(event.replica.poolId);
@@ -128,6 +129,14 @@ export class ReplicaBridge {
         metrics.leaseEvents.inc({ pool_id: event.poolId, event: event.event });
         return;
     }
+  }
+
+  /** Of what alerts look for the first time of: the rise from 0 is seen, a series that begins with 1 is not. */
+  #showNone({ engine, poolId, device }: ReplicaSnapshot): void {
+    const { preloads, leaseEvents, driverResets } = this.#options.metrics;
+    preloads.inc({ engine, pool_id: poolId, outcome: 'failed' }, 0);
+    leaseEvents.inc({ pool_id: poolId, event: 'expired' }, 0);
+    if (device !== 'cpu') driverResets.inc({ pool_id: poolId, device }, 0);
   }
 
   /** While a replica may come back the core knows of it: what is pinned to its set waits for it. */
