@@ -18,7 +18,9 @@ export const SUITES: readonly Suite[] = [
   { name: 'pact', files: [folder('pact')] },
   { name: 'engines', files: [folder('engines')] },
   { name: 'daemon', files: [folder('daemon'), folder('hosts')] },
+  { name: 'metrics', files: [folder('metrics')] },
   { name: 'chaos', files: [folder('chaos')] },
+  { name: 'e2e', files: [folder('e2e-haiku')] },
 ];
 
 /** Projects of vitest: each file belongs to one of them. */

@@ -45,7 +45,7 @@ async function proven(run: (tally: Tally) => Promise<void>, within = {}): Promis
 }
 
 describe('OC-METRICS-7110 values are true', () => {
-  test(`of ${TASKS} tasks that end in every way, and of every refusal`, async () => {
+  test(`OC-METRICS-7125 of ${TASKS} tasks that end in every way, and of every refusal`, async () => {
     const startedMs = performance.now();
     let mixed: Workload | undefined;
     await proven(async (tally) => {
@@ -136,7 +136,7 @@ describe('OC-METRICS-7110 values are true', () => {
     expect(await states('stopped')).toBe(0);
   });
 
-  test('of gauges: replicas as health shows them, KV as the engines say, the GPU as its driver does', async () => {
+  test('OC-METRICS-7124 OC-METRICS-7126 of gauges: replicas as health shows them, KV as the engines say, the GPU as its driver does', async () => {
     const now = await ground.scrape();
     for (const [pool, ready] of [
       ['chat', 2],
@@ -156,6 +156,15 @@ describe('OC-METRICS-7110 values are true', () => {
         return told > 0 && Math.abs(told - (await kvUsage(sim.url))) < 1e-9;
       });
     }
+    // Those of earlier models are gone, and so is what their engines said.
+    await waitFor('the KV of the present replicas alone', async () => {
+      const { replicas } = await ground.operator.poolHealth('owned');
+      const told = (await ground.scrape()).samples.filter(
+        ({ name, labels }) => name === 'kv_cache_usage_ratio' && labels['pool_id'] === 'owned',
+      );
+      const ids = told.map(({ labels }) => labels['replica_id']);
+      return ids.join() === replicas.map((replica) => replica.replica_id).join();
+    });
     const gpu = { pool_id: 'owned', device: 'cuda:0' };
     await waitFor(
       'a look at the GPU',
@@ -178,7 +187,7 @@ describe('OC-METRICS-7110 values are true', () => {
     counted.add('ledger_batch_events');
   });
 
-  test('OC-METRICS-7101 OC-METRICS-7102 OC-METRICS-7111 after all of that the scrape is as the list has it', async () => {
+  test('ORCH-3028 OC-CTRL-2051 OC-METRICS-7101 OC-METRICS-7102 OC-METRICS-7111 after all of that the scrape is as the list has it', async () => {
     const exposition = await ground.exposition();
     expect(checkScrape(contract, exposition)).toEqual([]);
     // Ids of tasks, sessions and requests, and what clients wrote, are no labels.
