@@ -70,11 +70,18 @@ function allOther<L extends string>(names: readonly L[]): Labels<L> {
   return Object.fromEntries(names.map((name) => [name, OTHER])) as Labels<L>;
 }
 
-/** First come, first served. */
+/** Sets of labels that are known, by the value of one label after the other. */
+class Known extends Map<string, Known> {}
+
+/**
+ * First come, first served. Counted with every token: looking up values that are the same strings each
+ * time costs much less than making a key of them.
+ */
 class SeriesBudget<L extends string> {
   readonly #names: readonly L[];
   readonly #limit: number;
-  readonly #known = new Set<string>();
+  readonly #known = new Known();
+  #sets = 0;
 
   constructor(names: readonly L[], limit: number) {
     this.#names = names;
@@ -82,15 +89,31 @@ class SeriesBudget<L extends string> {
   }
 
   admits(labels: Labels<L>): boolean {
-    let key = '';
-    for (const name of this.#names) key += `${labels[name]}\0`;
-    if (this.#known.has(key)) return true;
-    if (this.#known.size >= this.#limit) return false;
-    this.#known.add(key);
+    let known: Known | undefined = this.#known;
+    for (const name of this.#names) {
+      known = known.get(labels[name]);
+      if (known === undefined) return this.#admitNew(labels);
+    }
     return true;
   }
 
   reset(): void {
     this.#known.clear();
+    this.#sets = 0;
+  }
+
+  #admitNew(labels: Labels<L>): boolean {
+    if (this.#sets >= this.#limit) return false;
+    this.#sets += 1;
+    let known = this.#known;
+    for (const name of this.#names) {
+      let next = known.get(labels[name]);
+      if (next === undefined) {
+        next = new Known();
+        known.set(labels[name], next);
+      }
+      known = next;
+    }
+    return true;
   }
 }
