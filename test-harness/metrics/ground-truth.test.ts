@@ -21,6 +21,9 @@ const WITHOUT_TRUTH: Readonly<Record<string, string>> = {
   ledger_commit_ms: 'the time of an fsync is seen by nobody else; its count is that of the batches',
 };
 
+/** Leases are also renewed every few seconds: how often that is before a load is over is chance. */
+const UNCOUNTED_BESIDE = ['lease_events_total'];
+
 const contract = readContract();
 const counted = new Set<string>();
 let ground: ProvingGround;
@@ -32,7 +35,7 @@ afterAll(() => ground[Symbol.asyncDispose]());
 
 /** Runs it, and holds what rose against what it counted. */
 async function proven(run: (tally: Tally) => Promise<void>, within = {}): Promise<void> {
-  const tally = new Tally();
+  const tally = new Tally(UNCOUNTED_BESIDE);
   const before = await ground.settled();
   await run(tally);
   let faults: readonly string[] = [];
