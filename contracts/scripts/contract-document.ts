@@ -81,12 +81,19 @@ function scopeOf(operation: JsonObject): string | null {
   return isOpen ? null : string(scope);
 }
 
-/** Every operation of the contracts, with references between their files followed. */
-export function operationsOf(contracts: readonly Contract[]): readonly Operation[] {
-  const at = (ref: string): JsonObject => {
-    const [file, fragment = ''] = ref.split('#');
+/** Finding one's way through contracts by places such as `data.yaml#/components/schemas/Task`. */
+export interface Places {
+  /** What stands there. @throws Error for a place in another file, or without an object */
+  readonly at: (place: string) => JsonObject;
+  /** Follows a reference once, if there is one: the place it leads to. */
+  readonly resolve: (place: string) => string;
+}
+
+export function placesIn(contracts: readonly Contract[]): Places {
+  const at = (place: string): JsonObject => {
+    const [file, fragment = ''] = place.split('#');
     const contract = contracts.find((c) => c.file === file);
-    if (!contract) throw new Error(`${ref} points outside the contracts`);
+    if (!contract) throw new Error(`${place} points outside the contracts`);
     const keys = fragment.split('/').slice(1);
     return object(
       keys
@@ -94,13 +101,23 @@ export function operationsOf(contracts: readonly Contract[]): readonly Operation
         .reduce<unknown>((node, key) => (node as JsonObject)[key], contract.document),
     );
   };
-  /** Follows a reference once, if there is one: its place, and what stands there. */
   const resolve = (place: string): string => {
     const node = at(place);
     if (typeof node['$ref'] !== 'string') return place;
-    const [file] = place.split('#');
-    return new URL(node['$ref'], `file:///${file}`).href.slice('file:///'.length);
+    return referredFrom(place, node['$ref']);
   };
+  return { at, resolve };
+}
+
+/** The place that a reference leads to, from the place where it is written. */
+export function referredFrom(place: string, ref: string): string {
+  const [file] = place.split('#');
+  return new URL(ref, `file:///${file}`).href.slice('file:///'.length);
+}
+
+/** Every operation of the contracts, with references between their files followed. */
+export function operationsOf(contracts: readonly Contract[]): readonly Operation[] {
+  const { at, resolve } = placesIn(contracts);
   const jsonSchemaAt = (place: string): string | undefined => {
     const content = at(place)['content'];
     if (content === undefined || object(content)['application/json'] === undefined)
