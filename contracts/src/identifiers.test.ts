@@ -50,10 +50,12 @@ test('the configuration gives out only ids that the contract can carry', () => {
   });
 });
 
-test('an event id is a number of at most 16 digits that keeps its value', () => {
+test('an event id is a number of at most 16 digits; those that no event can have come after all', () => {
   expect(parseEventId('0')).toBe(0);
   expect(parseEventId('42')).toBe(42);
-  for (const text of ['', '-1', '1.0', '0x1', ' 1', '9007199254740993', '1'.repeat(17)]) {
+  expect(parseEventId('9007199254740993')).toBe(Number.MAX_SAFE_INTEGER);
+  expect(parseEventId('9'.repeat(16))).toBe(Number.MAX_SAFE_INTEGER);
+  for (const text of ['', '-1', '1.0', '0x1', ' 1', '1'.repeat(17)]) {
     expect(parseEventId(text)).toBeUndefined();
   }
 });

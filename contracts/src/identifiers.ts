@@ -30,8 +30,10 @@ export function isIdempotencyKey(text: string): boolean {
   return text.length <= 255 && VISIBLE_ASCII.test(text);
 }
 
-/** The event id in a Last-Event-ID header, or undefined when it is not one. */
+/**
+ * The event id in a Last-Event-ID header, or undefined when it is not one. No event has an id that a
+ * double cannot hold: whoever names one is behind all of them.
+ */
 export function parseEventId(text: string): number | undefined {
-  const id = EVENT_ID.test(text) ? Number(text) : NaN;
-  return Number.isSafeInteger(id) ? id : undefined;
+  return EVENT_ID.test(text) ? Math.min(Number(text), Number.MAX_SAFE_INTEGER) : undefined;
 }

@@ -1,4 +1,6 @@
 /** Requests generated from the contract, for the tests of whoever answers them. */
+export { headerCheck } from './declared-headers.ts';
+export type { AnswerHeaders, HeaderCheck } from './declared-headers.ts';
 export { operationsOf, readContract } from '../scripts/contract-document.ts';
 export type { Contract, Operation } from '../scripts/contract-document.ts';
 export { inlineSchema } from './inline-schema.ts';

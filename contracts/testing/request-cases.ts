@@ -36,7 +36,7 @@ export interface RequestFault {
   readonly isPivotal: boolean;
 }
 
-/** Values to be used in place of any that the schema allows, such as ids of what exists. */
+/** Values to be used beside any that the schema allows, such as ids of what exists. */
 export type KnownValues = (
   operationId: OperationId,
   parameter: string,
@@ -65,11 +65,14 @@ function arbitraries(
   const operationId = operation.operationId as OperationId;
   const parameters = operation.parameters.map((parameter): Described => {
     const schema = inlineSchema(contracts, parameter.schemaRef);
-    const values = known(operationId, parameter.name) ?? validTexts(parameter, schema);
-    return { ...parameter, schema, values };
+    const any = validTexts(parameter, schema);
+    const some = known(operationId, parameter.name) ?? any;
+    return { ...parameter, schema, values: fc.oneof(some, any), known: some };
   });
   const body = operation.bodyRef ? inlineSchema(contracts, operation.bodyRef) : undefined;
   const valid = validRequests(operationId, parameters, body);
+  // What is asked of something that does not exist may be refused for that alone.
+  const ofKnown = parameters.map((parameter) => ({ ...parameter, values: parameter.known }));
   const ways = [
     ...parameters.flatMap((parameter) => faultyParameters(parameter)),
     ...(parameters.some((p) => p.in === 'query') ? [unknownParameters()] : []),
@@ -82,7 +85,7 @@ function arbitraries(
     arbitrary,
   }));
   const faulty = fc
-    .tuple(valid, fc.oneof(...weighted))
+    .tuple(validRequests(operationId, ofKnown, body), fc.oneof(...weighted))
     .map(([request, spoil]): RequestCase => spoil(request));
   return { operationId, valid, faulty };
 }
@@ -90,6 +93,7 @@ function arbitraries(
 interface Described extends Omit<Parameter, 'schema'> {
   readonly schema: SchemaObject;
   readonly values: fc.Arbitrary<string>;
+  readonly known: fc.Arbitrary<string>;
 }
 type Spoil = (request: RequestCase) => RequestCase;
 

@@ -1,0 +1,124 @@
+/**
+ * Every operation with requests made from its schemas. What fails is shown with a seed and a path: with
+ * GENERATED_SEED and GENERATED_PATH set to them, `-t` and the operation's name, it comes again at once.
+ */
+import { OPERATIONS, type OperationId } from '@llama-orch/contracts';
+import { headerCheck, type Contract, type RequestCase } from '@llama-orch/contracts/testing';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exchangeCase } from './exchange-case.ts';
+import { generatorsOf, readContracts } from './generators.ts';
+import { formatReport } from './report.ts';
+import { runGenerated } from './run.ts';
+import { startTarget, type RunningTarget } from './target.ts';
+
+const RUNS = Number(process.env['GENERATED_RUNS'] ?? 100);
+const SEED = process.env['GENERATED_SEED'];
+const PATH = process.env['GENERATED_PATH'];
+const LONG_MS = 120_000;
+
+const contracts = await readContracts();
+const generators = generatorsOf(contracts);
+const checkHeaders = headerCheck(contracts);
+let target: RunningTarget;
+
+beforeAll(async () => {
+  target = await startTarget();
+});
+afterAll(() => target[Symbol.asyncDispose]());
+
+async function holdsForEach(requests: fc.Arbitrary<RequestCase>, numRuns: number): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(requests, async (request) => {
+      await exchangeCase(request, target, checkHeaders);
+    }),
+    {
+      numRuns,
+      interruptAfterTimeLimit: LONG_MS / 2,
+      ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+      ...(PATH === undefined ? {} : { path: PATH }),
+    },
+  );
+}
+
+test('requests are generated for every operation of the contract', () => {
+  const ids = generators.map(({ operationId }) => operationId);
+  expect(ids.sort()).toEqual(Object.keys(OPERATIONS).sort());
+});
+
+describe.each(generators.map((each) => [each.operationId, each] as const))('%s', (_, each) => {
+  test(
+    'OC-TEST-7501 what the schema allows is served, or refused by a rule that is known',
+    () => holdsForEach(each.valid, RUNS),
+    LONG_MS,
+  );
+  const { faulty } = each;
+  if (faulty === undefined) return;
+  test(
+    'OC-TEST-7502 what breaks one keyword is refused with its place',
+    () => holdsForEach(faulty, RUNS),
+    LONG_MS,
+  );
+});
+
+test(
+  'OC-TEST-7503 many requests at once get the same answers as one by one',
+  async () => {
+    const seed = Number(SEED ?? Math.floor(Math.random() * 2 ** 31));
+    const report = await runGenerated(contracts, target, { requests: 60, concurrency: 32, seed });
+    expect(report.violations, `seed ${seed}\n${formatReport(report)}`).toEqual([]);
+    expect(report.sent).toBe(60 * generators.length);
+  },
+  LONG_MS,
+);
+
+test('OC-TEST-7503 afterwards the daemon is well and has logged no failure', async () => {
+  const { client } = target;
+  expect((await client.run({ prompt: 'well' })).terminal?.event).toBe('end');
+  const failures = target.daemon.logs().filter(({ level }) => level === 'error');
+  expect(failures).toEqual([]);
+});
+
+describe('OC-TEST-7504 the suite tells when daemon and contract differ', () => {
+  /** The contract with a change that the daemon knows nothing of. */
+  function changed(from: string, to: string): readonly Contract[] {
+    const isIn = contracts.filter(({ document }) => JSON.stringify(document).includes(from));
+    expect(isIn).toHaveLength(1);
+    return contracts.map((contract) => ({
+      ...contract,
+      document: JSON.parse(
+        JSON.stringify(contract.document).replaceAll(from, to),
+      ) as Contract['document'],
+    }));
+  }
+  const violationsOf = async (
+    planted: readonly Contract[],
+    operationId: OperationId,
+    kind: 'valid' | 'faulty',
+  ): Promise<number> => {
+    const requests = generatorsOf(planted).find((each) => each.operationId === operationId)?.[kind];
+    const check = headerCheck(planted);
+    const sent = fc.sample(requests!, { numRuns: 200, seed: 1 });
+    const answers = await Promise.allSettled(
+      sent.map((request) => exchangeCase(request, target, check)),
+    );
+    return answers.filter(({ status }) => status === 'rejected').length;
+  };
+
+  test('a bound that is wider in the contract', async () => {
+    const planted = changed('"minimum":1,"maximum":200,"default":50', '"minimum":1,"maximum":900');
+    expect(await violationsOf(planted, 'listTasks', 'valid')).toBeGreaterThan(0);
+    expect(await violationsOf(contracts, 'listTasks', 'valid')).toBe(0);
+  });
+
+  test('a bound that is tighter in the contract', async () => {
+    const planted = changed('"minimum":0,"maximum":86400000', '"minimum":7,"maximum":86400000');
+    expect(await violationsOf(planted, 'drainPool', 'faulty')).toBeGreaterThan(0);
+    expect(await violationsOf(contracts, 'drainPool', 'faulty')).toBe(0);
+  });
+
+  test('a header that the contract does not declare', async () => {
+    const planted = changed('"X-Queue-ETA-Ms":{"$ref"', '"X-Queue-Time":{"$ref"');
+    expect(await violationsOf(planted, 'createTask', 'valid')).toBeGreaterThan(0);
+  });
+});
