@@ -61,7 +61,9 @@ function targetOf({ operationId, path, query }: RequestCase): string {
   const filled = template.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(path[name] ?? ''),
   );
-  const text = new URLSearchParams(query.map(([name, value]) => [name, value])).toString();
+  const text = new URLSearchParams(
+    query.map(([name, value]): [string, string] => [name, value]),
+  ).toString();
   return text === '' ? filled : `${filled}?${text}`;
 }
 
