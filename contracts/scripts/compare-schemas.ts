@@ -45,96 +45,117 @@ export function compareSchemas(
 ): readonly Change[] {
   const [old, now] = [sides.before(before), sides.after(after)];
   if (isEqual(old, now) && !refersOn(old)) return [];
-  const breaking = (what: string, at = place): Change => ({ kind: 'breaking', place: at, what });
-  const compatible = (what: string, at = place): Change => ({
-    kind: 'compatible',
-    place: at,
-    what,
-  });
-  if (!isObject(old) || !isObject(now)) {
-    if (isEqual(old, now)) return [];
-    // From nothing allowed to something, or from a rule to none, or back.
-    const widens = old === false || now === undefined || now === true;
+  if (isObject(old) && isObject(now)) {
+    const pair: Pair = { old, now, direction, place, sides };
     return [
-      widens === (direction === 'sent') ? compatible('allows more') : breaking('allows less'),
+      ...comparedFields(pair),
+      ...comparedRequired(pair),
+      ...comparedValues(pair),
+      ...comparedBounds(pair),
+      ...comparedParts(pair),
+      ...comparedRest(pair),
     ];
   }
-  const inside = (key: string, to = place): readonly Change[] =>
-    compareSchemas(old[key], now[key], direction, `${to}.${key}`, sides);
-  const changes: Change[] = [];
+  if (isEqual(old, now)) return [];
+  // From nothing allowed to something, or from a rule to none, or back.
+  const widens = old === false || now === undefined || now === true;
+  return [judged(widens, direction, place, widens ? 'allows more' : 'allows less')];
+}
 
+interface Pair {
+  readonly old: JsonObject;
+  readonly now: JsonObject;
+  readonly direction: Direction;
+  readonly place: string;
+  readonly sides: Sides;
+}
+
+/** More may be sent, and less may come. */
+function judged(widens: boolean, direction: Direction, place: string, what: string): Change {
+  return { kind: widens === (direction === 'sent') ? 'compatible' : 'breaking', place, what };
+}
+
+function comparedFields({ old, now, direction, place, sides }: Pair): readonly Change[] {
   // Of an open object, as in a condition, any field may be there: naming one says less is allowed.
   const isClosed = old['additionalProperties'] === false || direction === 'read';
   const [fields, nowFields] = [fieldsOf(old), fieldsOf(now)];
+  const changes: Change[] = [];
   for (const [name, field] of Object.entries(fields)) {
     const at = `${place}/${name}`;
     if (name in nowFields) {
       changes.push(...compareSchemas(field, nowFields[name], direction, at, sides));
-    } else changes.push(isClosed ? breaking('is gone', at) : compatible('may be anything', at));
+    } else if (isClosed) changes.push({ kind: 'breaking', place: at, what: 'is gone' });
+    else changes.push({ kind: 'compatible', place: at, what: 'may be anything' });
   }
   for (const name of Object.keys(nowFields)) {
     if (name in fields) continue;
     const at = `${place}/${name}`;
-    changes.push(isClosed ? compatible('is new', at) : breaking('may not be anything', at));
-  }
-  const [required, nowRequired] = [listOf(old['required']), listOf(now['required'])];
-  const [stricter, laxer] =
-    direction === 'sent' ? [nowRequired, required] : [required, nowRequired];
-  for (const name of stricter) {
-    if (laxer.includes(name)) continue;
-    const what = direction === 'sent' ? 'is required' : 'is not always there any more';
-    changes.push(breaking(what, `${place}/${String(name)}`));
-  }
-  changes.push(...comparedValues(old, now, direction, place));
-  for (const [keywords, sign] of [
-    [LOWER_BOUNDS, -1],
-    [UPPER_BOUNDS, 1],
-  ] as const) {
-    for (const keyword of keywords) {
-      const [from, to] = [old[keyword] ?? sign * Infinity, now[keyword] ?? sign * Infinity];
-      if (from === to) continue;
-      const widens = (Number(to) - Number(from)) * sign > 0;
-      const what = `${keyword} was ${String(from)} and is ${String(to)}`;
-      changes.push(widens === (direction === 'sent') ? compatible(what) : breaking(what));
-    }
-  }
-  for (const keyword of SCHEMAS) changes.push(...inside(keyword));
-  for (const keyword of LISTS) {
-    const [list, nowList] = [listOf(old[keyword]), listOf(now[keyword])];
-    if (list.length !== nowList.length) {
-      changes.push(
-        breaking(`${keyword} has ${nowList.length} alternatives instead of ${list.length}`),
-      );
-      continue;
-    }
-    for (const [n, each] of list.entries()) {
-      changes.push(
-        ...compareSchemas(each, nowList[n], direction, `${place}.${keyword}[${n}]`, sides),
-      );
-    }
-  }
-  for (const keyword of new Set([...Object.keys(old), ...Object.keys(now)])) {
-    if (JUDGED.has(keyword) || SILENT.has(keyword) || keyword.startsWith('x-')) continue;
-    if (!isEqual(old[keyword], now[keyword])) {
-      changes.push(breaking(`${keyword} was ${text(old[keyword])} and is ${text(now[keyword])}`));
-    }
+    if (isClosed) changes.push({ kind: 'compatible', place: at, what: 'is new' });
+    else changes.push({ kind: 'breaking', place: at, what: 'may not be anything' });
   }
   return changes;
 }
 
+function comparedRequired({ old, now, direction, place }: Pair): readonly Change[] {
+  const [before, after] = [namesOf(old['required']), namesOf(now['required'])];
+  const [asked, what] =
+    direction === 'sent'
+      ? [after.filter((name) => !before.includes(name)), 'is required']
+      : [before.filter((name) => !after.includes(name)), 'is not always there any more'];
+  return asked.map((name) => ({ kind: 'breaking', place: `${place}/${name}`, what }));
+}
+
+function comparedBounds({ old, now, direction, place }: Pair): readonly Change[] {
+  return [
+    ...LOWER_BOUNDS.map((keyword) => [keyword, -1] as const),
+    ...UPPER_BOUNDS.map((keyword) => [keyword, 1] as const),
+  ].flatMap(([keyword, sign]): readonly Change[] => {
+    const [from, to] = [old, now].map((schema) => Number(schema[keyword] ?? sign * Infinity));
+    if (from === undefined || to === undefined || from === to) return [];
+    return [
+      judged((to - from) * sign > 0, direction, place, `${keyword} was ${from} and is ${to}`),
+    ];
+  });
+}
+
+/** Schemas inside, one by one. */
+function comparedParts({ old, now, direction, place, sides }: Pair): readonly Change[] {
+  const single = SCHEMAS.flatMap((keyword) =>
+    compareSchemas(old[keyword], now[keyword], direction, `${place}.${keyword}`, sides),
+  );
+  const lists = LISTS.flatMap((keyword): readonly Change[] => {
+    const [list, nowList] = [listOf(old[keyword]), listOf(now[keyword])];
+    if (list.length !== nowList.length) {
+      const what = `${keyword} has ${nowList.length} alternatives instead of ${list.length}`;
+      return [{ kind: 'breaking', place, what }];
+    }
+    return list.flatMap((each, n) =>
+      compareSchemas(each, nowList[n], direction, `${place}.${keyword}[${n}]`, sides),
+    );
+  });
+  return [...single, ...lists];
+}
+
+/** Types, patterns, and whatever else there is: no change of it is known to be harmless. */
+function comparedRest({ old, now, place }: Pair): readonly Change[] {
+  return [...new Set([...Object.keys(old), ...Object.keys(now)])]
+    .filter((key) => !JUDGED.has(key) && !SILENT.has(key) && !key.startsWith('x-'))
+    .filter((key) => !isEqual(old[key], now[key]))
+    .map((key) => ({
+      kind: 'breaking',
+      place,
+      what: `${key} was ${text(old[key])} and is ${text(now[key])}`,
+    }));
+}
+
 /** Lists of values may grow in answers as well: clients are told to expect that (contracts/README.md). */
-function comparedValues(
-  old: JsonObject,
-  now: JsonObject,
-  direction: Direction,
-  place: string,
-): readonly Change[] {
+function comparedValues({ old, now, direction, place }: Pair): readonly Change[] {
   const [values, nowValues] = [old['enum'], now['enum']];
   if (isEqual(values, nowValues)) return [];
   if (values === undefined || nowValues === undefined) {
-    const widens = nowValues === undefined;
-    const what = widens ? 'any value is allowed' : 'only listed values are allowed';
-    return [{ kind: widens === (direction === 'sent') ? 'compatible' : 'breaking', place, what }];
+    const what =
+      nowValues === undefined ? 'any value is allowed' : 'only listed values are allowed';
+    return [judged(nowValues === undefined, direction, place, what)];
   }
   const [list, nowList] = [listOf(values), listOf(nowValues)];
   const gone = list.filter((value) => !nowList.includes(value));
@@ -165,6 +186,10 @@ function fieldsOf(schema: JsonObject): JsonObject {
 
 function listOf(node: Node): readonly Json[] {
   return Array.isArray(node) ? (node as readonly Json[]) : [];
+}
+
+function namesOf(node: Node): readonly string[] {
+  return listOf(node).filter((name) => typeof name === 'string');
 }
 
 function text(node: Node): string {
