@@ -590,6 +590,7 @@ export interface components {
         readonly OtherError: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                readonly "Retry-After": components["headers"]["Retry-After"];
                 readonly [name: string]: unknown;
             };
             content: {
@@ -678,10 +679,10 @@ export interface components {
     headers: {
         /** @description The request's correlation id, or one made for it. */
         readonly "X-Correlation-Id": string;
-        /** @description How to authenticate (RFC 6750). */
-        readonly "WWW-Authenticate": string;
         /** @description Seconds to wait, rounded up. */
         readonly "Retry-After": number;
+        /** @description How to authenticate (RFC 6750). */
+        readonly "WWW-Authenticate": string;
     };
     pathItems: never;
 }

@@ -769,6 +769,7 @@ export interface components {
         readonly OtherError: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                readonly "Retry-After": components["headers"]["Retry-After"];
                 readonly [name: string]: unknown;
             };
             content: {

@@ -21,32 +21,12 @@ const post = (rawBody: string | Buffer, headers: Record<string, string> = {}) =>
 const pathsOf = (body: unknown) =>
   ((body as { details?: { path: string }[] }).details ?? []).map((detail) => detail.path);
 
+// What breaks a single keyword of the schema is generated from it: test-harness/generated-requests.
 describe('OC-CTRL-2010 a body that is not a task is refused with the place that is at fault', () => {
   const task = { prompt: 'p' };
   const cases: readonly (readonly [string, unknown, string])[] = [
     ['nothing to complete', {}, ''],
-    ['a misspelt field', { promt: 'p' }, '/promt'],
-    ['a number for text', { prompt: 1 }, '/prompt'],
-    ['null for text', { prompt: null }, '/prompt'],
-    ['an empty prompt', { prompt: '' }, '/prompt'],
     ['two kinds of input', { prompt: 'p', messages: [{ role: 'user', content: 'c' }] }, ''],
-    ['an unknown role', { messages: [{ role: 'robot', content: 'c' }] }, '/messages/0/role'],
-    ['a message without content', { messages: [{ role: 'user' }] }, '/messages/0/content'],
-    ['no messages', { messages: [] }, '/messages'],
-    ['a task_id that is no UUID', { ...task, task_id: '../../etc/passwd' }, '/task_id'],
-    ['a session_id that is no UUID', { ...task, session_id: 'x' }, '/session_id'],
-    ['an unknown priority', { ...task, priority: 'urgent' }, '/priority'],
-    ['an unknown workload', { ...task, workload: 'dream' }, '/workload'],
-    ['an unknown engine', { ...task, engine: 'abacus' }, '/engine'],
-    ['a seed with a fraction', { ...task, seed: 1.5 }, '/seed'],
-    ['a seed in quotes', { ...task, seed: '1' }, '/seed'],
-    ['zero tokens', { ...task, max_tokens: 0 }, '/max_tokens'],
-    ['a negative deadline', { ...task, deadline_ms: -1 }, '/deadline_ms'],
-    ['a temperature in quotes', { ...task, temperature: '0' }, '/temperature'],
-    ['a temperature above the range', { ...task, temperature: 9 }, '/temperature'],
-    ['a stop that is no list', { ...task, stop: 'x' }, '/stop'],
-    ['an empty stop text', { ...task, stop: [''] }, '/stop/0'],
-    ['metadata that is no text', { ...task, metadata: { a: 1 } }, '/metadata/a'],
     ['a context above the pool', { ...task, ctx: 100_000 }, '/ctx'],
     ['a prompt longer than the context', { prompt: 'x'.repeat(5_000) }, '/prompt'],
     [
