@@ -43,12 +43,14 @@ export async function exchangeCase(
     return outcomeOf(answer);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ContractViolation(`${describe(request)}\n${reason}\n${answer.text.slice(0, 1_000)}`);
+    throw new ContractViolation(
+      `${describeRequest(request)}\n${reason}\n${answer.text.slice(0, 1_000)}`,
+    );
   }
 }
 
 /** The request as a person would write it. Values are generated: nothing of a user is in it. */
-export function describe(request: RequestCase): string {
+export function describeRequest(request: RequestCase): string {
   const { operationId, body, fault } = request;
   const why = fault === undefined ? 'valid' : `${fault.in} ${fault.path} breaks ${fault.keyword}`;
   const headers = JSON.stringify(request.headers);

@@ -2,11 +2,15 @@
  * Every operation with requests made from its schemas. What fails is shown with a seed and a path: with
  * GENERATED_SEED and GENERATED_PATH set to them, `-t` and the operation's name, it comes again at once.
  */
+import { join } from 'node:path';
 import { OPERATIONS, type OperationId } from '@llama-orch/contracts';
 import { headerCheck, type Contract, type RequestCase } from '@llama-orch/contracts/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { exchangeCase } from './exchange-case.ts';
+import { ProgramRun } from '../src/program-run.ts';
+import { PROJECT_ROOT } from '../src/temp-config.ts';
+import { within } from '../src/wait-for.ts';
+import { describeRequest, exchangeCase } from './exchange-case.ts';
 import { generatorsOf, readContracts } from './generators.ts';
 import { formatReport } from './report.ts';
 import { runGenerated } from './run.ts';
@@ -17,6 +21,7 @@ const SEED = process.env['GENERATED_SEED'];
 const PATH = process.env['GENERATED_PATH'];
 /** A bound on a hang, whatever the number of runs. */
 const LONG_MS = 120_000 + 1_000 * RUNS;
+const MAIN = join(PROJECT_ROOT, 'test-harness', 'generated-requests', 'main.ts');
 
 const contracts = await readContracts();
 const generators = generatorsOf(contracts);
@@ -78,6 +83,28 @@ test('OC-TEST-7503 afterwards the daemon is well and has logged no failure', asy
   const failures = target.daemon.logs().filter(({ level }) => level === 'error');
   expect(failures).toEqual([]);
 });
+
+test('OC-TEST-7510 the same seed gives the same requests', () => {
+  for (const { valid, faulty = valid } of generators) {
+    const drawn = [0, 1].map(() =>
+      fc.sample(fc.tuple(valid, faulty), { numRuns: 20, seed: 9 }).flat().map(describeRequest),
+    );
+    expect(drawn[0]).toEqual(drawn[1]);
+  }
+});
+
+test(
+  'OC-TEST-7511 the long form prints its seed, its answers and what broke the contract, in a table',
+  async () => {
+    const run = new ProgramRun(MAIN, ['--requests', '5', '--at-once', '8', '--seed', '11'], {});
+    const { code, stdout } = await within('the end of the long form', run.exited, LONG_MS);
+    expect(code, stdout).toBe(0);
+    expect(stdout).toMatch(/^seed 11$/m);
+    for (const id of Object.keys(OPERATIONS)) expect(stdout).toMatch(new RegExp(`^${id} `, 'm'));
+    expect(stdout).toMatch(/^violations +0$/m);
+  },
+  LONG_MS,
+);
 
 describe('OC-TEST-7504 the suite tells when daemon and contract differ', () => {
   /** The contract with a change that the daemon knows nothing of. */
