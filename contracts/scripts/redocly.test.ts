@@ -2,11 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { CONTRACT_FILES } from '../src/contract-files.ts';
 import { object, operationsOf, readContract } from './contract-document.ts';
 import { buildDocs, lint } from './redocly.ts';
+
+// A program is started for each file, on a machine that may be busy.
+vi.setConfig({ testTimeout: 120_000 });
 
 let directory: string;
 beforeAll(() => {

@@ -5,7 +5,7 @@
 import type { ErrorEnvelope, ErrorKind, HostSync, TaskRequest } from '@llama-orch/contracts';
 import { API_VERSION } from '@llama-orch/contracts';
 import { toJsonText, type RequestCase } from '@llama-orch/contracts/testing';
-import { HOST_IDS, POOLS, type Target } from './target.ts';
+import { HOST_IDS, MODELS, POOLS, type Target } from './target.ts';
 
 /** A refusal by code, and by its first detail where it has to name a place. */
 export interface Refusal {
@@ -75,8 +75,7 @@ function ofTask({ body, headers }: RequestCase, { ctx, isExact }: Target): Expec
   // Another generated request may have had the same id or key, and asked for something else.
   const may: readonly Refusal[] = isNamed ? [CONFLICT] : [];
   const { model_ref: model, workload = 'completion', engine } = task;
-  const known = ['sim', 'whole', 'spare', 'remote'];
-  if (model !== undefined && !known.includes(model)) {
+  if (model !== undefined && !MODELS.includes(model)) {
     return { must: { code: 'NOT_FOUND', path: '/model_ref' }, may };
   }
   if (engine !== undefined && engine !== 'llamacpp') {
@@ -87,7 +86,6 @@ function ofTask({ body, headers }: RequestCase, { ctx, isExact }: Target): Expec
   if (task.determinism === 'strict' && !isExact(isWhole ? POOLS.whole : POOLS.completion)) {
     return { must: { code: 'INVALID_PARAMS', path: '/determinism' }, may };
   }
-  if (nestsDeeply(task)) return { must: { code: 'INVALID_PARAMS', path: '/json_schema' }, may };
   if (task.ctx !== undefined && task.ctx > ctx) {
     return { must: { code: 'INVALID_PARAMS', path: '/ctx' }, may };
   }
@@ -110,14 +108,6 @@ function ofTask({ body, headers }: RequestCase, { ctx, isExact }: Target): Expec
   }
   if (task.deadline_ms === undefined) return { may: maybe };
   return { may: [...maybe, { code: 'DEADLINE_UNMET', path: '/deadline_ms' }] };
-}
-
-function nestsDeeply({ json_schema: schema }: TaskRequest): boolean {
-  const depth = (value: unknown): number =>
-    typeof value === 'object' && value !== null
-      ? 1 + Math.max(0, ...Object.values(value).map(depth))
-      : 0;
-  return depth(schema) > 64;
 }
 
 function ofSync({ body, path }: RequestCase): Expected {

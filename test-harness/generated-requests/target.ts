@@ -30,6 +30,9 @@ export const POOLS = {
   remote: 'remote',
 } as const;
 
+/** What tasks may name: all else is a model that nobody serves. */
+export const MODELS: readonly string[] = ['sim', 'whole', 'spare', 'remote'];
+
 const numbered = (kind: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, n) => `${kind}0000000-0000-4000-8000-00000000000${n}`);
 /** Tasks that have ended, by the time that requests are generated. */
