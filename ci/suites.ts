@@ -16,6 +16,7 @@ export const UNIT = 'unit and property';
 export const SUITES: readonly Suite[] = [
   { name: UNIT, files: ['**/*.test.ts'] },
   { name: 'pact', files: [folder('pact')] },
+  { name: 'generated', files: [folder('generated-requests')] },
   { name: 'engines', files: [folder('engines')] },
   { name: 'daemon', files: [folder('daemon'), folder('hosts')] },
   { name: 'metrics', files: [folder('metrics')] },

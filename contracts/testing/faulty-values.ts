@@ -68,10 +68,9 @@ function breaks(
   put: Put,
   isPivotal: boolean,
 ): readonly Break[] {
-  const at = jsonPointer(...path);
-  const here = (keyword: string, values: readonly Sent[], where = at): Break => ({
+  const here: Here = (keyword, values) => ({
     keyword,
-    path: where,
+    path: jsonPointer(...path),
     isPivotal,
     ways: values.map((each) => () => put(each)),
   });
@@ -93,7 +92,8 @@ function breaks(
   return own;
 }
 
-type Here = (keyword: string, values: readonly Sent[], where?: string) => Break;
+/** A keyword that these values break at the place in question. */
+type Here = (keyword: string, values: readonly Sent[]) => Break;
 
 function ofText(schema: SchemaObject, value: string, here: Here): readonly Break[] {
   if (schema.enum !== undefined || schema.const !== undefined) return [];
