@@ -1,24 +1,32 @@
 /** Runs features with cucumber-js, strictly, and tells what became of them. */
-import { join } from 'node:path';
 import { loadConfiguration, runCucumber } from '@cucumber/cucumber/api';
 import { PROJECT_ROOT } from '../src/temp-config.ts';
+import { requirementIds } from './requirement-ids.ts';
 
-export const BDD_ROOT = join(PROJECT_ROOT, 'test-harness', 'bdd');
-/** Where CI counts scenarios: JUnit's format, one `testcase` each. */
-export const REPORT = join('.cache', 'bdd.xml');
+/** Workers: while a scenario waits for its daemon another one runs. */
+const WORKERS = 2;
 
-export interface FeatureRun {
-  /** Every scenario passed; nothing undefined, pending or ambiguous. */
-  readonly isGood: boolean;
-  /** Step definitions that no step of the features uses, by their pattern. */
-  readonly unused: readonly string[];
+export interface RunOptions {
+  /** Matches steps with their definitions, and runs nothing. */
+  readonly isDry: boolean;
+  /** File for a report in JUnit's format, relative to the project's root. */
+  readonly report: string;
 }
 
-/**
- * @param paths files, folders, or `file:line`, relative to the project's root
- * @param isDry matches steps with their definitions, and runs nothing
- */
-export async function runFeatures(paths: readonly string[], isDry: boolean): Promise<FeatureRun> {
+export interface FeatureRun {
+  /** Every scenario passed; nothing was undefined, pending or ambiguous. */
+  readonly hasPassed: boolean;
+  /** Step definitions that no step of the features uses, by their pattern. */
+  readonly unused: readonly string[];
+  /** Scenarios without a tag that is a requirement of the specs, or with one that is none. */
+  readonly untraced: readonly string[];
+}
+
+/** @param paths files, folders, or `file:line`, relative to the project's root */
+export async function runFeatures(
+  paths: readonly string[],
+  { isDry, report }: RunOptions,
+): Promise<FeatureRun> {
   const environment = { cwd: PROJECT_ROOT };
   const { runConfiguration } = await loadConfiguration(
     {
@@ -26,24 +34,31 @@ export async function runFeatures(paths: readonly string[], isDry: boolean): Pro
       provided: {
         paths: [...paths],
         import: ['test-harness/bdd/support/hooks.ts', 'test-harness/bdd/steps/*.steps.ts'],
-        dryRun: isDry,
         strict: true,
-        format: isDry ? ['progress'] : ['progress', `junit:${REPORT}`],
+        ...(isDry
+          ? { dryRun: true, format: ['summary'] }
+          : { parallel: WORKERS, format: ['progress', `junit:${report}`] }),
       },
     },
     environment,
   );
-  const definitions = new Map<string, string>();
+  const required = requirementIds();
+  const patterns = new Map<string, string>();
   const used = new Set<string>();
+  const untraced: string[] = [];
   const { success } = await runCucumber(runConfiguration, environment, (message) => {
-    const { stepDefinition, testCase } = message;
+    const { stepDefinition, testCase, pickle } = message;
     if (stepDefinition !== undefined) {
-      definitions.set(stepDefinition.id, stepDefinition.pattern.source);
+      patterns.set(stepDefinition.id, stepDefinition.pattern.source);
     }
     for (const step of testCase?.testSteps ?? []) {
       for (const id of step.stepDefinitionIds ?? []) used.add(id);
     }
+    if (pickle === undefined) return;
+    const ids = pickle.tags.map(({ name }) => name.slice(1)).filter((tag) => /^[A-Z]/.test(tag));
+    if (ids.length > 0 && ids.every((id) => required.has(id))) return;
+    untraced.push(`${pickle.uri}: ${pickle.name} (${ids.join(' ') || 'no requirement'})`);
   });
-  const unused = [...definitions].flatMap(([id, pattern]) => (used.has(id) ? [] : [pattern]));
-  return { isGood: success, unused };
+  const unused = [...patterns].flatMap(([id, pattern]) => (used.has(id) ? [] : [pattern]));
+  return { hasPassed: success, unused, untraced };
 }

@@ -7,46 +7,52 @@ import type { ErrorEnvelope } from '@llama-orch/contracts';
 import { exchange, parseAnswer } from '../../src/raw-socket.ts';
 import { PROJECT_ROOT } from '../../src/temp-config.ts';
 import { expectFields } from '../support/expected.ts';
-import type { OrchestraWorld } from '../support/orchestra-world.ts';
+import type { ScenarioWorld } from '../support/scenario-world.ts';
 import { secretOf } from '../support/set-up.ts';
 
 const STRANGER = secretOf('a stranger');
 
-Given('I use the key {string}', function (this: OrchestraWorld, id: string) {
+Given('I use the key {string}', function (this: ScenarioWorld, id: string) {
   this.secret = secretOf(id);
 });
 
-Given('I use no key', function (this: OrchestraWorld) {
+Given('I use no key', function (this: ScenarioWorld) {
   this.secret = undefined;
 });
 
-Given('I use a key that nobody issued', function (this: OrchestraWorld) {
+Given('I use a key that nobody issued', function (this: ScenarioWorld) {
   this.secret = STRANGER;
 });
 
-Given('my requests carry the header {string}', function (this: OrchestraWorld, header: string) {
+Given('my requests carry the header {string}', function (this: ScenarioWorld, header: string) {
   const [, name = '', value = ''] = /^([^:]+): (.*)$/.exec(header) ?? [];
   this.headers = { ...this.headers, [name.toLowerCase()]: value };
 });
 
-When('I ask for {string}', async function (this: OrchestraWorld, path: string) {
+When('I ask for {string}', async function (this: ScenarioWorld, path: string) {
   await this.send('GET', path);
 });
 
-When('I send {word} {string}', async function (this: OrchestraWorld, method: string, path: string) {
+When('I send {word} {string}', async function (this: ScenarioWorld, method: string, path: string) {
   await this.send(method, path);
 });
 
 When(
   'I send {word} {string} as {string}',
-  async function (this: OrchestraWorld, method: string, path: string, type: string, rawBody: string) {
+  async function (
+    this: ScenarioWorld,
+    method: string,
+    path: string,
+    type: string,
+    rawBody: string,
+  ) {
     await this.send(method, path, { rawBody, headers: { 'content-type': type } });
   },
 );
 
 When(
   'I announce a task of {int} MB and send nothing of it',
-  async function (this: OrchestraWorld, megabytes: number) {
+  async function (this: ScenarioWorld, megabytes: number) {
     const { daemon } = await this.stage();
     const length = megabytes * 1_000_000;
     const head = `POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
@@ -55,52 +61,55 @@ When(
 );
 
 /** `202`, or with the code of a refusal: `429 ADMISSION_REJECT`. */
-Then(/^the answer is (\d{3})(?: ([A-Z_]+))?$/, function (this: OrchestraWorld, status: string, code: string | null) {
-  const { status: actual, body, text } = this.lastAnswer;
-  assert.equal(actual, Number(status), text);
-  if (code !== null) assert.equal((body as ErrorEnvelope).code, code, text);
-});
+Then(
+  /^the answer is (\d{3})(?: ([A-Z_]+))?$/,
+  function (this: ScenarioWorld, status: string, code: string | null) {
+    const { status: actual, body, text } = this.lastAnswer;
+    assert.equal(actual, Number(status), text);
+    if (code !== null) assert.equal((body as ErrorEnvelope).code, code, text);
+  },
+);
 
-Then('the answer has', function (this: OrchestraWorld, table: DataTable) {
+Then('the answer has', function (this: ScenarioWorld, table: DataTable) {
   expectFields(this.lastAnswer.body, table.raw());
 });
 
-Then(/^the answer names ("[^"]*"(?:, "[^"]*")*)$/, function (this: OrchestraWorld, paths: string) {
+Then(/^the answer names ("[^"]*"(?:, "[^"]*")*)$/, function (this: ScenarioWorld, paths: string) {
   const { body, text } = this.lastAnswer;
   const named = ((body as ErrorEnvelope).details ?? []).map(({ path }) => path);
   for (const [, path = ''] of paths.matchAll(/"([^"]*)"/g)) assert.ok(named.includes(path), text);
 });
 
-Then('the answer contains {string}', function (this: OrchestraWorld, expected: string) {
+Then('the answer contains {string}', function (this: ScenarioWorld, expected: string) {
   assert.ok(this.lastAnswer.text.includes(expected), this.lastAnswer.text);
 });
 
-Then('the answer does not contain {string}', function (this: OrchestraWorld, unexpected: string) {
+Then('the answer does not contain {string}', function (this: ScenarioWorld, unexpected: string) {
   assert.ok(!this.lastAnswer.text.includes(unexpected), this.lastAnswer.text);
 });
 
-Then('the answer is the one before', function (this: OrchestraWorld) {
+Then('the answer is the one before', function (this: ScenarioWorld) {
   const { status, text } = this.lastAnswer;
   assert.deepEqual([status, text], [this.answerBefore?.status, this.answerBefore?.text]);
 });
 
-Then('the answer is another than the one before', function (this: OrchestraWorld) {
+Then('the answer is another than the one before', function (this: ScenarioWorld) {
   assert.notEqual(this.lastAnswer.text, this.answerBefore?.text);
 });
 
-Then('the answer is the file {string}', function (this: OrchestraWorld, path: string) {
+Then('the answer is the file {string}', function (this: ScenarioWorld, path: string) {
   assert.equal(this.lastAnswer.text, readFileSync(join(PROJECT_ROOT, path), 'utf8'));
 });
 
 Then(
   'its header {string} matches {string}',
-  function (this: OrchestraWorld, name: string, pattern: string) {
+  function (this: ScenarioWorld, name: string, pattern: string) {
     assert.match(String(this.lastAnswer.headers[name.toLowerCase()]), new RegExp(pattern));
   },
 );
 
 /** The body in milliseconds, `Retry-After` in seconds rounded up, and for a 429 `X-Backoff-Ms` the same. */
-Then('it says when to come back', function (this: OrchestraWorld) {
+Then('it says when to come back', function (this: ScenarioWorld) {
   const { status, headers, body } = this.lastAnswer;
   const { retry_after_ms: waitMs = 0 } = body as ErrorEnvelope;
   assert.ok(waitMs > 0);

@@ -9,12 +9,12 @@ import { parse } from 'yaml';
 import { runDaemon, untilGone } from '../../src/daemon-process.ts';
 import { writeConfig, type ConfigInput } from '../../src/temp-config.ts';
 import { waitFor } from '../../src/wait-for.ts';
-import type { OrchestraWorld } from '../support/orchestra-world.ts';
+import type { ScenarioWorld } from '../support/scenario-world.ts';
 import type { Stage } from '../support/stage.ts';
 
 const runFileOf = ({ daemon }: Stage): string => join(daemon.dataDir, 'orchestratord.json');
 
-When('the daemon is killed and starts again', async function (this: OrchestraWorld) {
+When('the daemon is killed and starts again', async function (this: ScenarioWorld) {
   const stage = await this.stage();
   await stage.daemon.kill9();
   await stage.daemon.restart();
@@ -22,7 +22,7 @@ When('the daemon is killed and starts again', async function (this: OrchestraWor
 });
 
 /** Without a grace to finish what runs. */
-When('the daemon is stopped at once and starts again', async function (this: OrchestraWorld) {
+When('the daemon is stopped at once and starts again', async function (this: ScenarioWorld) {
   const stage = await this.stage();
   const { code, stderr } = await stage.daemon.terminate();
   assert.equal(code, 0, stderr);
@@ -30,43 +30,43 @@ When('the daemon is stopped at once and starts again', async function (this: Orc
   await stage.untilReady();
 });
 
-When('the daemon is killed', async function (this: OrchestraWorld) {
+When('the daemon is killed', async function (this: ScenarioWorld) {
   const { daemon } = await this.ownStage();
   this.orphans = daemon.children();
   assert.ok(this.orphans.length > 0);
   await daemon.kill9();
 });
 
-Then('its engines are gone', async function (this: OrchestraWorld) {
+Then('its engines are gone', async function (this: ScenarioWorld) {
   await untilGone(this.orphans);
 });
 
-Given('the daemon has said where it listens', async function (this: OrchestraWorld) {
+Given('the daemon has said where it listens', async function (this: ScenarioWorld) {
   const stage = await this.stage();
   const said: unknown = JSON.parse(readFileSync(runFileOf(stage), 'utf8'));
   assert.deepEqual(said, { url: stage.daemon.url, pid: stage.daemon.pid });
 });
 
-When('the daemon is stopped', async function (this: OrchestraWorld) {
+When('the daemon is stopped', async function (this: ScenarioWorld) {
   await (await this.ownStage()).daemon.terminate();
 });
 
-When('the daemon is told to stop', async function (this: OrchestraWorld) {
+When('the daemon is told to stop', async function (this: ScenarioWorld) {
   (await this.ownStage()).daemon.signal('SIGTERM');
 });
 
-Then('it exits with {int}', async function (this: OrchestraWorld, code: number) {
+Then('it exits with {int}', async function (this: ScenarioWorld, code: number) {
   const exit = await (await this.stage()).daemon.untilExit(60_000);
   assert.equal(exit.code, code, exit.stderr);
 });
 
-Then('it no longer says where it listens', async function (this: OrchestraWorld) {
+Then('it no longer says where it listens', async function (this: ScenarioWorld) {
   assert.equal(existsSync(runFileOf(await this.stage())), false);
 });
 
 Then(
   'new tasks are refused with {int} {word}',
-  async function (this: OrchestraWorld, status: number, code: string) {
+  async function (this: ScenarioWorld, status: number, code: string) {
     const client = await this.client();
     const refused = await waitFor('a refusal', async () => {
       const answer = await client.call('createTask', { body: { prompt: 'late' } });
@@ -76,13 +76,13 @@ Then(
   },
 );
 
-When('the daemon starts again', async function (this: OrchestraWorld) {
+When('the daemon starts again', async function (this: ScenarioWorld) {
   const stage = await this.stage();
   await stage.daemon.restart();
   await stage.untilReady();
 });
 
-When('I start a daemon with the configuration', async function (this: OrchestraWorld, yaml: string) {
+When('I start a daemon with the configuration', async function (this: ScenarioWorld, yaml: string) {
   const directory = mkdtempSync(join(tmpdir(), 'llama-orch-bdd-'));
   try {
     const file = writeConfig(directory, parse(yaml) as ConfigInput);
@@ -93,9 +93,9 @@ When('I start a daemon with the configuration', async function (this: OrchestraW
 });
 
 /** Exit 2, the place, and no stack trace. */
-Then('it refuses to start and names {string}', function (this: OrchestraWorld, place: string) {
-  const { code, stdout, stderr } = this.exit ?? {};
+Then('it refuses to start and names {string}', function (this: ScenarioWorld, place: string) {
+  const { code, stdout, stderr = '' } = this.exit ?? {};
   assert.deepEqual([code, stdout], [2, '']);
-  assert.ok(stderr?.includes(place), stderr);
+  assert.ok(stderr.includes(place), stderr);
   assert.doesNotMatch(stderr, /\n\s+at /);
 });

@@ -5,9 +5,9 @@ import type { ExplanationEntry, TaskExplanation } from '@llama-orch/contracts';
 import { waitFor } from '../../src/wait-for.ts';
 import { eventually } from '../support/eventually.ts';
 import { isExpected } from '../support/expected.ts';
-import type { OrchestraWorld } from '../support/orchestra-world.ts';
+import type { ScenarioWorld } from '../support/scenario-world.ts';
 
-async function storyOf(world: OrchestraWorld, name: string): Promise<readonly ExplanationEntry[]> {
+async function storyOf(world: ScenarioWorld, name: string): Promise<readonly ExplanationEntry[]> {
   const { id, client } = world.posted(name);
   const { body } = await client.call('explainTask', { path: [id] });
   return (body as TaskExplanation).entries;
@@ -15,7 +15,7 @@ async function storyOf(world: OrchestraWorld, name: string): Promise<readonly Ex
 
 Then(
   '{task} explains itself',
-  async function (this: OrchestraWorld, name: string, table: DataTable) {
+  async function (this: ScenarioWorld, name: string, table: DataTable) {
     const rows = table.hashes();
     await eventually(async () => {
       const story = await storyOf(this, name);
@@ -32,7 +32,7 @@ Then(
 
 Then(
   'the story of {task} contains in order',
-  async function (this: OrchestraWorld, name: string, table: DataTable) {
+  async function (this: ScenarioWorld, name: string, table: DataTable) {
     await this.ended(name);
     const rest = [...(await storyOf(this, name))];
     for (const { kind, reason } of table.hashes()) {
@@ -48,7 +48,7 @@ Then(
 
 Then(
   '{task} explains that it waits because {string}',
-  async function (this: OrchestraWorld, name: string, cause: string) {
+  async function (this: ScenarioWorld, name: string, cause: string) {
     await eventually(async () => {
       const waiting = (await storyOf(this, name)).find(({ kind }) => kind === 'waiting');
       assert.equal(waiting?.kind === 'waiting' && waiting.cause, cause);
@@ -58,14 +58,14 @@ Then(
 
 Then(
   '{task} explains that it waited because {string}',
-  async function (this: OrchestraWorld, name: string, cause: string) {
+  async function (this: ScenarioWorld, name: string, cause: string) {
     const waited = (await storyOf(this, name)).find((entry) => entry.kind === 'waited');
     const causes = (waited?.causes ?? []).map((each) => each.cause as string);
     assert.ok(causes.includes(cause), JSON.stringify(waited));
   },
 );
 
-Given('{task} has waited', async function (this: OrchestraWorld, name: string) {
+Given('{task} has waited', async function (this: ScenarioWorld, name: string) {
   await waitFor('some wait', async () => {
     const waiting = (await storyOf(this, name)).find((entry) => entry.kind === 'waiting');
     return waiting !== undefined && waiting.waited_ms > 1;
@@ -79,10 +79,10 @@ const promiseIn = (value: unknown): readonly unknown[] => {
   return promise;
 };
 
-When('I note the promise', function (this: OrchestraWorld) {
+When('I note the promise', function (this: ScenarioWorld) {
   this.promise = promiseIn(this.lastAnswer.body);
 });
 
-Then('{task} still carries the promise', async function (this: OrchestraWorld, name: string) {
+Then('{task} still carries the promise', async function (this: ScenarioWorld, name: string) {
   assert.deepEqual(promiseIn(await this.record(name)), this.promise);
 });

@@ -7,13 +7,13 @@ import { simulatorPool } from '../../src/temp-config.ts';
 import { waitFor } from '../../src/wait-for.ts';
 import { eventually } from '../support/eventually.ts';
 import { expectFields } from '../support/expected.ts';
-import type { OrchestraWorld } from '../support/orchestra-world.ts';
+import type { ScenarioWorld } from '../support/scenario-world.ts';
 import { STARTS_MS } from '../support/stage.ts';
 
 /** Short, so that a host that is lost is soon given up. */
 const LEASE_TTL_MS = 1_500;
 
-async function start(world: OrchestraWorld, id: string, engines: number): Promise<HostProcess> {
+async function start(world: ScenarioWorld, id: string, engines: number): Promise<HostProcess> {
   const { daemon } = await world.ownStage();
   const { tokens, tokenDelayMs } = world.setUp.answers;
   const flags = ['--tokens', String(tokens), '--token-delay-ms', String(tokenDelayMs)];
@@ -32,24 +32,24 @@ async function start(world: OrchestraWorld, id: string, engines: number): Promis
   return host;
 }
 
-const readyOn = async (world: OrchestraWorld, engines: number): Promise<void> => {
+const readyOn = async (world: ScenarioWorld, engines: number): Promise<void> => {
   await (await world.stage()).housekeeper().untilReady(engines, 'default', STARTS_MS);
 };
 
-function hostOf(world: OrchestraWorld, id: string): HostProcess {
+function hostOf(world: ScenarioWorld, id: string): HostProcess {
   const host = world.hosts.get(id);
   if (host === undefined) throw new Error(`no host ${id} was started`);
   return host;
 }
 
-const listed = async (world: OrchestraWorld): Promise<readonly HostView[]> => {
+const listed = async (world: ScenarioWorld): Promise<readonly HostView[]> => {
   const { body } = await (await world.stage()).housekeeper().call('listHosts');
   return (body as { readonly items: readonly HostView[] }).items;
 };
 
 When(
   'host {string} registers with {int} engine(s)',
-  async function (this: OrchestraWorld, id: string, engines: number) {
+  async function (this: ScenarioWorld, id: string, engines: number) {
     await start(this, id, engines);
     await readyOn(this, engines);
   },
@@ -57,32 +57,32 @@ When(
 
 When(
   'host {string} tries to register with {int} engine(s)',
-  async function (this: OrchestraWorld, id: string, engines: number) {
+  async function (this: ScenarioWorld, id: string, engines: number) {
     await start(this, id, engines);
   },
 );
 
 Then(
   'host {string} is refused with {word}',
-  async function (this: OrchestraWorld, id: string, code: string) {
+  async function (this: ScenarioWorld, id: string, code: string) {
     const host = hostOf(this, id);
     await waitFor('the refusal', () => host.logs().some((line) => line['code'] === code));
   },
 );
 
-When('host {string} is stopped', async function (this: OrchestraWorld, id: string) {
+When('host {string} is stopped', async function (this: ScenarioWorld, id: string) {
   const { code, stderr } = await hostOf(this, id).terminate();
   assert.equal(code, 0, stderr);
 });
 
-When('host {string} is killed and starts again', async function (this: OrchestraWorld, id: string) {
+When('host {string} is killed and starts again', async function (this: ScenarioWorld, id: string) {
   const host = hostOf(this, id);
   await host.kill9();
   await host.start();
   await readyOn(this, 1);
 });
 
-Then('the hosts are', async function (this: OrchestraWorld, table: DataTable) {
+Then('the hosts are', async function (this: ScenarioWorld, table: DataTable) {
   const [names = [], ...rows] = table.raw();
   const hosts = await listed(this);
   assert.equal(hosts.length, rows.length);
@@ -94,6 +94,6 @@ Then('the hosts are', async function (this: OrchestraWorld, table: DataTable) {
   }
 });
 
-Then('there are no hosts', async function (this: OrchestraWorld) {
+Then('there are no hosts', async function (this: ScenarioWorld) {
   await eventually(async () => assert.deepEqual(await listed(this), []));
 });

@@ -8,7 +8,7 @@ import { ContractViolation } from '../../src/contract-check.ts';
 import { waitFor } from '../../src/wait-for.ts';
 import { eventually } from '../support/eventually.ts';
 import { expectFields } from '../support/expected.ts';
-import type { OrchestraWorld } from '../support/orchestra-world.ts';
+import type { ScenarioWorld } from '../support/scenario-world.ts';
 
 interface LedgerEvent {
   readonly type: string;
@@ -16,7 +16,7 @@ interface LedgerEvent {
 }
 
 /** The log so far: a last task is logged behind everything that came before it. */
-async function wholeLog(world: OrchestraWorld): Promise<string> {
+async function wholeLog(world: ScenarioWorld): Promise<string> {
   const stage = await world.stage();
   const mark = randomUUID();
   await stage.housekeeper().run({ prompt: 'p', max_tokens: 1 }, { 'x-correlation-id': mark });
@@ -26,7 +26,7 @@ async function wholeLog(world: OrchestraWorld): Promise<string> {
   return stage.daemon.stderr;
 }
 
-async function allEvents(world: OrchestraWorld): Promise<readonly LedgerEvent[]> {
+async function allEvents(world: ScenarioWorld): Promise<readonly LedgerEvent[]> {
   const client = (await world.stage()).housekeeper();
   const events: LedgerEvent[] = [];
   for (let after = 0; ;) {
@@ -38,7 +38,7 @@ async function allEvents(world: OrchestraWorld): Promise<readonly LedgerEvent[]>
   }
 }
 
-async function neverSaid(world: OrchestraWorld, secret: string): Promise<void> {
+async function neverSaid(world: ScenarioWorld, secret: string): Promise<void> {
   assert.ok(secret.length > 3);
   // As it would stand inside a JSON text.
   const escaped = JSON.stringify(secret).slice(1, -1);
@@ -46,57 +46,66 @@ async function neverSaid(world: OrchestraWorld, secret: string): Promise<void> {
   assert.ok(!JSON.stringify(await allEvents(world)).includes(escaped), 'it is in an event');
 }
 
-Then('the log says of {task}', async function (this: OrchestraWorld, name: string, table: DataTable) {
-  const { daemon } = await this.stage();
-  const { id } = this.posted(name);
-  const [fields = [], ...rows] = table.raw();
-  await eventually(() => {
-    assert.ok(daemon.stderr.endsWith('\n'));
-    const lines = daemon.logs().filter((line) => line['job_id'] === id);
-    assert.equal(lines.length, rows.length, JSON.stringify(lines));
-    for (const [n, row] of rows.entries()) {
-      expectFields(
-        lines[n],
-        fields.map((field, at) => [field, row[at] ?? '']),
-      );
-    }
-  });
-});
+Then(
+  'the log says of {task}',
+  async function (this: ScenarioWorld, name: string, table: DataTable) {
+    const { daemon } = await this.stage();
+    const { id } = this.posted(name);
+    const [fields = [], ...rows] = table.raw();
+    await eventually(() => {
+      assert.ok(daemon.stderr.endsWith('\n'));
+      const lines = daemon.logs().filter((line) => line['job_id'] === id);
+      assert.equal(lines.length, rows.length, JSON.stringify(lines));
+      for (const [n, row] of rows.entries()) {
+        expectFields(
+          lines[n],
+          fields.map((field, at) => [field, row[at] ?? '']),
+        );
+      }
+    });
+  },
+);
 
 Then(
   'neither the log nor the events contain {string}',
-  async function (this: OrchestraWorld, secret: string) {
+  async function (this: ScenarioWorld, secret: string) {
     await neverSaid(this, secret);
   },
 );
 
-Then('neither the log nor the events contain what was streamed', async function (this: OrchestraWorld) {
-  await neverSaid(this, await this.reader().whole());
-});
+Then(
+  'neither the log nor the events contain what was streamed',
+  async function (this: ScenarioWorld) {
+    await neverSaid(this, await this.reader().whole());
+  },
+);
 
-Then('neither the log nor the events contain the key', async function (this: OrchestraWorld) {
+Then('neither the log nor the events contain the key', async function (this: ScenarioWorld) {
   await neverSaid(this, this.secret ?? '');
 });
 
-Then('the events tell of one acceptance of {task}', async function (this: OrchestraWorld, name: string) {
-  const { id } = this.posted(name);
-  const accepted = (await allEvents(this)).filter(
-    ({ type, task_id: taskId }) => type === 'task.accepted' && taskId === id,
-  );
-  assert.equal(accepted.length, 1);
-});
+Then(
+  'the events tell of one acceptance of {task}',
+  async function (this: ScenarioWorld, name: string) {
+    const { id } = this.posted(name);
+    const accepted = (await allEvents(this)).filter(
+      ({ type, task_id: taskId }) => type === 'task.accepted' && taskId === id,
+    );
+    assert.equal(accepted.length, 1);
+  },
+);
 
 function checkLedgerEvent(_event: string, data: unknown): void {
   const { ok } = validateResponse('listEvents', 200, { items: [data], next_after: 0 });
   if (!ok) throw new ContractViolation(`not an event: ${JSON.stringify(data)}`);
 }
 
-const seen = (world: OrchestraWorld) => [
+const seen = (world: ScenarioWorld) => [
   ...world.watched,
-  ...(world.eventWatch?.events ?? []).map(({ id, data }) => ({ id, data: data as unknown })),
+  ...(world.eventWatch?.events ?? []).map(({ id, data }) => ({ id, data: data })),
 ];
 
-Given('I watch the events', async function (this: OrchestraWorld) {
+Given('I watch the events', async function (this: ScenarioWorld) {
   const { items } = (await this.send('GET', '/v1/events?limit=1000')).body as EventPage;
   const after = items.at(-1)?.seq ?? 0;
   this.eventWatch = await (
@@ -104,13 +113,13 @@ Given('I watch the events', async function (this: OrchestraWorld) {
   ).streamAt(`/v1/events?stream=true&after=${after}`, { check: checkLedgerEvent });
 });
 
-When('I stop watching', async function (this: OrchestraWorld) {
+When('I stop watching', async function (this: ScenarioWorld) {
   await this.eventWatch?.cut();
   this.watched = seen(this);
   this.eventWatch = undefined;
 });
 
-When('I watch the events again', async function (this: OrchestraWorld) {
+When('I watch the events again', async function (this: ScenarioWorld) {
   this.eventWatch = await (
     await this.client()
   ).streamAt('/v1/events?stream=true', {
@@ -121,7 +130,7 @@ When('I watch the events again', async function (this: OrchestraWorld) {
 
 Then(
   /^I see events of task "([^"]+)": (\w+(?:, \w+)*)$/,
-  async function (this: OrchestraWorld, name: string, words: string) {
+  async function (this: ScenarioWorld, name: string, words: string) {
     const { id } = this.posted(name);
     const expected = words.split(', ').map((word) => `task.${word}`);
     await eventually(() => {
@@ -136,7 +145,7 @@ Then(
   },
 );
 
-Then('the numbers of the events have no gap', function (this: OrchestraWorld) {
+Then('the numbers of the events have no gap', function (this: ScenarioWorld) {
   const ids = seen(this).map(({ id }) => id);
   assert.ok(ids.length > 0);
   assert.deepEqual(

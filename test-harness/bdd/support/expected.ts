@@ -39,7 +39,8 @@ export function isExpected(actual: unknown, cell: string): boolean {
 export function valueAt(value: unknown, path: string): unknown {
   let found = value;
   for (const name of path.split('.')) {
-    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name)) return undefined;
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name))
+      return undefined;
     found = (found as Readonly<Record<string, unknown>>)[name];
   }
   return found;

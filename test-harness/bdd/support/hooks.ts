@@ -5,10 +5,11 @@ import {
   Before,
   defineParameterType,
   setDefaultTimeout,
+  setParallelCanAssign,
   setWorldConstructor,
   Status,
 } from '@cucumber/cucumber';
-import { OrchestraWorld } from './orchestra-world.ts';
+import { ScenarioWorld } from './scenario-world.ts';
 import { Stages } from './stages.ts';
 
 const OWN_DAEMON = '@own-daemon';
@@ -17,8 +18,11 @@ const STEP_MS = 120_000;
 
 const stages = new Stages();
 
-setWorldConstructor(OrchestraWorld);
+setWorldConstructor(ScenarioWorld);
 setDefaultTimeout(STEP_MS);
+
+/** A feature's scenarios share daemons, so they stay with one worker. */
+setParallelCanAssign((pickle, running) => running.every(({ uri }) => uri !== pickle.uri));
 
 /** `the task` is the one posted last; `task "x"` is known by its name. */
 defineParameterType({
@@ -27,17 +31,15 @@ defineParameterType({
   transformer: (name: string | undefined) => name ?? '',
 });
 
-Before(async function (this: OrchestraWorld, { pickle }) {
+Before(async function (this: ScenarioWorld, { pickle }) {
   await stages.enter(pickle.uri);
   this.stages = stages;
   this.isOwn = pickle.tags.some(({ name }) => name === OWN_DAEMON);
 });
 
-After(async function (this: OrchestraWorld, { result }) {
+After(async function (this: ScenarioWorld, { result }) {
   const hasPassed = result?.status === Status.PASSED;
-  if (!hasPassed && this.stageThatRuns !== undefined) {
-    this.attach(this.stageThatRuns.daemon.stderr.slice(-10_000), 'text/plain');
-  }
+  if (!hasPassed) this.attach((await this.daemonLog()).slice(-10_000), 'text/plain');
   await this.close(hasPassed);
 });
 

@@ -67,7 +67,9 @@ export class Stage implements AsyncDisposable {
   }
 
   enginesOf(poolId?: string): readonly EngineSim[] {
-    return poolId === undefined ? [...this.engines.values()].flat() : (this.engines.get(poolId) ?? []);
+    return poolId === undefined
+      ? [...this.engines.values()].flat()
+      : (this.engines.get(poolId) ?? []);
   }
 
   /** Resolves when every replica that is there from the start is ready, or given up. */
@@ -172,11 +174,17 @@ function poolConfig(
   directory: string,
 ): PoolInput {
   const model =
-    modelFile === undefined ? {} : { model: { id: modelFile, path: writeModel(directory, modelFile) } };
+    modelFile === undefined
+      ? {}
+      : { model: { id: modelFile, path: writeModel(directory, modelFile) } };
   const common = { id, slots, timeouts: PATIENT, ...model, ...overrides };
   switch (home) {
     case 'running':
-      return externalPool(urls, { engine: kind, model: { id: 'sim', served_name: 'sim' }, ...common });
+      return externalPool(urls, {
+        engine: kind,
+        model: { id: 'sim', served_name: 'sim' },
+        ...common,
+      });
     case 'built-in':
       return embeddedPool({ replicas: engines, ...common });
     case 'on-hosts':

@@ -23,7 +23,7 @@ Feature: Cancel
     And I have been shown 10 tokens
     When I cancel the task
     And I follow the task from the start
-    Then the stream shows only end
+    Then the stream shows started, then end
     And the stream ends with canceled
 
   @ORCH-3017

@@ -11,17 +11,17 @@ Feature: A configuration that is wrong
 
     Examples:
       | fault                         | configuration                                                                 | place                  |
-      | An unknown key                | {pools: [{id: a, model: {id: m}}], sever: {}}                                 | /sever                 |
-      | An unknown key of a pool      | {pools: [{id: a, model: {id: m}, slotz: 1}]}                                  | /pools/0/slotz         |
-      | An unknown policy             | {pools: [{id: a, model: {id: m}, queue: {full_policy: maybe}}]}               | /pools/0/queue/full_policy |
-      | Two pools of one id           | {pools: [{id: a, model: {id: m}}, {id: a, model: {id: m}}]}                   | /pools/1/id            |
-      | An engine nowhere             | {pools: [{id: a, model: {id: m}, launch: external}]}                          | /pools/0/endpoints     |
+      | An unknown key                | {pools: [{id: a, model: {id: m, path: m}}], sever: {}}                                 | /sever                 |
+      | An unknown key of a pool      | {pools: [{id: a, model: {id: m, path: m}, slotz: 1}]}                                  | /pools/0/slotz         |
+      | An unknown policy             | {pools: [{id: a, model: {id: m, path: m}, queue: {full_policy: maybe}}]}               | /pools/0/queue/full_policy |
+      | Two pools of one id           | {pools: [{id: a, model: {id: m, path: m}}, {id: a, model: {id: m, path: m}}]}                   | /pools/1/id            |
+      | An engine nowhere             | {pools: [{id: a, model: {id: m, path: m}, launch: external}]}                          | /pools/0/endpoints     |
 
   @ORCH-3035 @OC-CTRL-2040
   Scenario: An open address without keys
     When I start a daemon with the configuration
       """
       server: { host: 0.0.0.0 }
-      pools: [{ id: a, model: { id: m } }]
+      pools: [{ id: a, model: { id: m, path: m } }]
       """
     Then it refuses to start and names "/server/host"

@@ -1,4 +1,3 @@
-@own-daemon
 Feature: Deadlines that can be kept
   A deadline that will hardly be met is refused with the one that could be.
 

@@ -16,9 +16,12 @@ Feature: Whose turn it is
   @ORCH-3004 @OC-CORE-1003
   Scenario: Tasks alike go in order of arrival
     Given every slot is taken
-    And I post a task called "first"
-    And I post a task called "second"
-    And I post a task called "third"
+    And I post a task called "first" with
+      | deadline_ms | 600000 |
+    And I post a task called "second" with
+      | deadline_ms | 600000 |
+    And I post a task called "third" with
+      | deadline_ms | 600000 |
     When the slots come free
     Then all tasks complete
     And task "first" ran before task "second"

@@ -33,4 +33,4 @@ Feature: Where a task runs
     When I post a task with
       | placement | {"labels": {"zone": "north"}} |
     Then the answer is 400 INVALID_PARAMS
-    And the answer names "/placement"
+    And the answer names "/placement/labels"

@@ -16,9 +16,9 @@ Feature: Tenants share a pool by their weights
   Scenario: A tenant with a long queue does not keep another one waiting for all of it
     Given I use the key "acme"
     And every slot is taken
-    And I post 30 tasks
+    And I post 30 batch tasks
     When I use the key "globex"
-    And I post a task called "newcomer"
+    And I post a batch task called "newcomer"
     And the slots come free
     Then all tasks complete
     And task "newcomer" ran before task "30"

@@ -30,7 +30,7 @@ export interface PostedTask {
 /** Instead of a prompt. */
 const PROMPTS: readonly string[] = ['prompt', 'messages', 'inputs', 'query'];
 
-export class OrchestraWorld extends World {
+export class ScenarioWorld extends World {
   setUp: SetUp = EMPTY_SET_UP;
   /** Shared daemons, and whether this scenario may share its own. */
   stages: Stages | undefined;
@@ -60,7 +60,7 @@ export class OrchestraWorld extends World {
   eventWatch: EventStream | undefined;
   watched: readonly { readonly id: number; readonly data: unknown }[] = [];
   listed: readonly Task[] = [];
-  #stage: Stage | undefined;
+  #starting: Promise<Stage> | undefined;
 
   // What is described
 
@@ -78,7 +78,7 @@ export class OrchestraWorld extends World {
 
   /** @throws Error when the daemon runs already: it would not know of the change */
   describe(changes: Partial<SetUp>): void {
-    if (this.#stage !== undefined) throw new Error('the daemon runs already');
+    if (this.#starting !== undefined) throw new Error('the daemon runs already');
     this.setUp = { ...this.setUp, ...changes };
   }
 
@@ -87,8 +87,8 @@ export class OrchestraWorld extends World {
   /** The daemon that was described; the first call starts it. */
   async stage(): Promise<Stage> {
     if (this.stages === undefined) throw new Error('outside of a scenario');
-    this.#stage ??= await this.stages.take(this.setUp, this.isOwn);
-    return this.#stage;
+    this.#starting ??= this.stages.take(this.setUp, this.isOwn);
+    return this.#starting;
   }
 
   /** The daemon, for a scenario that leaves nothing of it to share. */
@@ -97,8 +97,10 @@ export class OrchestraWorld extends World {
     return this.stage();
   }
 
-  get stageThatRuns(): Stage | undefined {
-    return this.#stage;
+  /** What the daemon has logged, when one was started. */
+  async daemonLog(): Promise<string> {
+    const stage = await this.#starting?.catch(() => undefined);
+    return stage?.daemon.stderr ?? '';
   }
 
   async client(): Promise<DaemonClient> {
@@ -201,8 +203,8 @@ export class OrchestraWorld extends World {
 
   /** Closes every connection, and gives the daemon back to be shared, or ends it. */
   async close(mayShare: boolean): Promise<void> {
-    const stage = this.#stage;
-    this.#stage = undefined;
+    const stage = await this.#starting?.catch(() => undefined);
+    this.#starting = undefined;
     for (const { stream } of this.readers) await stream.cut();
     await this.eventWatch?.cut();
     for (const host of this.hosts.values()) await host[Symbol.asyncDispose]();
