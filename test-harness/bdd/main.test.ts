@@ -62,7 +62,7 @@ test.each([[[]], [['--dry-run']]])(
   async (args) => {
     const exit = await bdd(args, 'undefined.feature');
     expect(exit.code).toBe(1);
-    expect(exit.stdout).toContain('1 undefined');
+    expect(exit.stderr).toContain('undefined: the daemon sings a song');
   },
   RUN_MS,
 );
@@ -84,7 +84,6 @@ test(
     const exit = await bdd(['--dry-run']);
     expect(exit.stderr).toBe('');
     expect(exit.code, exit.stdout).toBe(0);
-    expect(exit.stdout).not.toMatch(/undefined|ambiguous|pending/);
   },
   RUN_MS,
 );

@@ -15,11 +15,12 @@ const { values } = parseArgs({
   },
 });
 const chosen = process.env['LLORCH_BDD_FEATURE_PATH'];
-const { hasPassed, unused, untraced } = await runFeatures([chosen ?? FEATURES], {
+const { hasPassed, unmatched, unused, untraced } = await runFeatures([chosen ?? FEATURES], {
   isDry: values['dry-run'],
   report: values.report,
 });
 const faults = [
+  ...unmatched,
   ...untraced.map((scenario) => `shows no requirement of the specs: ${scenario}`),
   // A selection does not need every step.
   ...(chosen === undefined ? unused.map((pattern) => `no feature uses the step: ${pattern}`) : []),
