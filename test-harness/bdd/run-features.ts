@@ -1,34 +1,29 @@
 /** Runs features with cucumber-js, strictly, and tells what became of them. */
 import { loadConfiguration, runCucumber } from '@cucumber/cucumber/api';
 import { PROJECT_ROOT } from '../src/temp-config.ts';
-import { requirementIds } from './requirement-ids.ts';
+import { ScenarioResults, type ScenarioResult } from './scenario-results.ts';
 
 /** Workers: while a scenario waits for its daemon another one runs. */
 const WORKERS = 2;
-
-export interface RunOptions {
-  /** Matches steps with their definitions, and runs nothing. */
-  readonly isDry: boolean;
-  /** File for a report in JUnit's format, relative to the project's root. */
-  readonly report: string;
-}
+const REQUIREMENT = /^@(?:ORCH|OC(?:-[A-Z]+)+)-\d{4}$/;
 
 export interface FeatureRun {
-  /** Every scenario passed; nothing was undefined, pending or ambiguous. */
+  /** Every scenario passed, and there were some; nothing was undefined, pending or ambiguous. */
   readonly hasPassed: boolean;
+  readonly scenarios: readonly ScenarioResult[];
   /** Steps without a definition, or with several; a dry run of cucumber passes over both. */
   readonly unmatched: readonly string[];
   /** Step definitions that no step of the features uses, by their pattern. */
   readonly unused: readonly string[];
-  /** Scenarios without a tag that is a requirement of the specs, or with one that is none. */
+  /** Scenarios without the tag of a requirement. */
   readonly untraced: readonly string[];
 }
 
-/** @param paths files, folders, or `file:line`, relative to the project's root */
-export async function runFeatures(
-  paths: readonly string[],
-  { isDry, report }: RunOptions,
-): Promise<FeatureRun> {
+/**
+ * @param paths files, folders, or `file:line`, relative to the project's root
+ * @param isDry matches steps with their definitions, and runs nothing
+ */
+export async function runFeatures(paths: readonly string[], isDry: boolean): Promise<FeatureRun> {
   const environment = { cwd: PROJECT_ROOT };
   const { runConfiguration } = await loadConfiguration(
     {
@@ -39,18 +34,19 @@ export async function runFeatures(
         strict: true,
         ...(isDry
           ? { dryRun: true, format: ['summary'] }
-          : { parallel: WORKERS, format: ['progress', `junit:${report}`] }),
+          : { parallel: WORKERS, format: ['progress'] }),
       },
     },
     environment,
   );
-  const required = requirementIds();
+  const results = new ScenarioResults();
   const patterns = new Map<string, string>();
   const used = new Set<string>();
   const texts = new Map<string, string>();
   const unmatched = new Set<string>();
   const untraced: string[] = [];
   const { success } = await runCucumber(runConfiguration, environment, (message) => {
+    results.take(message);
     const { stepDefinition, testCase, pickle } = message;
     if (stepDefinition !== undefined) {
       patterns.set(stepDefinition.id, stepDefinition.pattern.source);
@@ -63,10 +59,14 @@ export async function runFeatures(
     }
     if (pickle === undefined) return;
     for (const { id, text } of pickle.steps) texts.set(id, text);
-    const ids = pickle.tags.map(({ name }) => name.slice(1)).filter((tag) => /^[A-Z]/.test(tag));
-    if (ids.length > 0 && ids.every((id) => required.has(id))) return;
-    untraced.push(`${pickle.uri}: ${pickle.name} (${ids.join(' ') || 'no requirement'})`);
+    const isTraced = pickle.tags.some(({ name }) => REQUIREMENT.test(name));
+    if (!isTraced) untraced.push(`${pickle.uri}: ${pickle.name}`);
   });
-  const unused = [...patterns].flatMap(([id, pattern]) => (used.has(id) ? [] : [pattern]));
-  return { hasPassed: success, unmatched: [...unmatched], unused, untraced };
+  return {
+    hasPassed: success && results.all.length > 0,
+    scenarios: results.all,
+    unmatched: [...unmatched],
+    unused: [...patterns].flatMap(([id, pattern]) => (used.has(id) ? [] : [pattern])),
+    untraced,
+  };
 }

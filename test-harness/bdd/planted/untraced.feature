@@ -5,10 +5,4 @@ Feature: Scenarios that show no requirement
       """
       pools: []
       """
-
-  @ORCH-9999
-  Scenario: A requirement that no spec states
-    When I start a daemon with the configuration
-      """
-      pools: []
-      """
+    Then it refuses to start and names "/pools"

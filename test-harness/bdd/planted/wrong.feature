@@ -4,17 +4,14 @@ Feature: What is not so
   Background:
     Given a pool of 1 engine with 1 slot
 
-  @ORCH-2001
   Scenario: A refusal that does not come
     When I post a task
     Then the answer is 429 ADMISSION_REJECT
 
-  @ORCH-2001
   Scenario: An end that does not come
     When I post and follow a task
     Then the stream ends with DEADLINE_UNMET
 
-  @ORCH-2001
   Scenario: What is so
     When I post and follow a task
     Then the stream is whole

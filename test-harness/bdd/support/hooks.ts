@@ -10,13 +10,14 @@ import {
   Status,
 } from '@cucumber/cucumber';
 import { ScenarioWorld } from './scenario-world.ts';
+import { openStage } from './stage.ts';
 import { Stages } from './stages.ts';
 
 const OWN_DAEMON = '@own-daemon';
 /** Bounds a step that hangs, on a machine that may be busy; it measures nothing. */
 const STEP_MS = 120_000;
 
-const stages = new Stages();
+const stages = new Stages(openStage);
 
 setWorldConstructor(ScenarioWorld);
 setDefaultTimeout(STEP_MS);

@@ -3,15 +3,22 @@
  * again; at the end of the feature it ends. One that was tagged `@own-daemon`, or failed, is not shared.
  */
 import type { SetUp } from './set-up.ts';
-import { openStage, type Stage } from './stage.ts';
+import type { Stage } from './stage.ts';
 
 /** So many daemons of one feature may wait for another scenario at once. */
 const KEPT = 3;
 
-export class Stages {
+export type SharedStage = Pick<Stage, 'setUp' | 'tidy' | typeof Symbol.asyncDispose>;
+
+export class Stages<S extends SharedStage = Stage> {
+  readonly #open: (setUp: SetUp) => Promise<S>;
   #feature = '';
   /** Idle, the last used last. */
-  readonly #idle = new Map<string, Stage>();
+  readonly #idle = new Map<string, S>();
+
+  constructor(open: (setUp: SetUp) => Promise<S>) {
+    this.#open = open;
+  }
 
   /** @param feature whose scenario begins; the daemons of another one end */
   async enter(feature: string): Promise<void> {
@@ -20,16 +27,16 @@ export class Stages {
     await this.close();
   }
 
-  async take(setUp: SetUp, isOwn: boolean): Promise<Stage> {
+  async take(setUp: SetUp, isOwn: boolean): Promise<S> {
     const key = JSON.stringify(setUp);
     const idle = isOwn ? undefined : this.#idle.get(key);
-    if (idle === undefined) return openStage(setUp);
+    if (idle === undefined) return this.#open(setUp);
     this.#idle.delete(key);
     return idle;
   }
 
   /** Takes a daemon back from a scenario that passed and may share it. */
-  async giveBack(stage: Stage): Promise<void> {
+  async giveBack(stage: S): Promise<void> {
     await stage.tidy();
     this.#idle.set(JSON.stringify(stage.setUp), stage);
     const [oldest] = this.#idle;
