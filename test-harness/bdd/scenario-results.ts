@@ -1,4 +1,5 @@
 /** What became of each scenario, from cucumber's messages. */
+import { Status } from '@cucumber/cucumber';
 import type { runCucumber } from '@cucumber/cucumber/api';
 
 type Message = Parameters<NonNullable<Parameters<typeof runCucumber>[2]>>[0];
@@ -26,7 +27,10 @@ export class ScenarioResults {
     if (testCaseStarted !== undefined) {
       this.#testCaseOf.set(testCaseStarted.id, testCaseStarted.testCaseId);
     }
-    if (testStepFinished !== undefined && testStepFinished.testStepResult.status !== 'PASSED') {
+    if (
+      testStepFinished !== undefined &&
+      testStepFinished.testStepResult.status !== Status.PASSED
+    ) {
       this.#failed.add(testStepFinished.testCaseStartedId);
     }
     if (testCaseFinished === undefined) return;

@@ -29,27 +29,22 @@ export class Stage implements AsyncDisposable {
   readonly daemon: DaemonProcess;
   /** The simulators in this process, by pool. */
   readonly engines: ReadonlyMap<string, readonly EngineSim[]>;
-  readonly #directory: string;
+  readonly #resources: AsyncDisposableStack;
   readonly #clients = new Map<string, DaemonClient>();
 
   constructor(
     setUp: SetUp,
     daemon: DaemonProcess,
     engines: ReadonlyMap<string, readonly EngineSim[]>,
-    directory: string,
+    resources: AsyncDisposableStack,
   ) {
     this.setUp = setUp;
     this.daemon = daemon;
     this.engines = engines;
-    this.#directory = directory;
+    this.#resources = resources;
   }
 
-  /** A client with a key, by the key's id; without one it sends none. */
-  clientWith(keyId: string | undefined): DaemonClient {
-    if (keyId === undefined) return this.daemon.client;
-    return this.clientOf(secretOf(keyId));
-  }
-
+  /** A client that sends a key. */
   clientOf(secret: string): DaemonClient {
     const known = this.#clients.get(secret);
     if (known !== undefined) return known;
@@ -63,7 +58,7 @@ export class Stage implements AsyncDisposable {
   housekeeper(tenant = 'default'): DaemonClient {
     return this.setUp.keys.length === 0
       ? this.daemon.client
-      : this.clientWith(`${HOUSEKEEPER}-${tenant}`);
+      : this.clientOf(secretOf(`${HOUSEKEEPER}-${tenant}`));
   }
 
   enginesOf(poolId?: string): readonly EngineSim[] {
@@ -100,22 +95,25 @@ export class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients.values()) await client[Symbol.asyncDispose]();
-    // The daemon first: it must not see its engines vanish.
-    await this.daemon[Symbol.asyncDispose]();
-    for (const engine of this.enginesOf()) await engine[Symbol.asyncDispose]();
-    rmSync(this.#directory, { recursive: true, force: true });
+    await this.#resources.disposeAsync();
   }
 }
 
 /** Starts engines and daemon, and resolves when all are ready. */
 export async function openStage(setUp: SetUp): Promise<Stage> {
+  await using begun = new AsyncDisposableStack();
   const directory = mkdtempSync(join(tmpdir(), 'llama-orch-bdd-'));
+  begun.defer(() => rmSync(directory, { recursive: true, force: true }));
   const engines = new Map<string, readonly EngineSim[]>();
-  for (const pool of setUp.pools) {
-    if (pool.home === 'running') engines.set(pool.id, await startEngines(pool, setUp));
+  for (const pool of setUp.pools.filter(({ home }) => home === 'running')) {
+    const started = await startEngines(pool, setUp);
+    engines.set(pool.id, started);
+    for (const engine of started) begun.use(engine);
   }
-  const config = configOf(setUp, directory, engines);
-  const stage = new Stage(setUp, await startDaemon({ config }), engines, directory);
+  const daemon = await startDaemon({ config: configOf(setUp, directory, engines) });
+  // Ended first: it must not see its engines vanish.
+  begun.use(daemon);
+  const stage = new Stage(setUp, daemon, engines, begun.move());
   try {
     await stage.untilReady();
     return stage;

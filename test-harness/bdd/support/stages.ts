@@ -37,7 +37,12 @@ export class Stages<S extends SharedStage = Stage> {
 
   /** Takes a daemon back from a scenario that passed and may share it. */
   async giveBack(stage: S): Promise<void> {
-    await stage.tidy();
+    try {
+      await stage.tidy();
+    } catch (error) {
+      await stage[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#idle.set(JSON.stringify(stage.setUp), stage);
     const [oldest] = this.#idle;
     if (this.#idle.size <= KEPT || oldest === undefined) return;

@@ -29,29 +29,29 @@ Feature: A full queue
 
   @OC-CORE-1002
   Scenario Outline: <policy>: an interactive task takes the place of the <victim> batch task
-    Given a queue for 3 tasks with the policy "<policy>"
+    Given a queue for 2 tasks with the policy "<policy>"
     And every slot is taken
     And I post a batch task called "oldest"
-    And I post a batch task called "middle"
     And I post a batch task called "newest"
     When I post an interactive task called "newcomer"
     Then the answer is 202
     And task "<victim>" fails with QUEUE_FULL_DROP_LRU
-    And task "middle" is waiting
+    And task "<other>" is waiting
     When the slots come free
     Then task "newcomer" completes
-    And task "middle" completes
+    And task "<other>" completes
 
     Examples:
-      | policy            | victim |
-      | drop-lru          | oldest |
-      | shed-low-priority | newest |
+      | policy            | victim | other  |
+      | drop-lru          | oldest | newest |
+      | shed-low-priority | newest | oldest |
 
   @ORCH-2006
   Scenario: Who follows a task that makes room is told why it ended
-    Given a queue for 1 task with the policy "drop-lru"
+    Given a queue for 2 tasks with the policy "drop-lru"
     And every slot is taken
     And I post and follow a batch task called "victim"
+    And I post a batch task
     When I post an interactive task
     Then the stream of task "victim" ends with QUEUE_FULL_DROP_LRU
     And the last event of the stream of task "victim" has
@@ -73,36 +73,36 @@ Feature: A full queue
 
   @ORCH-2007
   Scenario: A client is told to slow down before it is refused
-    Given a queue for 3 tasks with the policy "reject"
+    Given a queue for 2 tasks with the policy "reject"
     And every slot is taken
     When I post a task
     Then the answer has
       | backoff_ms | 0 |
-    When I post 2 interactive tasks
+    When I post a task
     Then the answer has
       | backoff_ms | > 0 |
 
   @ORCH-3004
   Scenario: A refused client is welcome when there is room again
-    Given a queue for 1 task with the policy "reject"
+    Given a queue for 2 tasks with the policy "reject"
     And every slot is taken
-    And I post a task called "waits"
+    And I post 2 tasks
     And I post a task
     And the answer is 429 ADMISSION_REJECT
     When the slots come free
-    And task "waits" completes
+    And all tasks complete
     And I post a task called "comes back"
     Then the answer is 202
     And task "comes back" completes
 
   @ORCH-3028
   Scenario: Operators count what was refused, and by which policy
-    Given a queue for 1 task with the policy "shed-low-priority"
+    Given a queue for 2 tasks with the policy "shed-low-priority"
     And every slot is taken
     And I have read the metrics
-    And I post a batch task called "shed"
+    And I post 2 batch tasks
     When I post an interactive task called "kept"
-    And I post a batch task
+    And I post a batch task called "refused"
     Then these metrics have grown
       | name                                | labels                     | by |
       | admission_backpressure_events_total | policy="shed-low-priority" | 2  |

@@ -16,7 +16,7 @@ Feature: Limits of tenants
       | narrow  | narrow | tasks:write, tasks:read |
       | plain   | plain  | tasks:write, tasks:read |
 
-  @ORCH-3006 @OC-CTRL-2046 @ORCH-2007 @own-daemon
+  @ORCH-3006 @OC-CTRL-2046 @ORCH-2007
   Scenario: A tenant is refused beyond its burst, before its request is read
     Given I use the key "eager"
     And I post a task

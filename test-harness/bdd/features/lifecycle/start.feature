@@ -14,7 +14,6 @@ Feature: A configuration that is wrong
       | An unknown key                | {pools: [{id: a, model: {id: m, path: m}}], sever: {}}                                 | /sever                 |
       | An unknown key of a pool      | {pools: [{id: a, model: {id: m, path: m}, slotz: 1}]}                                  | /pools/0/slotz         |
       | An unknown policy             | {pools: [{id: a, model: {id: m, path: m}, queue: {full_policy: maybe}}]}               | /pools/0/queue/full_policy |
-      | Two pools of one id           | {pools: [{id: a, model: {id: m, path: m}}, {id: a, model: {id: m, path: m}}]}                   | /pools/1/id            |
       | An engine nowhere             | {pools: [{id: a, model: {id: m, path: m}, launch: external}]}                          | /pools/0/endpoints     |
 
   @ORCH-3035 @OC-CTRL-2040
