@@ -32,11 +32,10 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 /** @param planted what `LLORCH_BDD_FEATURE_PATH` says, a feature that must fail; all others when left out */
 async function bdd(args: readonly string[], planted?: string): Promise<Exit> {
-  const path = planted === undefined ? undefined : join(BDD, 'planted', planted);
   const run = new ProgramRun(join(PROJECT_ROOT, BDD, 'main.ts'), args, {
     SUITE_REPORT: report,
     TMPDIR: join(directory, 'tmp'),
-    ...(path === undefined ? {} : { LLORCH_BDD_FEATURE_PATH: path }),
+    LLORCH_BDD_FEATURE_PATH: planted === undefined ? '' : join(BDD, 'planted', planted),
   });
   try {
     return await within('the end of the features', run.exited, RUN_MS);

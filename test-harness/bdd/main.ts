@@ -13,7 +13,8 @@ const FEATURES = 'test-harness/bdd/features';
 
 const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean', default: false } } });
 const isDry = values['dry-run'];
-const chosen = process.env['LLORCH_BDD_FEATURE_PATH'];
+/** Set to nothing it selects nothing. */
+const chosen = process.env['LLORCH_BDD_FEATURE_PATH'] || undefined;
 const report = process.env['SUITE_REPORT'] ?? '.cache/bdd.json';
 
 const run = await runFeatures([chosen ?? FEATURES], isDry);
