@@ -19,7 +19,7 @@ Feature: Pools that cannot serve
       | last_error  | any   |
 
   @ORCH-3010 @OC-CORE-1025 @OC-POOL-3001
-  Scenario: A pool whose engine is still loading keeps tasks waiting
+  Scenario: A pool whose engines have not come yet keeps tasks waiting
     Given a pool whose engines are on hosts
     When I post a task
     Then the answer is 202

@@ -11,7 +11,7 @@ Feature: Nothing accepted is lost
     And the engines have answered each of them
 
   @ORCH-2001 @OC-CTRL-2070
-  Scenario: A task that was running on an engine that is slow to answer runs again
+  Scenario: A task that was running runs again, and the one behind it after it
     Given a pool of 1 engine with 1 slot
     And every slot is taken
     And I post a task called "behind"
