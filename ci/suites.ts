@@ -20,6 +20,9 @@ export const SUITES: readonly Suite[] = [
   { name: 'engines', files: [folder('engines')] },
   { name: 'daemon', files: [folder('daemon'), folder('hosts')] },
   { name: 'metrics', files: [folder('metrics')] },
+  // Its own tests, which run features that must fail, and then the features.
+  { name: 'bdd', files: [folder('bdd')] },
+  { name: 'features', command: ['node', 'test-harness/bdd/main.ts'], files: [] },
   { name: 'chaos', files: [folder('chaos')] },
   { name: 'e2e', files: [folder('e2e-haiku')] },
 ];
