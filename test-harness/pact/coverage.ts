@@ -31,6 +31,9 @@ export const UNSENT_HEADERS: Readonly<Record<string, string>> = {
   'X-Budget-Cost-Remaining': NO_BUDGETS,
 };
 
+/** Headers of `default` that the refusal which stands for all of them, a 405, has no reason to send. */
+const OF_OTHER_DEFAULTS: ReadonlySet<string> = new Set(['Retry-After']);
+
 export interface Coverage {
   /** Operation → status as the contract names it → interactions. */
   readonly counts: ReadonlyMap<OperationId, ReadonlyMap<string, number>>;
@@ -110,7 +113,10 @@ function headerFaults(id: OperationId, interactions: readonly Interaction[]): re
     const present = new Set(
       mine.flatMap(({ response }) => Object.keys((response['headers'] ?? {}) as JsonObject)),
     );
-    return responseHeaders(id, status).flatMap((name) => {
+    const expected = responseHeaders(id, status).filter(
+      (name) => status !== 'default' || !OF_OTHER_DEFAULTS.has(name),
+    );
+    return expected.flatMap((name) => {
       if (mine.length === 0 || present.has(name) !== Object.hasOwn(UNSENT_HEADERS, name)) return [];
       return present.has(name)
         ? `${id} ${status}: has ${name}, which is never sent`
