@@ -2,6 +2,7 @@
 import { pactCase, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
 import { uuidOf } from './case-values.ts';
+import { casesOfStrangeIds } from './strange-ids.ts';
 
 const open = uuidOf('open session');
 const ended = uuidOf('ended session');
@@ -31,22 +32,5 @@ export const sessionCases: readonly PactCase[] = [
     situation: situation('a session', { session_id: ended }),
     path: [ended],
   }),
-  ...(['getSession', 'deleteSession'] as const).flatMap((operationId) => [
-    pactCase({
-      operationId,
-      status: '400',
-      when: 'with an id that is none',
-      situation: situation('a daemon'),
-      path: ['not-a-uuid'],
-      answer: { details: [{ path: 'id', message: 'must be a UUID' }] },
-      exact: ['/details/0/path'],
-    }),
-    pactCase({
-      operationId,
-      status: '404',
-      when: 'with an id that nobody has',
-      situation: situation('a daemon'),
-      path: [uuidOf('of no session')],
-    }),
-  ]),
+  ...casesOfStrangeIds(['getSession', 'deleteSession'], 'of no session'),
 ];

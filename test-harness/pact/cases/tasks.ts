@@ -9,6 +9,7 @@ import {
 import { pactCase, type CaseInput, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
 import { BUSY_POOL, shortTask, uuidOf } from './case-values.ts';
+import { casesOfStrangeIds } from './strange-ids.ts';
 
 const COUNT = '^[0-9]+$';
 const ADMITTED = responseExample('createTask', '202') as JsonObject;
@@ -195,26 +196,10 @@ const cancellations: readonly PactCase[] = [
   }),
 ];
 
-const BY_ID = ['getTask', 'streamTask', 'explainTask', 'cancelTask'] as const;
-
-const byId: readonly PactCase[] = BY_ID.flatMap((operationId) => [
-  pactCase({
-    operationId,
-    status: '400',
-    when: 'with an id that is none',
-    situation: situation('a daemon'),
-    path: ['not-a-uuid'],
-    answer: { details: [{ path: 'id', message: 'must be a UUID' }] },
-    exact: ['/details/0/path'],
-  }),
-  pactCase({
-    operationId,
-    status: '404',
-    when: 'with an id that nobody has',
-    situation: situation('a daemon'),
-    path: [uuidOf('of no task')],
-  }),
-]);
+const byId = casesOfStrangeIds(
+  ['getTask', 'streamTask', 'explainTask', 'cancelTask'],
+  'of no task',
+);
 
 export const taskCases: readonly PactCase[] = [
   ...admissions,
