@@ -196,7 +196,7 @@ export interface components {
              */
             readonly workloads: readonly ("completion" | "embedding" | "rerank")[];
             /**
-             * @description What you vouch for: exact means that the same prompt, seed and sampling give the same bytes on every replica, whatever runs beside; only then are tasks strict, so that one whose replica died after its first token goes on elsewhere. Absent is exact for llamacpp and none for the others. vLLM keeps it when every replica is started with VLLM_BATCH_INVARIANT=1 on the same version, model and kind of GPU.
+             * @description What you vouch for: exact means that the same prompt, seed and sampling give the same bytes on every replica, whatever runs beside; only then are tasks strict, so that one whose replica died after its first token goes on elsewhere. Absent is none for all engines but llamacpp; there it is exact for embedded engines and for a single slot, and with more slots strict tasks run alone, as other engines' bytes may change with what is computed beside. vLLM keeps it when every replica is started with VLLM_BATCH_INVARIANT=1 on the same version, model and kind of GPU.
              * @enum {string}
              */
             readonly determinism?: "exact" | "none";

@@ -322,15 +322,15 @@ export interface components {
             readonly supported_workloads: readonly components["schemas"]["Workload"][];
             readonly rate_limits: components["schemas"]["RateLimits"];
             readonly features: readonly components["schemas"]["Name"][];
-            /** @description What every pool of the engine promises: none as soon as one promises none. */
+            /** @description What every pool of the engine promises: the least that one of them does. */
             readonly determinism?: components["schemas"]["PromisedDeterminism"];
             readonly models: readonly components["schemas"]["ServedModel"][];
         };
         /**
-         * @description exact: the same prompt, seed and sampling give the same bytes on every replica, so tasks may be strict. none: tasks are best_effort, and a task that insists on strict is refused.
+         * @description exact: the same prompt, seed and sampling give the same bytes on every replica, so tasks may be strict, and are unless they say otherwise. alone: so they do only while nothing else runs on the replica; tasks are best_effort, and one that asks for strict waits for an idle replica and has it to itself. none: tasks are best_effort, and a task that insists on strict is refused.
          * @enum {string}
          */
-        readonly PromisedDeterminism: "exact" | "none";
+        readonly PromisedDeterminism: "exact" | "alone" | "none";
         /** @description Of the caller's tenant; absent fields are unlimited. */
         readonly RateLimits: {
             readonly requests_per_second?: number;

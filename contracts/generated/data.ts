@@ -223,7 +223,7 @@ export interface components {
             readonly priority?: components["schemas"]["Priority"];
             /** @description Left out, it is derived from a hash of task_id. */
             readonly seed?: components["schemas"]["Seed"];
-            /** @description strict gives the same bytes whenever and wherever it runs, so it survives the loss of its replica after its first token, and pays for it with prefix reuse where the engine's is not exact. Left out, it is strict where the pool promises it (`determinism` in /v1/capabilities) and best_effort elsewhere; strict asked of a pool that does not promise it is refused. The task shows what it was given. */
+            /** @description strict gives the same bytes whenever and wherever it runs, so it survives the loss of its replica after its first token, and pays for it with prefix reuse where the engine's is not exact. Left out, it is strict where the pool promises it to all (`determinism: exact` in /v1/capabilities) and best_effort elsewhere. Where the pool promises it to tasks that run `alone`, strict waits for an idle replica and keeps it to itself; asked of a pool that promises `none` it is refused. The task shows what it was given. */
             readonly determinism?: components["schemas"]["Determinism"];
             /** @description Pins how sampling defaults are filled in. */
             readonly sampler_profile_version?: components["schemas"]["Name"];
@@ -616,7 +616,7 @@ export interface components {
              * @description `chosen`, `open` to a task that waits, or why it was not the one.
              * @enum {string}
              */
-            readonly verdict: "chosen" | "open" | "not-ready" | "resting" | "other-set" | "canary-share" | "device" | "labels" | "anti-affinity" | "no-slot" | "no-kv-room" | "prefilling" | "kept-back" | "slower";
+            readonly verdict: "chosen" | "open" | "not-ready" | "resting" | "other-set" | "canary-share" | "device" | "labels" | "excluded" | "anti-affinity" | "no-slot" | "not-idle" | "no-kv-room" | "prefilling" | "kept-back" | "slower";
             /** @description Expected time to the first token there; absent where it cannot go. */
             readonly first_token_ms?: components["schemas"]["Millis"];
             /** @description Prompt tokens believed cached there. */

@@ -24,16 +24,15 @@ export function canaryShareOf(replicas: Iterable<ReplicaView>): number | undefin
 
 /**
  * The side that a task is on while the pool has two. Undefined for one that is bound otherwise: to the set
- * that began its output, or by labels or devices that it names.
+ * that began its output, or by labels or devices that it names, or away from a replica.
  */
 export function sideOf(
   { canaryShare }: Pick<PoolState, 'canaryShare'>,
   { pinnedSetId, spec }: Pick<TaskRecord, 'pinnedSetId' | 'spec'>,
 ): Side | undefined {
   if (canaryShare === undefined || pinnedSetId !== undefined) return undefined;
-  if (spec.placement?.labels !== undefined || spec.placement?.devices !== undefined) {
-    return undefined;
-  }
+  const { labels, devices, notOn } = spec.placement ?? {};
+  if (labels !== undefined || devices !== undefined || notOn !== undefined) return undefined;
   return sharePoint(spec) < canaryShare ? 'canary' : 'stable';
 }
 

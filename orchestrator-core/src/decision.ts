@@ -10,8 +10,12 @@ export type PassOver =
   | 'canary-share'
   | 'device'
   | 'labels'
+  /** The task's answer is to be compared with one from there. */
+  | 'excluded'
   | 'anti-affinity'
   | 'no-slot'
+  /** It runs alone there, and others run there yet. */
+  | 'not-idle'
   | 'no-kv-room'
   | 'prefilling'
   /** It is batch work, and would slow the interactive answers there too much. */

@@ -3,6 +3,7 @@
  * from the ledger is the state that wrote it. An event that does not fit the state is a damaged
  * ledger and throws; nothing is guessed.
  */
+import { letGo, runsAlone } from './alone.ts';
 import { giveBackKeys, NO_KEYS, takeKeys } from './apart.ts';
 import { costOf, estimateTask, prepaidCost, urgencyOf } from './estimate.ts';
 import type { WaitingTask } from './fair-queue.ts';
@@ -73,7 +74,7 @@ export function newRecord(spec: TaskSpec, seq: number, acceptedAtMs: number): Ta
     faults: 0,
     crashes: 0,
     ranMs: 0,
-    pinnedSetId: undefined,
+    pinnedSetId: spec.setId,
     avoidReplicaId: undefined,
     preemptions: 0,
     estimate: NO_ESTIMATE,
@@ -151,6 +152,7 @@ function applyEnded(state: CoreState, event: EventOf<'task.ended'>, atMs: number
   const pool = poolOf(state, task.spec.poolId);
   if (task.running === undefined) {
     endUnmatched(pool, task, atMs);
+    letGo(pool, task);
     state.timers.cancel(timerKeys.deadline(event.taskId));
     pool.queue.remove(event.taskId);
     pool.constrained.delete(event.taskId);
@@ -258,18 +260,22 @@ export function startAttempt(state: CoreState, task: TaskRecord, start: AttemptS
   task.attempt = attempt;
   task.running = { replicaId, setId, dispatchedAtMs };
   endUnmatched(pool, task, dispatchedAtMs);
+  letGo(pool, task);
   state.timers.cancel(timerKeys.deadline(taskId));
   task.waiting = undefined;
   pool.constrained.delete(taskId);
   task.lastProgressMs = dispatchedAtMs;
   task.outputTokens = 0;
   task.hasProgress = false;
-  slotsChanged(pool, replicaId, () => addTo(pool.running, replicaId, taskId));
+  const replica = pool.replicas.get(replicaId);
+  slotsChanged(pool, replicaId, () => {
+    addTo(pool.running, replicaId, taskId);
+    if (replica !== undefined && runsAlone(task, replica.view)) pool.alone.set(replicaId, task);
+  });
   state.tenants.started(tenantId);
   pool.held.count += 1;
   pool.held.dispatchedAtSumMs += dispatchedAtMs;
   pool.inDispatchOrder.add(taskId);
-  const replica = pool.replicas.get(replicaId);
   if (replica !== undefined) takeKeys(task, replica);
   // While events are folded the pool may have no spec yet; recovery ends these attempts anyway.
   if (pool.spec === undefined) return;
@@ -291,7 +297,10 @@ function stopAttempt(state: CoreState, task: TaskRecord, nowMs: number) {
     Math.min(task.chargedCost, costOf(state.tuning, uncachedTokens, task.outputTokens)),
   );
   const { replicaId } = running;
-  slotsChanged(pool, replicaId, () => removeFrom(pool.running, replicaId, taskId));
+  slotsChanged(pool, replicaId, () => {
+    removeFrom(pool.running, replicaId, taskId);
+    if (pool.alone.get(replicaId) === task) pool.alone.delete(replicaId);
+  });
   const replica = pool.replicas.get(replicaId);
   replica?.load.end(taskId, nowMs);
   giveBackKeys(task, replica);

@@ -33,10 +33,11 @@ export function laneOf(pool: PoolState, task: TaskRecord): string {
   const side = sideOf(pool, task);
   const isBound = pinnedSetId !== undefined || placement !== undefined || side !== undefined;
   if (!isBound && keys.length === 0) return '';
-  const isFree = placement?.devices === undefined && placement?.labels === undefined;
+  const { devices, labels, notOn } = placement ?? {};
+  const isFree = devices === undefined && labels === undefined && notOn === undefined;
   const lane: LaneSpec = {
     setId: pinnedSetId ?? null,
-    replicaIds: isFree ? null : matchingReplicas(pool, placement),
+    replicaIds: isFree || placement === undefined ? null : matchingReplicas(pool, placement),
     keyLane: keys.length === 0 ? null : textHash(keys.join('\n')) % KEY_LANES,
     side: side ?? null,
   };
@@ -64,12 +65,12 @@ export function hasLabels(
 
 function matchingReplicas(
   pool: PoolState,
-  { devices, labels }: NonNullable<TaskRecord['spec']['placement']>,
+  { devices, labels, notOn }: NonNullable<TaskRecord['spec']['placement']>,
 ): readonly string[] {
   const ids: string[] = [];
   for (const [replicaId, { view }] of pool.replicas) {
     const onDevice = devices === undefined || devices.includes(view.device ?? '');
-    if (onDevice && hasLabels(view.labels, labels)) ids.push(replicaId);
+    if (onDevice && replicaId !== notOn && hasLabels(view.labels, labels)) ids.push(replicaId);
   }
   return ids.sort();
 }

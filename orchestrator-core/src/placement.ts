@@ -244,9 +244,15 @@ export function untilEndMs(
   nowMs: number,
 ): number {
   const { holdMs } = pool.model;
+  const kept = pool.alone.get(view.replicaId);
+  // It waits, and runs alone, before anybody else does.
+  const keptMs = kept === undefined || kept === task || kept.running ? 0 : kept.estimate.holdMs;
+  const untilIdleMs = () => Math.min(load.msUntilFreed(load.reservedTokens, nowMs), 10 * holdMs);
   switch (block) {
     case 'no-slot':
-      return load.msUntilAnyEnds(holdMs, nowMs);
+      return keptMs > 0 ? untilIdleMs() + keptMs : load.msUntilAnyEnds(holdMs, nowMs);
+    case 'not-idle':
+      return untilIdleMs() + keptMs;
     case 'no-kv-room': {
       const { promptTokens, outputTokens } = task.estimate;
       const lacking = load.reservedTokens + promptTokens + outputTokens - (view.kvTokens ?? 0);

@@ -1,4 +1,5 @@
 /** Where a newcomer would go and when, planned as the scheduler will: with those before it first. */
+import { runsAlone } from './alone.ts';
 import type { WaitingTask } from './fair-queue.ts';
 import type { Promised, Prospect } from './placement.ts';
 import { placeTask } from './placement.ts';
@@ -17,6 +18,7 @@ export function workAt(
   task: TaskRecord,
   { replica, prefillMs }: Prospect,
 ): number {
+  if (runsAlone(task, replica.view)) return Math.max(prefillMs, task.estimate.holdMs);
   const isFull = pool.freeSlots === 0;
   return isFull ? Math.max(prefillMs, task.estimate.holdMs / replica.view.slots) : prefillMs;
 }

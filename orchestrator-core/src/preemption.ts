@@ -4,6 +4,7 @@
  * that had less and has waited a while. Only where the engine stops at a token boundary and the output
  * can be continued; what has not begun goes first, then what has the least KV to lose.
  */
+import { runsAlone } from './alone.ts';
 import { abort, isSafeToRerun, requeue } from './attempts.ts';
 import { costOf } from './estimate.ts';
 import type { Prospect } from './placement.ts';
@@ -139,6 +140,9 @@ function makesRoom(
   if (isHard(block) || block === 'anti-affinity') return false;
   const { view, load } = replica;
   if (runningOn(pool, replicaId) > view.slots) return false;
+  const holder = pool.alone.get(replicaId);
+  if (holder !== undefined && holder !== victim && holder !== task) return false;
+  if (runsAlone(task, view) && runningOn(pool, replicaId) > 1) return false;
   const left = load.reservedTokens - reservedTokens(victim);
   if (left > 0 && left + reservedTokens(task) > (view.kvTokens ?? Infinity)) return false;
   const there = prospectOf(state, pool, task, replicaId, replica, undefined, NOTHING, nowMs);

@@ -1,4 +1,5 @@
 /** Fills free slots from the queue: one pool, whenever a task or a slot may have become free. */
+import { dropVoidKeeps, keepFor } from './alone.ts';
 import { sideOfReplica } from './canary.ts';
 import type { PoolCause } from './decision.ts';
 import { dispatch } from './dispatch.ts';
@@ -14,9 +15,9 @@ import { planOrder } from './plan-order.ts';
 import { promise, workAt } from './plan-arrival.ts';
 import { makeRoomByPreemption, nextPreemptionAtMs } from './preemption.ts';
 import { isNotLoaded } from './residency.ts';
-import { seatsOf } from './seats.ts';
+import { blockOf, seatsOf } from './seats.ts';
 import type { PoolState, ReplicaRecord, TaskRecord } from './state.ts';
-import { runningOn, timerKeys } from './state.ts';
+import { freeSlotsOn, timerKeys } from './state.ts';
 import type { Step } from './step.ts';
 
 /**
@@ -26,6 +27,7 @@ import type { Step } from './step.ts';
 export function schedule(step: Step, pool: PoolState): void {
   pool.gathered = 0;
   const newcomers = pool.newcomers.splice(0);
+  dropVoidKeeps(step, pool);
   if (pool.spec === undefined || pool.queue.size === 0) return;
   if (pool.unavailableReason !== undefined) return failAll(step, pool, pool.unavailableReason);
   if (pool.drainDeadlineAtMs !== undefined) {
@@ -33,6 +35,8 @@ export function schedule(step: Step, pool: PoolState): void {
   }
   if (isNotLoaded(pool)) return pool.waitClock.set('model-not-loaded', step.nowMs);
   if (newcomers.length > 1) foresee(step, pool, newcomers);
+  dispatchKept(step, pool);
+  if (pool.queue.size === 0) return;
   const held: Held[] = [];
   while (dispatchNext(step, pool, held) || dispatchByPreemption(step, pool, held)) {
     if (pool.queue.size === 0) return;
@@ -40,6 +44,19 @@ export function schedule(step: Step, pool: PoolState): void {
   failStranded(step, pool);
   pool.waitClock.set(causeOf(step, pool), step.nowMs);
   wakeWhenOpen(step, pool);
+}
+
+/** Replicas that were kept for one task, and where nothing runs any more, take it: it was its turn already. */
+function dispatchKept(step: Step, pool: PoolState): void {
+  const { state, nowMs } = step;
+  for (const [replicaId, task] of [...pool.alone]) {
+    const replica = pool.replicas.get(replicaId);
+    if (replica === undefined || task.running !== undefined) continue;
+    if (blockOf(pool, task, replicaId, replica, nowMs) !== undefined) continue;
+    const place = prospectOf(state, pool, task, replicaId, replica, undefined, NOTHING, nowMs);
+    if (isLate(step, pool, task, place.firstTokenMs)) endLate(step, pool, task, place.firstTokenMs);
+    else dispatch(step, pool, task, place, {});
+  }
 }
 
 /** With time alone, without any news, a replica comes to be open for a prompt, or a turn to be overdue. */
@@ -160,7 +177,12 @@ function lookThrough(
     const heldFor = held[at]?.heldFor;
     if (heldFor?.block === 'anti-affinity')
       closed.add(pool.queue.get(task.spec.taskId)?.lane ?? '');
-    if (task.waiting !== undefined) task.waiting.heldForId = heldFor?.replicaId;
+    if (heldFor?.block === 'not-idle' && !promised.has(heldFor.replicaId)) {
+      keepFor(pool, task, heldFor.replicaId);
+    }
+    if (task.waiting !== undefined) {
+      task.waiting.heldForId = task.waiting.keptId ?? heldFor?.replicaId;
+    }
     // Batch work that is kept back takes no place from those behind it.
     if (heldFor === undefined || heldFor.block === 'kept-back') continue;
     promise(promised, heldFor.replicaId, workAt(pool, task, heldFor));
@@ -187,8 +209,7 @@ function hasFreeSlot(
   replicaId: string,
   replica: ReplicaRecord,
 ): boolean {
-  const { view, restsUntilMs } = replica;
-  return view.ready && restsUntilMs <= step.nowMs && runningOn(pool, replicaId) < view.slots;
+  return replica.restsUntilMs <= step.nowMs && freeSlotsOn(pool, replicaId) > 0;
 }
 
 function isLaneOpen(step: Step, pool: PoolState, lane: string): boolean {
@@ -210,7 +231,7 @@ function causeOf(step: Step, pool: PoolState): PoolCause {
   for (const [replicaId, replica] of pool.replicas) {
     const { view, restsUntilMs, load } = replica;
     if (!view.ready || restsUntilMs > step.nowMs) continue;
-    if (runningOn(pool, replicaId) >= view.slots) {
+    if (freeSlotsOn(pool, replicaId) === 0) {
       if (cause === 'no-ready-replica') cause = 'no-free-slot';
     } else if (load.outlook(step.nowMs).bindInMs > 0) {
       cause = 'replicas-prefilling';

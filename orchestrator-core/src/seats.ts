@@ -1,4 +1,5 @@
 /** The replicas of a pool as they are at one moment, and what keeps a task from them. */
+import { runsAlone } from './alone.ts';
 import { keysApart } from './apart.ts';
 import type { PassOver } from './decision.ts';
 import { slackNow } from './batch-room.ts';
@@ -96,8 +97,12 @@ export function blockAt(
       return 'device';
     }
     if (!hasLabels(view.labels, placement.labels)) return 'labels';
+    if (placement.notOn === view.replicaId) return 'excluded';
   }
   for (const key of keysApart(task)) if (replica.keysApart.has(key)) return 'anti-affinity';
+  const holder = pool.alone.get(view.replicaId);
+  if (holder !== undefined && holder !== task) return 'no-slot';
+  if (runsAlone(task, view) && runningOn(pool, view.replicaId) > 0) return 'not-idle';
   if (!hasSlot) return 'no-slot';
   if (view.kvTokens !== undefined && load.reservedTokens > 0) {
     const { promptTokens, outputTokens } = task.estimate;
@@ -118,6 +123,7 @@ const HARD_BLOCKS: ReadonlySet<PassOver> = new Set([
   'canary-share',
   'device',
   'labels',
+  'excluded',
 ]);
 
 export function isHard(block: PassOver | undefined): boolean {

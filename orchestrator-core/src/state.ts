@@ -39,6 +39,8 @@ export interface Waiting {
   readonly turn: number;
   /** The replica it was last held for though another was open. */
   heldForId: string | undefined;
+  /** The replica that nobody else joins until this task has run there. */
+  keptId: string | undefined;
   /** What the replicas have of its prompt; undefined until it was looked at. */
   hits: PrefixHits | undefined;
 }
@@ -123,6 +125,8 @@ export interface PoolState {
   readonly inDispatchOrder: Set<string>;
   /** Ids of running tasks; a replica may be unknown here while events are folded. */
   readonly running: Map<string, Set<string>>;
+  /** Replicas that one task has to itself, or that are kept for it until they are idle. */
+  readonly alone: Map<string, TaskRecord>;
   /** Dispatches so far, of newcomers too. */
   dispatches: number;
   /** Free slots of ready replicas, kept by `slotsChanged` so that a full pool is known in O(1). */
@@ -204,6 +208,7 @@ export function poolOf(state: CoreState, poolId: string): PoolState {
       waitClock: new WaitClock(),
       inDispatchOrder: new Set(),
       running: new Map(),
+      alone: new Map(),
       dispatches: 0,
       freeSlots: 0,
       gathered: 0,
@@ -221,9 +226,12 @@ export function runningOn(pool: PoolState, replicaId: string): number {
   return pool.running.get(replicaId)?.size ?? 0;
 }
 
+/** Slots for anybody: none where one task runs alone, or is to. */
 export function freeSlotsOn(pool: PoolState, replicaId: string): number {
   const view = pool.replicas.get(replicaId)?.view;
-  return view?.ready ? Math.max(0, view.slots - runningOn(pool, replicaId)) : 0;
+  return view?.ready && !pool.alone.has(replicaId)
+    ? Math.max(0, view.slots - runningOn(pool, replicaId))
+    : 0;
 }
 
 /** Makes a change to one replica, or to what runs on it, and keeps the pool's free slots right. */

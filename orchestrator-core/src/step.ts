@@ -2,6 +2,7 @@
  * One step's working set. Deciders look at the state, `record` the events they decide, and the
  * state they read next already includes them; effects come out beside, in the same order.
  */
+import { runsAlone } from './alone.ts';
 import { applyEvent } from './fold.ts';
 import { poolOf, type CoreState, type PoolState } from './state.ts';
 import type { CoreEvent, DispatchDecision, Effect, SessionLimits, StepResult } from './types.ts';
@@ -72,9 +73,12 @@ function effectOf(
       return undefined;
     case 'task.dispatched': {
       const { taskId, attempt, replicaId, kvWarmth } = event;
-      const poolId = state.tasks.get(taskId)?.spec.poolId;
-      if (poolId === undefined || decision === undefined) return undefined;
-      return { type: 'dispatch', taskId, attempt, poolId, replicaId, kvWarmth, decision };
+      const task = state.tasks.get(taskId);
+      if (task === undefined || decision === undefined) return undefined;
+      const { poolId } = task.spec;
+      const view = poolOf(state, poolId).replicas.get(replicaId)?.view;
+      const alone = view !== undefined && runsAlone(task, view);
+      return { type: 'dispatch', taskId, attempt, poolId, replicaId, kvWarmth, alone, decision };
     }
     case 'task.requeued':
       return { type: 'requeued', taskId: event.taskId, reason: event.reason };

@@ -26,6 +26,8 @@ export interface PlacementConstraints {
   readonly devices?: readonly string[] | undefined;
   /** No other task with the same value runs on the replica. */
   readonly antiAffinity?: string | undefined;
+  /** The id of the one replica that may not run it: whose answer it is to be compared with. */
+  readonly notOn?: string | undefined;
 }
 
 /** What the scheduler needs to know of a task. Prompts and sampling stay with the daemon. */
@@ -59,6 +61,8 @@ export interface TaskSpec {
   /** Chained hashes of the prompt, or undefined when nothing is known of it. */
   readonly prefix?: PromptPrefix | undefined;
   readonly placement?: PlacementConstraints | undefined;
+  /** The only set that may run it, where that is known from its start. */
+  readonly setId?: string | undefined;
 }
 
 export type DeadlineFor = 'end' | 'first-token';
@@ -116,6 +120,8 @@ export interface ReplicaView {
   readonly interruptible?: boolean | undefined;
   /** False when what a strict task's prompt has in the cache is not used: it would change its bytes. */
   readonly exactPrefixReuse?: boolean | undefined;
+  /** A strict task gives the same bytes there only while nothing else runs: see `alone.ts`. */
+  readonly strictAlone?: boolean | undefined;
   readonly device?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Of a canary: the percentage of tasks that it is for, and no others. */
@@ -363,6 +369,8 @@ export type Effect =
       readonly poolId: string;
       readonly replicaId: string;
       readonly kvWarmth: boolean;
+      /** Nothing else may be on the engine while it runs, nor the rest of what was stopped there. */
+      readonly alone: boolean;
       /** Why now, why there, and who went first. */
       readonly decision: DispatchDecision;
     }

@@ -102,7 +102,9 @@ export function viewWait(state: CoreState, task: TaskRecord, nowMs: number): Wai
   const wait = waitOf(state, pool, task, nowMs);
   if (wait === undefined) return undefined;
   const { spec } = task;
-  const heldForId = pool.freeSlots === 0 ? undefined : heldForIdOf(state, pool, task, nowMs);
+  const heldForId =
+    task.waiting?.keptId ??
+    (pool.freeSlots === 0 ? undefined : heldForIdOf(state, pool, task, nowMs));
   return {
     ...wait,
     cause: causeOf(state, pool, task),

@@ -25,6 +25,7 @@ export function beginWait(pool: PoolState, nowMs: number): Waiting {
     // Of those who ran before a restart nobody knows any more.
     turn: pool.spec === undefined ? -1 : pool.journal.count,
     heldForId: undefined,
+    keptId: undefined,
     hits: undefined,
   };
 }

@@ -11,7 +11,13 @@ import { aPool } from './fixtures.ts';
 export interface ModelTask {
   readonly spec: TaskSpec;
   running:
-    { readonly attempt: number; readonly replicaId: string; readonly setId: string } | undefined;
+    | {
+        readonly attempt: number;
+        readonly replicaId: string;
+        readonly setId: string;
+        readonly alone: boolean;
+      }
+    | undefined;
   attempts: number;
   preemptions: number;
   sawOutput: boolean;
@@ -38,8 +44,17 @@ export class WorldModel {
     return this.running().filter((task) => task.running?.replicaId === replicaId);
   }
 
+  /** For anybody; what is kept for a task that waits is not known here. */
   freeSlots({ replicaId, slots, ready }: ReplicaView): number {
-    return ready ? Math.max(0, slots - this.runningOn(replicaId).length) : 0;
+    const running = this.runningOn(replicaId);
+    if (!ready || running.some((task) => task.running?.alone)) return 0;
+    return Math.max(0, slots - running.length);
+  }
+
+  /** Whether the task could join what runs there. */
+  hasPlace({ spec }: ModelTask, replica: ReplicaView): boolean {
+    if (this.freeSlots(replica) === 0) return false;
+    return !isAlone(spec, replica) || this.runningOn(replica.replicaId).length === 0;
   }
 
   mayRun(tenantId: string): boolean {
@@ -57,6 +72,7 @@ export class WorldModel {
       ready &&
       this.#isOnItsSide(task, replica) &&
       (pinnedSetId === undefined || pinnedSetId === setId) &&
+      spec.placement?.notOn !== replica.replicaId &&
       spec.placement?.devices?.includes(device ?? '') !== false &&
       wanted.every(([name, value]) => labels?.[name] === value)
     );
@@ -67,7 +83,8 @@ export class WorldModel {
     const all = [...this.replicas.values()];
     const shares = all.flatMap((each) => (each.ready ? (each.canaryPercent ?? []) : []));
     const isShared = shares.length > 0 && all.some((each) => each.canaryPercent === undefined);
-    const isBound = spec.placement?.labels !== undefined || spec.placement?.devices !== undefined;
+    const { labels, devices, notOn } = spec.placement ?? {};
+    const isBound = labels !== undefined || devices !== undefined || notOn !== undefined;
     if (!isShared || isBound || pinnedSetId !== undefined) return true;
     const isForCanary = sharePoint(spec) < Math.max(...shares);
     return isForCanary === (canaryPercent !== undefined);
@@ -140,7 +157,12 @@ export class WorldModel {
     assert.strictEqual(attempt, task.attempts + 1);
     assert.ok(!this.draining, 'a draining pool dispatches nothing');
     assert.ok(replica?.ready, 'only a ready replica gets work');
-    assert.ok(this.freeSlots(replica) > 0, 'a slot is never given twice');
+    assert.ok(
+      this.freeSlots(replica) > 0,
+      'a slot is never given twice, nor one beside a task alone',
+    );
+    assert.ok(this.hasPlace(task, replica), 'what runs alone finds nobody there');
+    assert.strictEqual(effect.alone, isAlone(task.spec, replica));
     assert.ok(this.isAllowed(task, replica), 'set, device and labels hold');
     assert.ok(!this.isRepelled(task, replicaId), 'anti-affinity holds');
     assert.ok(this.mayRun(task.spec.tenantId), 'a tenant never runs more than it may');
@@ -149,7 +171,7 @@ export class WorldModel {
     assert.strictEqual(decision.replicas[0]?.replicaId, replicaId);
     assert.strictEqual(decision.replicas[0]?.verdict, 'chosen');
     task.attempts += 1;
-    task.running = { attempt, replicaId, setId: replica.setId };
+    task.running = { attempt, replicaId, setId: replica.setId, alone: effect.alone };
   }
 
   #seePreemption(victim: ModelTask | undefined): void {
@@ -162,6 +184,10 @@ export class WorldModel {
   }
 }
 
+function isAlone({ rerunnable, answersWhole }: TaskSpec, { strictAlone }: ReplicaView): boolean {
+  return strictAlone === true && rerunnable && answersWhole !== true;
+}
+
 function newTask(spec: TaskSpec): ModelTask {
   return {
     spec,
@@ -169,6 +195,6 @@ function newTask(spec: TaskSpec): ModelTask {
     attempts: 0,
     preemptions: 0,
     sawOutput: false,
-    pinnedSetId: undefined,
+    pinnedSetId: spec.setId,
   };
 }

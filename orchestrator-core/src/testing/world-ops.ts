@@ -19,6 +19,7 @@ const placement = fc.record(
     labels: fc.record({ zone }),
     devices: fc.constantFrom(['cpu'], ['gpu0'], ['cpu', 'gpu0']),
     antiAffinity: fc.constantFrom('k1', 'k2'),
+    notOn: replicaId,
   },
   { requiredKeys: [] },
 );
@@ -35,6 +36,7 @@ const admit = fc.record({
     maxTokens: fc.constantFrom(1, 16, 800),
     deadlineFor: fc.constantFrom(undefined, 'end' as const, 'first-token' as const),
     prefix: fc.constantFrom(undefined, undefined, ...prefixes),
+    setId: fc.constantFrom(undefined, undefined, undefined, undefined, 's'),
     placement: fc.option(placement, { nil: undefined, freq: 3 }),
   }),
   deadlineInMs: fc.constantFrom(undefined, undefined, undefined, 0, 40, 1_000, 30_000),
@@ -58,6 +60,7 @@ const replica = fc.record({
     ready: fc.constantFrom(true, true, false),
     kvTokens: fc.constantFrom(undefined, WORLD_CTX, 2 * WORLD_CTX),
     interruptible: fc.constantFrom(true, true, false),
+    strictAlone: fc.constantFrom(undefined, undefined, true),
     device,
     labels: fc.record({ zone }),
     canaryPercent: fc.constantFrom(undefined, undefined, undefined, undefined, 0, 50, 100),

@@ -186,6 +186,11 @@ function findPool(req: Request, pools: readonly ConfiguredPool[]): ConfiguredPoo
   return pool;
 }
 
+function leastOf(promises: readonly PromisedDeterminism[]): PromisedDeterminism {
+  if (promises.includes('none')) return 'none';
+  return promises.includes('alone') ? 'alone' : 'exact';
+}
+
 function toCapabilities(tenant: Tenant | undefined, options: PoolRoutesOptions): Capabilities {
   const { pools, manager, apiVersion } = options;
   const engines = [...new Set(pools.map((pool) => pool.engine))];
@@ -199,7 +204,7 @@ function toCapabilities(tenant: Tenant | undefined, options: PoolRoutesOptions):
         supported_workloads: [...new Set(mine.flatMap((pool) => pool.workloads))],
         rate_limits: toRateLimits(tenant),
         features: [...new Set(mine.flatMap((pool) => pool.features))],
-        determinism: mine.some((pool) => pool.determinism === 'none') ? 'none' : 'exact',
+        determinism: leastOf(mine.map((pool) => pool.determinism)),
         models: mine.map((pool) => {
           const replica = servingReplica(pool, manager);
           return {

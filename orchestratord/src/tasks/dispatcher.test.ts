@@ -80,6 +80,7 @@ function setUp(options: { readonly leased?: boolean } = {}) {
       poolId: 'default',
       replicaId: REPLICA_ID,
       kvWarmth: false,
+      alone: false,
       decision: DECISION,
     });
   const abort = (task: LiveTask, reason: 'idle-timeout' | 'wall-timeout' | 'client', attempt = 1) =>

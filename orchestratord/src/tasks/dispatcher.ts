@@ -41,8 +41,8 @@ const WAITING_BEAT_MS = 50;
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #running = new Map<string, RunningAttempt>();
-  /** Aborted attempts that may still run where they were, by task. */
-  readonly #ending = new Map<string, Promise<void>>();
+  /** Aborted attempts that may still run where they were. */
+  readonly #ending = new Set<RunningAttempt>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -101,9 +101,11 @@ export class Dispatcher {
   async #run(running: RunningAttempt, effect: DispatchEffect): Promise<void> {
     const { task, attempt, abort } = running;
     let end: AttemptEnd = {};
-    const earlier = this.#ending.get(task.taskId);
+    const inTheWay = [...this.#ending].filter(
+      (each) => each.task === task || (effect.alone && each.replicaId === running.replicaId),
+    );
     try {
-      if (earlier !== undefined) await this.#untilOver(earlier, running);
+      if (inTheWay.length > 0) await this.#untilOver(inTheWay, running);
       if (abort.signal.aborted) return;
       const replica = this.#use(effect.replicaId);
       task.replica = replica.snapshot;
@@ -126,18 +128,19 @@ export class Dispatcher {
     }
   }
 
-  #noteEnding({ task: { taskId }, over }: RunningAttempt): void {
-    this.#ending.set(taskId, over);
-    void over.then(() => {
-      if (this.#ending.get(taskId) === over) this.#ending.delete(taskId);
-    });
+  #noteEnding(attempt: RunningAttempt): void {
+    this.#ending.add(attempt);
+    void attempt.over.then(() => this.#ending.delete(attempt));
   }
 
   /**
-   * One task never runs twice at once. An engine behind a way that broke may go on for a while, and as
+   * One task never runs twice at once, and what runs alone has no rest of others beside it. An engine behind a way that broke may go on for a while, and as
    * long as that is not known to be over the next attempt waits, which is no silence of its engine.
    */
-  async #untilOver(earlier: Promise<void>, { task, attempt }: RunningAttempt): Promise<void> {
+  async #untilOver(
+    earlier: readonly RunningAttempt[],
+    { task, attempt }: RunningAttempt,
+  ): Promise<void> {
     const { clock, command } = this.#options;
     const later = (): (() => void) => clock.setTimer(WAITING_BEAT_MS, beat);
     const beat = (): void => {
@@ -145,7 +148,7 @@ export class Dispatcher {
       cancel = later();
     };
     let cancel = later();
-    await earlier;
+    await Promise.all(earlier.map(({ over }) => over));
     cancel();
   }
 

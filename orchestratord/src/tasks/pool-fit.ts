@@ -18,7 +18,7 @@ export function unmetBy(pool: PoolAbility, request: TaskRequest): readonly Fault
     // 0 switches off what the engine does not have anyway.
     (field) => (request[field] ?? 0) !== 0 && !features.includes(field),
   ).map((field) => ({ path: `/${field}`, message: `is not supported by the engine ${engine}` }));
-  if (request.determinism !== 'strict' || determinism === 'exact') return lacking;
+  if (request.determinism !== 'strict' || determinism !== 'none') return lacking;
   const message = 'strict is not promised by this pool: leave it out or ask for best_effort';
   return [...lacking, { path: '/determinism', message }];
 }

@@ -40,6 +40,7 @@ function setUp() {
     holder: 'h',
     renewEveryMs: 1_000,
     labelsOf: () => ({}),
+    isStrictAlone: () => false,
     unmatchedIn: () => state.unmatched,
     isInterruptible: () => true,
     clock: { now: () => 0, setTimer: () => () => undefined },

@@ -17,6 +17,8 @@ export interface ReplicaBridgeOptions {
   readonly renewEveryMs: number;
   /** As configured for the replica. */
   readonly labelsOf: (replica: ReplicaSnapshot) => Readonly<Record<string, string>>;
+  /** It gives strict tasks the same bytes only while nothing else runs there. */
+  readonly isStrictAlone: (replica: ReplicaSnapshot) => boolean;
   /** How many tasks wait in the pool that no replica of it fits. */
   readonly unmatchedIn: (poolId: string) => number;
   /** Its engine stops a generation at a token boundary when asked. */
@@ -163,6 +165,7 @@ export class ReplicaBridge {
         kvTokens,
         chunkTokens,
         exactPrefixReuse,
+        strictAlone: this.#options.isStrictAlone(replica),
         labels: this.#options.labelsOf(replica),
         interruptible: this.#options.isInterruptible(replica),
         canaryPercent,

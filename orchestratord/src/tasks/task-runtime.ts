@@ -7,7 +7,7 @@ import type { Command, Core, PoolSpec, TenantSpec } from '@llama-orch/orchestrat
 import type { PoolManager } from '@llama-orch/pool-managerd';
 import { adapterOf } from '@llama-orch/worker-adapters';
 import type { Clock } from '../clock.ts';
-import { promisedDeterminism } from '../config/promised-determinism.ts';
+import { isStrictAlone, promisedDeterminism } from '../config/promised-determinism.ts';
 import type { Ledger } from '../ledger/types.ts';
 import type { Logger } from '../logging.ts';
 import { tenantsOf } from '../auth/tenants.ts';
@@ -120,6 +120,10 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       const ordinal = place ?? replicas.findIndex((each) => each.replicaId === replicaId);
       const pool = config.pools.find(({ id }) => id === poolId);
       return pool?.replica_labels[ordinal] ?? {};
+    },
+    isStrictAlone: (replica) => {
+      const pool = config.pools.find(({ id }) => id === replica.poolId);
+      return pool !== undefined && isStrictAlone(pool, replica);
     },
     unmatchedIn: (poolId) => core.poolView(poolId)?.unmatched ?? 0,
     isInterruptible: ({ engine }) => adapterOf(engine).capabilities.interruptibleDecode,
