@@ -93,6 +93,32 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/tasks/{id}/verify": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Echoed on the answer and in every log line. Replaced when not 1 to 128 visible ASCII characters. */
+                readonly "X-Correlation-Id"?: components["parameters"]["CorrelationId"];
+            };
+            readonly path: {
+                /** @description The task_id, as it was sent or given. */
+                readonly id: components["parameters"]["TaskId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Run a finished strict task again on another replica of its set, and compare.
+         * @description The second run is a task of its own, of the same tenant in the batch class: it waits its turn and its tokens count. The answer comes when it has ended; a caller that leaves cancels it. 409 while the task has not completed, when it was not strict or no completion, and when its replica set has no other replica; 410 when what it was asked or said is no longer kept; 503 when no other replica of the set is ready, or none had time within five minutes.
+         */
+        readonly post: operations["verifyTask"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/tasks/{id}/cancel": {
         readonly parameters: {
             readonly query?: never;
@@ -465,6 +491,32 @@ export interface components {
             readonly retriable?: boolean;
             readonly retry_after_ms?: components["schemas"]["Millis"];
         };
+        /** @description A task's output beside that of a second run of the same request and seed. */
+        readonly TaskVerification: {
+            readonly task_id: components["schemas"]["Uuid"];
+            readonly verified_by_task_id: components["schemas"]["Uuid"];
+            /** @description Both gave the same bytes. */
+            readonly match: boolean;
+            /** @description Where the task ran. */
+            readonly replica_id: components["schemas"]["Name"];
+            /** @description Where it ran again. */
+            readonly verified_on_replica_id: components["schemas"]["Name"];
+            readonly replica_set_id: components["schemas"]["Name"];
+            /** @description Tokens of the task up to its end, or with the first that differs. */
+            readonly tokens_compared: components["schemas"]["Count"];
+            readonly output_sha256: components["schemas"]["Sha256"];
+            readonly verified_sha256: components["schemas"]["Sha256"];
+            readonly first_difference?: components["schemas"]["TokenDifference"];
+        };
+        /** @description The first token that differs; a run that had ended by then has none there. */
+        readonly TokenDifference: {
+            /** @description Of the token in the task, from 0. */
+            readonly index: components["schemas"]["Count"];
+            /** @description What the task said. */
+            readonly expected?: string;
+            /** @description What the second run said. */
+            readonly actual?: string;
+        };
         readonly TaskExplanation: {
             readonly task_id: components["schemas"]["Uuid"];
             readonly state: components["schemas"]["TaskState"];
@@ -692,7 +744,7 @@ export interface components {
                 readonly "application/json": components["schemas"]["ErrorEnvelope"];
             };
         };
-        /** @description CONFLICT. The same id came before with another body, or from another tenant: task ids are one namespace, so choose them at random. */
+        /** @description CONFLICT. The same id came before with another body, or from another tenant: task ids are one namespace, so choose them at random. Or the task is in no state for what is asked of it. */
         readonly Conflict: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
@@ -1022,6 +1074,43 @@ export interface operations {
             readonly 404: components["responses"]["NotFound"];
             readonly 410: components["responses"]["Gone"];
             readonly 500: components["responses"]["Internal"];
+            readonly default: components["responses"]["OtherError"];
+        };
+    };
+    readonly verifyTask: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Echoed on the answer and in every log line. Replaced when not 1 to 128 visible ASCII characters. */
+                readonly "X-Correlation-Id"?: components["parameters"]["CorrelationId"];
+            };
+            readonly path: {
+                /** @description The task_id, as it was sent or given. */
+                readonly id: components["parameters"]["TaskId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Whether both runs gave the same bytes. */
+            readonly 200: {
+                headers: {
+                    readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TaskVerification"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 410: components["responses"]["Gone"];
+            readonly 429: components["responses"]["TooManyRequests"];
+            readonly 500: components["responses"]["Internal"];
+            readonly 503: components["responses"]["Unavailable"];
             readonly default: components["responses"]["OtherError"];
         };
     };

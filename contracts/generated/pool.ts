@@ -375,7 +375,7 @@ export interface components {
                 readonly "application/json": components["schemas"]["ErrorEnvelope"];
             };
         };
-        /** @description CONFLICT. The same id came before with another body, or from another tenant: task ids are one namespace, so choose them at random. */
+        /** @description CONFLICT. The same id came before with another body, or from another tenant: task ids are one namespace, so choose them at random. Or the task is in no state for what is asked of it. */
         readonly Conflict: {
             headers: {
                 readonly "X-Correlation-Id": components["headers"]["X-Correlation-Id"];

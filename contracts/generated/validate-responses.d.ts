@@ -10,6 +10,7 @@ export const AdmissionResponse: CompiledValidator;
 export const BackpressureEnvelope: CompiledValidator;
 export const Task: CompiledValidator;
 export const TaskExplanation: CompiledValidator;
+export const TaskVerification: CompiledValidator;
 export const SessionInfo: CompiledValidator;
 export const Capabilities: CompiledValidator;
 export const ReplicaSetList: CompiledValidator;

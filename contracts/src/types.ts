@@ -35,6 +35,7 @@ export type TaskReplica = Data['TaskReplica'];
 export type TaskProof = Data['TaskProof'];
 export type TaskPage = Data['TaskPage'];
 export type TaskExplanation = Data['TaskExplanation'];
+export type TaskVerification = Data['TaskVerification'];
 export type ExplanationEntry = Data['ExplanationEntry'];
 export type ExplainedWentFirst = Data['WentFirst'][number];
 export type ExplainedReplica = Data['ReplicaVerdicts'][number];

@@ -198,7 +198,7 @@ interface Served {
 
 function serve(config: Config, served: Served): Promise<HttpServer> {
   const { core, ledger, pools, hosts, runtime, metrics, slo, clock, log } = served;
-  const { host, service, queries } = runtime;
+  const { host, service, queries, verifier } = runtime;
   const heartbeatMs = config.server.heartbeat_ms;
   const dataContract = readFileSync(CONTRACT_FILES.data, 'utf8');
   const controlContract = readFileSync(CONTRACT_FILES.control, 'utf8');
@@ -212,6 +212,7 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
       taskRoutes({
         service,
         queries,
+        verifier,
         ledger,
         metrics,
         heartbeatMs,

@@ -77,6 +77,7 @@ async function measure(context: BenchContext, pattern: Pattern): Promise<readonl
   await using engine = await startSimulator(context, [...limits, ...flags]);
   await using ways = await openTwoWays(context, engine.url, tokensEach, {
     slots: STREAMS,
+    determinism: 'exact',
     ctx: Number(ctx),
     queue: { capacity: STREAMS },
   });

@@ -37,7 +37,12 @@ async function measure(context: BenchContext, streams: number): Promise<Round> {
   await using engine = await startSimulator(context, ['--slots', String(slots)]);
   const timeouts = { wall_ms: HOUR_MS, idle_ms: HOUR_MS };
   await using daemon = await startDaemon(context, [
-    externalPool('bench', engine.url, { slots, queue: { capacity: slots }, timeouts }),
+    externalPool('bench', engine.url, {
+      slots,
+      determinism: 'exact',
+      queue: { capacity: slots },
+      timeouts,
+    }),
   ]);
   await daemon.untilReady('bench');
   await Promise.all(Array.from({ length: WARM_UP_STREAMS }, () => runToEnd(daemon.url)));

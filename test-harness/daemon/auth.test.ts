@@ -180,7 +180,13 @@ describe('OC-CTRL-2044 a tenant', () => {
 
   test.each(['globex', 'admin'] as const)('is hidden from %s', async (other) => {
     for (const id of [endedId, runningId]) {
-      for (const operation of ['getTask', 'explainTask', 'streamTask', 'cancelTask'] as const) {
+      for (const operation of [
+        'getTask',
+        'explainTask',
+        'streamTask',
+        'verifyTask',
+        'cancelTask',
+      ] as const) {
         const foreign = await as[other].call(operation, { path: [id] });
         const unknown = await as[other].call(operation, { path: [randomUUID()] });
         expect(foreign.status, operation).toBe(404);

@@ -30,7 +30,7 @@ beforeAll(async () => {
       pools: [
         externalPool(
           sims.map((sim) => sim.url),
-          { slots: 2, model: { id: 'sim', aliases: ['latest'] } },
+          { slots: 2, determinism: 'exact', model: { id: 'sim', aliases: ['latest'] } },
         ),
       ],
     },

@@ -17,7 +17,12 @@ import { waitFor } from '../src/wait-for.ts';
 vi.setConfig({ testTimeout: 90_000 });
 
 const TTL_MS = 1_500;
-const REMOTE = { id: 'default', launch: 'remote', model: { id: 'sim' } } as const;
+const REMOTE = {
+  id: 'default',
+  launch: 'remote',
+  determinism: 'exact',
+  model: { id: 'sim' },
+} as const;
 
 /** A host with simulators of its own, one process each. */
 function hostOf(

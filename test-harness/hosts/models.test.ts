@@ -51,7 +51,9 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'llama-orch-host-models-'));
   for (const name of ['first', 'second']) writeFileSync(fileOf(name), `the weights of ${name}`);
   daemon = await startDaemon({
-    config: { pools: [{ id: 'default', launch: 'remote', model: { id: 'first' } }] },
+    config: {
+      pools: [{ id: 'default', launch: 'remote', determinism: 'exact', model: { id: 'first' } }],
+    },
   });
   front = await new CutProxy(() => daemon.url).listen();
   const rare = modelOf('second');

@@ -73,7 +73,13 @@ test(
     await using daemon = await startDaemon({
       config: {
         pools: [
-          { id: 'default', launch: 'remote', model: { id: 'sim' }, queue: { capacity: 1_000 } },
+          {
+            id: 'default',
+            launch: 'remote',
+            determinism: 'exact',
+            model: { id: 'sim' },
+            queue: { capacity: 1_000 },
+          },
         ],
       },
     });

@@ -13,6 +13,7 @@ const MODELS = ['alpha', 'beta'] as const;
 const turnsOf = (id: string): PoolInput => ({
   id,
   launch: 'remote',
+  determinism: 'exact',
   host_id: 'gpu-a',
   model: { id },
   keep_alive_ms: -1,

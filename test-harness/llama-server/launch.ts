@@ -96,6 +96,7 @@ export function realPool(
       ...[...REPRODUCIBLE, ...HOUSE_FLAGS, ...flags],
     ],
     replicas: 2,
+    determinism: 'exact',
     ctx: 1024,
     restart: { initial_delay_ms: 50, max_delay_ms: 200, max_restarts: 1000 },
     ...overrides,

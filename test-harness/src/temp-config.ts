@@ -64,6 +64,8 @@ export function simulatorPool(flags: readonly string[], overrides: PoolInput = {
       ...flags,
     ],
     replicas: 2,
+    // What a simulator says depends on nothing beside it.
+    determinism: 'exact',
     ctx: 4096,
     restart: QUICK_RESTART,
     ...overrides,

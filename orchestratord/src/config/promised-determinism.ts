@@ -17,6 +17,8 @@ export function promisedDeterminism(
     case 'exact':
       return 'exact';
     case 'exact-single-slot':
+      // Hosts say what they run, and how many slots it has, when they come.
+      if (launch === 'remote') return 'alone';
       return launch === 'embedded' || slots === 1 ? 'exact' : 'alone';
   }
 }

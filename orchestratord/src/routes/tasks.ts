@@ -19,10 +19,12 @@ import type { LiveTask } from '../tasks/live-task.ts';
 import { parseLogEntry } from '../tasks/task-log.ts';
 import type { TaskQueries } from '../tasks/task-queries.ts';
 import type { TaskService } from '../tasks/task-service.ts';
+import type { Verifier } from '../tasks/verification.ts';
 
 export interface TaskRoutesOptions {
   readonly service: TaskService;
   readonly queries: TaskQueries;
+  readonly verifier: Verifier;
   readonly ledger: Ledger;
   readonly metrics: Metrics;
   readonly heartbeatMs: number;
@@ -103,6 +105,18 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
       await stream(res, options, taskId, live, after, () => undefined);
     })
     .all(methodNotAllowed('GET'));
+
+  router
+    .route('/v1/tasks/:id/verify')
+    .post(allow('verifyTask'), options.limitRate, async (req, res) => {
+      const { tenantId, keyId } = identityOf(res);
+      const left = new AbortController();
+      res.once('close', () => left.abort());
+      const correlationId = correlationOf(res);
+      const caller = { tenantId, keyId, correlationId };
+      res.json(await options.verifier.verify(uuidOf(req), caller, left.signal));
+    })
+    .all(methodNotAllowed('POST'));
 
   router
     .route('/v1/tasks/:id/cancel')

@@ -90,7 +90,7 @@ export function toTaskSpec(
   prompt: PromptTokens,
   prefix: PromptPrefix | undefined,
 ): TaskSpec {
-  const { request } = record;
+  const { request, rerunOf } = record;
   return {
     taskId: record.taskId,
     poolId: record.poolId,
@@ -104,7 +104,8 @@ export function toTaskSpec(
     ctx: request.ctx,
     deadlineAtMs: record.deadlineAtMs,
     deadlineFor: request.deadline_for === 'first_token' ? 'first-token' : 'end',
-    placement: toConstraints(request.placement),
+    placement: rerunOf === undefined ? toConstraints(request.placement) : { notOn: rerunOf.notOn },
+    setId: rerunOf?.setId,
     prefix,
     // Nothing of what comes whole was seen before its end.
     ...(isAnsweredWhole(request)

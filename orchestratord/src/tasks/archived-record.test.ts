@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import {
   archivedAdmission,
   archivedHistory,
+  archivedOrder,
   archivedSummaryJson,
   archivedTaskJson,
   packArchived,
@@ -69,4 +70,15 @@ test('a record from before histories were kept is read as before, without one', 
   expect(archivedHistory(packed)).toBeUndefined();
   expect(JSON.parse(archivedTaskJson(packed))).toMatchObject({ result: { text: 'old' } });
   expect(archivedAdmission(packed)).toMatchObject({ queuePosition: 2, requestHash: 'h' });
+});
+
+test('OC-CTRL-2142 what a strict completion was asked reads back beside the rest, and is not shown', () => {
+  const order = { request: { prompt: 'two\nlines' }, promptFormat: 'auto' } as const;
+  const task: Task = { ...SUMMARY, result: { text: 'x' } };
+  const packed = packArchived(task, HISTORY, ADMISSION, order);
+  expect(archivedOrder(packed)).toEqual(order);
+  expect(archivedHistory(packed)).toEqual(HISTORY);
+  expect(archivedAdmission(packed)).toMatchObject({ queuePosition: 2, requestHash: 'h' });
+  expect(JSON.parse(archivedTaskJson(packed))).toEqual(task);
+  expect(archivedOrder(packArchived(task, HISTORY, ADMISSION))).toBeUndefined();
 });

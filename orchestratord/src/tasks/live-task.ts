@@ -37,6 +37,9 @@ export interface TaskRecord {
   readonly requestHash: string | undefined;
   readonly acceptedAtMs: number;
   readonly deadlineAtMs: number | undefined;
+  /** Of a second run: whose output it is to be compared with, and where it may run. */
+  readonly rerunOf?:
+    { readonly taskId: string; readonly setId: string; readonly notOn: string } | undefined;
 }
 
 /** What is written with `task.accepted`. */

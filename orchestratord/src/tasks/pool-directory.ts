@@ -28,6 +28,10 @@ export class PoolDirectory {
     this.#options = options;
   }
 
+  entry(poolId: string): PoolEntry | undefined {
+    return this.#options.pools.find((pool) => pool.poolId === poolId);
+  }
+
   /**
    * @throws OrchError NOT_FOUND when no pool has the model (or the engine), INVALID_PARAMS when it has it
    * but not the workload, or lacks what the request asks for

@@ -14,7 +14,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { SchedulingMetrics } from '../metrics/scheduling-metrics.ts';
 import type { SloWindow } from '../metrics/slo-window.ts';
 import { shownChance, storedForecast } from './admission-promise.ts';
-import { packArchived, toStoredAdmission } from './archived-record.ts';
+import { packArchived, toStoredAdmission, toStoredOrder } from './archived-record.ts';
 import { ArrivalList } from './arrival-list.ts';
 import type { EffectHandler, EffectWrites } from './core-host.ts';
 import type { AbortEffect, DispatchEffect } from './dispatcher.ts';
@@ -290,7 +290,12 @@ export class TaskBook implements EffectHandler {
         priority: view.priority,
         sessionId: view.session_id,
         state: view.state,
-        view: packArchived(view, task.history, toStoredAdmission(task)),
+        view: packArchived(
+          view,
+          task.history,
+          toStoredAdmission(task),
+          outcome.kind === 'completed' ? toStoredOrder(task) : undefined,
+        ),
       },
       onDurable: () => {
         if (transcript !== undefined) log.markPersisted(lastIdOf(transcript));

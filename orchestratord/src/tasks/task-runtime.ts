@@ -34,6 +34,7 @@ import { TaskQueries } from './task-queries.ts';
 import { TaskService } from './task-service.ts';
 import { TokenCounts } from './token-counts.ts';
 import { TranscriptWriter } from './transcript-writer.ts';
+import { Verifier } from './verification.ts';
 
 export interface TaskRuntimeOptions {
   readonly config: Config;
@@ -199,6 +200,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     prefixes,
     counts: new TokenCounts({ pools, leaseOf: (replicaId) => bridge.leaseOf(replicaId) }),
   });
+  const verifier = new Verifier({ queries, service, ledger, pools, clock });
   const telemetry = new EngineTelemetry({ pools, bridge, metrics, clock });
 
   /** Nothing runs there any more; what did not end by itself was never given work. */
@@ -259,6 +261,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     host,
     service,
     queries,
+    verifier,
 
     /** Folds the ledger and tells the core its pools; call once, before `start`. @throws LedgerError */
     async recover(specs: readonly PoolSpec[]) {

@@ -58,6 +58,19 @@ export interface Admitted {
   readonly task: LiveTask | undefined;
 }
 
+/** A finished task that is to run again, elsewhere. */
+export interface Rerun {
+  readonly ofTaskId: string;
+  readonly poolId: string;
+  readonly request: TaskRequest;
+  readonly promptFormat: TaskRecord['promptFormat'];
+  /** int64 in decimal. */
+  readonly seed: string;
+  /** The replica set that may run it, and the one replica of it that may not. */
+  readonly setId: string;
+  readonly notOn: string;
+}
+
 /** The id a client gave its task, and what it asked for under it. */
 interface TaskName {
   readonly taskId: string;
@@ -82,13 +95,46 @@ export class TaskService {
   }
 
   /**
+   * Admits the second run of a finished task: batch work of the caller's tenant, strict, from a cold start,
+   * in no session and without a deadline. Resolves when its acceptance is durable.
+   * @throws OrchError with the refusals of an admission, and CONFLICT when its pool is no longer configured
+   */
+  async rerun(order: Rerun, caller: Caller): Promise<LiveTask> {
+    if (this.#closed) throw shuttingDown();
+    const pool = this.#options.pools.entry(order.poolId);
+    if (pool === undefined) throw new OrchError('CONFLICT', 'its pool is no longer there');
+    const request = toRerunRequest(order);
+    const prompt = await this.#promptTokens(pool, request);
+    const { task } = await this.#admit(
+      {
+        taskId: randomUUID(),
+        tenantId: caller.tenantId,
+        keyId: caller.keyId,
+        poolId: pool.poolId,
+        modelId: pool.modelId,
+        engine: pool.engine,
+        correlationId: caller.correlationId,
+        request,
+        promptFormat: order.promptFormat,
+        determinism: 'strict',
+        seed: order.seed,
+        requestHash: undefined,
+        acceptedAtMs: this.#options.clock.now(),
+        deadlineAtMs: undefined,
+        rerunOf: { taskId: order.ofTaskId, setId: order.setId, notOn: order.notOn },
+      },
+      pool,
+      prompt,
+    );
+    return task;
+  }
+
+  /**
    * Admits a task; resolves when its acceptance is durable.
    * @throws OrchError with every refusal of the contract's `createTask`
    */
   async create(body: ParsedBody, caller: Caller): Promise<Admitted> {
-    if (this.#closed) {
-      throw new OrchError('POOL_UNREADY', 'the daemon is shutting down', { retryAfterMs: 5000 });
-    }
+    if (this.#closed) throw shuttingDown();
     const request = parseRequest(body);
     const { exactSeed } = body;
     const named =
@@ -158,7 +204,11 @@ export class TaskService {
     );
   }
 
-  async #admit(record: TaskRecord, pool: PoolEntry, prompt: PromptTokens): Promise<Admitted> {
+  async #admit(
+    record: TaskRecord,
+    pool: PoolEntry,
+    prompt: PromptTokens,
+  ): Promise<Admitted & { readonly task: LiveTask }> {
     const { host, book, prefixes } = this.#options;
     const task = new LiveTask(record);
     book.add(task);
@@ -265,6 +315,30 @@ export class TaskService {
         : { details: [{ path: pathIn(record.request, effect.path), message: effect.message }] }),
     });
   }
+}
+
+function shuttingDown(): OrchError {
+  return new OrchError('POOL_UNREADY', 'the daemon is shutting down', { retryAfterMs: 5000 });
+}
+
+/** The same generation; what concerned the first run alone is left out. */
+function toRerunRequest({ request, ofTaskId }: Rerun): TaskRequest {
+  const {
+    task_id: _taskId,
+    session_id: _sessionId,
+    deadline_ms: _deadlineMs,
+    deadline_for: _deadlineFor,
+    placement: _placement,
+    model_ref: _modelRef,
+    ...same
+  } = request;
+  return {
+    ...same,
+    priority: 'batch',
+    determinism: 'strict',
+    kv_hint: 'cold',
+    metadata: { verifies: ofTaskId },
+  };
 }
 
 /** The core knows of a prompt; the client may have sent it as messages. */

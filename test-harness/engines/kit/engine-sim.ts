@@ -157,12 +157,12 @@ export abstract class EngineSim<
   /** Runs a completion through fault, context, queue and slot. @throws SimHttpError */
   protected complete({ req, res }: SimCall, body: JsonBody, completion: SimCompletion): void {
     this.lastCompletion = body;
-    const { ctx, tokens, queue, slots } = this.options;
+    const { ctx, tokens, queue, slots, drift } = this.options;
     const { request, slotId = -1 } = completion;
     const fault = this.#takeFault(req, request.prompt);
     if (fault?.kind === 'http') throw this.#refused(fault);
     if (fault?.kind === 'hang') return;
-    const generation = planGeneration(request, ctx, tokens);
+    const generation = planGeneration(request, ctx, tokens, drift);
     if (generation.promptTokens >= ctx) throw this.tooLong(generation.promptTokens);
     if (this.slots.busy >= slots && this.slots.deferred >= queue) throw this.overloaded();
     let withdraw = () => {};

@@ -1,5 +1,11 @@
-import { countPromptTokens, TokenSource } from './vocabulary.ts';
+import { countPromptTokens, neighbourOf, TokenSource } from './vocabulary.ts';
 import type { SimToken } from './vocabulary.ts';
+
+/** One token of one seed's answers, from 0, that is another than it should be. */
+export interface Drift {
+  readonly seed: number;
+  readonly token: number;
+}
 
 /** What decides a generation, in whatever protocol it was asked for. */
 export interface GenerationRequest {
@@ -31,12 +37,26 @@ export interface Generation extends GenerationEnd {
 /**
  * @param ctx context of the slot, tokens
  * @param natural tokens after which the model ends by itself
+ * @param drift of an engine whose bytes are not those of its set
  */
 export function planGeneration(
   request: GenerationRequest,
   ctx: number,
   natural: number,
+  drift?: Drift,
 ): Generation {
+  const generation = planSound(request, ctx, natural);
+  if (drift?.seed !== request.seed) return generation;
+  let index = -1;
+  const next = (): SimToken => {
+    index += 1;
+    const token = generation.next();
+    return index === drift.token ? neighbourOf(token) : token;
+  };
+  return { ...generation, next };
+}
+
+function planSound(request: GenerationRequest, ctx: number, natural: number): Generation {
   const promptTokens = countPromptTokens(request.prompt);
   const asked = Math.max(request.maxTokens, 1);
   const room = ctx - promptTokens;

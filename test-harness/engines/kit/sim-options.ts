@@ -1,5 +1,6 @@
 import { DRAWN_KINDS } from './faults.ts';
 import type { DrawnKind, SimFault } from './faults.ts';
+import type { Drift } from './generation.ts';
 
 /** How a simulated engine of any protocol is set up. */
 export interface SimOptions {
@@ -36,6 +37,8 @@ export interface SimOptions {
   readonly faultSeed: number;
   /** What is drawn, in turn. */
   readonly faultKinds: readonly DrawnKind[];
+  /** It has drifted: its answers to one seed have another token at one place. */
+  readonly drift: Drift | undefined;
   /** A prompt that holds this text makes the engine exit with code 134, every time. */
   readonly poison: string | undefined;
   /** Told of every completion that a fault hits, with its prompt or whole body. */
@@ -62,6 +65,7 @@ export const DEFAULT_SIM_OPTIONS: SimOptions = {
   faultPercent: 0,
   faultSeed: 1,
   faultKinds: DRAWN_KINDS,
+  drift: undefined,
   poison: undefined,
   onFault: undefined,
   onExit: undefined,

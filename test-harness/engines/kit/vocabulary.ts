@@ -27,6 +27,11 @@ const TOKENS: readonly SimToken[] = WORDS.map((text, index) => ({
   json: JSON.stringify(text).slice(1, -1),
 }));
 
+/** Some other token. */
+export function neighbourOf({ id }: Pick<SimToken, 'id'>): SimToken {
+  return TOKENS[(id - FIRST_WORD_ID + 1) % TOKENS.length] as SimToken;
+}
+
 /** An endless, reproducible source of tokens: xorshift32 over FNV-1a of prompt and seed. */
 export class TokenSource {
   #state: number;
