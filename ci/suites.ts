@@ -19,6 +19,7 @@ export const SUITES: readonly Suite[] = [
   { name: 'generated', files: [folder('generated-requests')] },
   { name: 'engines', files: [folder('engines')] },
   { name: 'daemon', files: [folder('daemon'), folder('hosts')] },
+  { name: 'determinism', files: [folder('determinism')] },
   { name: 'metrics', files: [folder('metrics')] },
   // Its own tests, which run features that must fail, and then the features.
   { name: 'bdd', files: [folder('bdd')] },
