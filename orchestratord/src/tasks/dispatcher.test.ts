@@ -72,7 +72,7 @@ function setUp(options: { readonly leased?: boolean } = {}) {
     onAttemptOver: vi.fn(),
     onIdle,
   });
-  const dispatch = (task: LiveTask, attempt = 1) =>
+  const dispatch = (task: LiveTask, attempt = 1, alone = false) =>
     dispatcher.dispatch(task, {
       type: 'dispatch',
       taskId: task.taskId,
@@ -80,7 +80,7 @@ function setUp(options: { readonly leased?: boolean } = {}) {
       poolId: 'default',
       replicaId: REPLICA_ID,
       kvWarmth: false,
-      alone: false,
+      alone,
       decision: DECISION,
     });
   const abort = (task: LiveTask, reason: 'idle-timeout' | 'wall-timeout' | 'client', attempt = 1) =>
@@ -165,6 +165,21 @@ test('OC-POOL-3114 an attempt waits until the one before it is over, and is no s
   const { length } = commands;
   await clock.advance(1_000);
   expect(commands).toHaveLength(length);
+});
+
+test('OC-CTRL-2144 what runs alone waits until what was stopped on its replica is over, others do not', async () => {
+  const { dispatch, abort, attempts, sinks } = setUp();
+  const stopped = liveTask(1);
+  dispatch(stopped);
+  abort(stopped, 'client');
+  dispatch(liveTask(2));
+  expect(sinks).toHaveLength(2);
+  dispatch(liveTask(3), 1, true);
+  await settle();
+  expect(sinks).toHaveLength(2);
+  attempts[0]?.reject(new Error('aborted'));
+  await settle();
+  expect(sinks).toHaveLength(3);
 });
 
 test('one that is aborted while it waits never starts, and holds the next one back as long', async () => {
