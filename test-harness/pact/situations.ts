@@ -12,6 +12,8 @@ export interface SituationParameters {
   readonly 'a key without the scope': object;
   readonly 'a key that is not known': object;
   readonly 'a task that has ended': { readonly task_id: string };
+  readonly 'a task that can be verified': { readonly task_id: string };
+  readonly 'a task of which no other replica is ready': { readonly task_id: string };
   readonly 'a task that waits': { readonly task_id: string };
   readonly 'a task that was canceled while it waited': { readonly task_id: string };
   readonly 'a task whose engine failed': { readonly task_id: string };

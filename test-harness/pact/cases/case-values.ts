@@ -40,6 +40,9 @@ export function firstSync(): JsonObject {
   return requestExample('syncHost', 'first') as JsonObject;
 }
 
+/** A pool with two replicas, and one of which a replica can be ended. */
+export const PAIRED_POOL = 'paired';
+export const WIDOWED_POOL = 'widowed';
 /** What a pool is called whose only slot is taken; the models of the pools are named like the pools. */
 export const BUSY_POOL = 'busy';
 export const DRAINING_POOL = 'draining';

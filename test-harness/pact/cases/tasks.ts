@@ -8,7 +8,7 @@ import {
 } from '../contract-examples.ts';
 import { pactCase, type CaseInput, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
-import { BUSY_POOL, shortTask, uuidOf } from './case-values.ts';
+import { BUSY_POOL, shortTask, uuidOf, WIDOWED_POOL } from './case-values.ts';
 import { casesOfStrangeIds } from './strange-ids.ts';
 
 const COUNT = '^[0-9]+$';
@@ -196,8 +196,60 @@ const cancellations: readonly PactCase[] = [
   }),
 ];
 
+const verifications: readonly PactCase[] = [
+  pactCase({
+    operationId: 'verifyTask',
+    status: '200',
+    when: 'of one that comes out the same',
+    situation: situation('a task that can be verified', { task_id: uuidOf('verified') }),
+    path: [uuidOf('verified')],
+    answer: { task_id: uuidOf('verified'), match: true, tokens_compared: 2 },
+    omit: ['first_difference'],
+    exact: ['/task_id', '/match', '/tokens_compared'],
+  }),
+  pactCase({
+    operationId: 'verifyTask',
+    status: '409',
+    when: 'of one that did not complete',
+    situation: situation('a task that was canceled while it waited', {
+      task_id: uuidOf('canceled, verified'),
+    }),
+    path: [uuidOf('canceled, verified')],
+  }),
+  pactCase({
+    operationId: 'verifyTask',
+    status: '410',
+    when: 'of one that is not kept any more',
+    situation: situation('a task that is not kept any more', {
+      task_id: uuidOf('swept, verified'),
+    }),
+    path: [uuidOf('swept, verified')],
+  }),
+  pactCase({
+    operationId: 'verifyTask',
+    status: '429',
+    when: 'of a tenant that has used up its rate',
+    situation: situation('a tenant that has used up its rate'),
+    key: 'hurried',
+    path: [uuidOf('hurried, verified')],
+    answer: { code: 'RATE_LIMITED', policy_label: 'rate-limit' },
+    omit: ['engine', 'pool_id'],
+  }),
+  pactCase({
+    operationId: 'verifyTask',
+    status: '503',
+    when: 'of one of which no other replica is ready',
+    situation: situation('a task of which no other replica is ready', {
+      task_id: uuidOf('widowed, verified'),
+    }),
+    path: [uuidOf('widowed, verified')],
+    answer: { code: 'POOL_UNREADY', pool_id: WIDOWED_POOL },
+    omit: ['engine'],
+  }),
+];
+
 const byId = casesOfStrangeIds(
-  ['getTask', 'streamTask', 'explainTask', 'cancelTask'],
+  ['getTask', 'streamTask', 'explainTask', 'verifyTask', 'cancelTask'],
   'of no task',
 );
 
@@ -205,5 +257,6 @@ export const taskCases: readonly PactCase[] = [
   ...admissions,
   ...lookups,
   ...cancellations,
+  ...verifications,
   ...byId,
 ];

@@ -13,7 +13,9 @@ import {
   DRAINING_POOL,
   fullPoolOf,
   OTHER_MODEL,
+  PAIRED_POOL,
   SLOW_POOL,
+  WIDOWED_POOL,
 } from '../cases/case-values.ts';
 import { KEYS, POOL_ID, type KeyName } from '../pact-case.ts';
 
@@ -30,6 +32,8 @@ export interface Provider {
   as(key: KeyName): DaemonClient;
   /** The next task of the broken pool fails. Only of daemons that were started for it. */
   failNextTask?(): void;
+  /** Ends the engine of the widowed pool's other replica. Likewise. */
+  endOtherReplica?(replicaId: string): Promise<void>;
 }
 
 export interface Daemons extends AsyncDisposable {
@@ -85,6 +89,8 @@ export async function startDaemons(): Promise<Daemons> {
     sim(ENDLESS),
     ...policies.map(() => sim(ENDLESS)),
   ]);
+  const pair = await Promise.all([sim(), sim()]);
+  const couple = await Promise.all([sim(), sim()]);
   const models = [{ id: OTHER_MODEL, path: modelFile(directory, OTHER_MODEL) }];
   const main = await started(stack, {
     ...AUTH,
@@ -93,6 +99,8 @@ export async function startDaemons(): Promise<Daemons> {
       namedPool(POOL_ID, roomy, { slots: 4, model: { id: 'tiny-haiku' } }),
       namedPool(BROKEN_POOL, broken, { max_attempts: 1 }),
       namedPool(DRAINING_POOL, draining),
+      pairedPool(PAIRED_POOL, pair),
+      pairedPool(WIDOWED_POOL, couple),
       namedPool(SLOW_POOL, slow, { slots: 4 }),
       namedPool(BUSY_POOL, busy),
       ...policies.map((policy, n) =>
@@ -114,6 +122,9 @@ export async function startDaemons(): Promise<Daemons> {
       externalPool(['http://127.0.0.1:9'], { id: 'unreachable', model: { id: 'unreachable' } }),
     ],
   });
+  for (const id of [PAIRED_POOL, WIDOWED_POOL]) {
+    await main.provider.as('operator').untilReady(2, id);
+  }
   for (const { id } of main.pools) await main.provider.as('operator').untilReady(1, id);
   for (const id of [POOL_ID, QUICK_POOL]) await tight.provider.as('operator').untilReady(1, id);
   const owned = stack.move();
@@ -121,6 +132,10 @@ export async function startDaemons(): Promise<Daemons> {
     main: {
       ...main.provider,
       failNextTask: () => broken.addFault({ kind: 'garbage', after_tokens: 0 }),
+      endOtherReplica: async (replicaId) => {
+        const [first, second] = couple;
+        await (replicaId === `${WIDOWED_POOL}-0` ? second : first)?.close();
+      },
     },
     tight: tight.provider,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -159,6 +174,13 @@ export function providerAt(
 
 function namedPool(id: string, sim: LlamaCppSim, more: Parameters<typeof externalPool>[1] = {}) {
   return externalPool([sim.url], { id, model: { id }, ...more });
+}
+
+function pairedPool(id: string, sims: readonly LlamaCppSim[]) {
+  return externalPool(
+    sims.map(({ url }) => url),
+    { id, model: { id } },
+  );
 }
 
 /** A simulated engine takes no model; `env` lets the command name one all the same. */

@@ -10,9 +10,11 @@ import {
   firstSync,
   fullPoolOf,
   OTHER_MODEL,
+  PAIRED_POOL,
   shortTask,
   SLOW_POOL,
   uuidOf,
+  WIDOWED_POOL,
 } from '../cases/case-values.ts';
 import { HOST_ID, POOL_ID } from '../pact-case.ts';
 import type { Situation, SituationName, SituationParameters } from '../situations.ts';
@@ -49,6 +51,15 @@ export const STATES: { readonly [Name in SituationName]: State<Name> } = {
   'a task that has ended': {
     elsewhere: 'any',
     setUp: (provider, { task_id: id }) => ended(provider.as('client'), shortTask(id)),
+  },
+  'a task that can be verified': {
+    elsewhere: { no: 'a pool with two replicas' },
+    setUp: (provider, { task_id: id }) =>
+      ended(provider.as('client'), { ...shortTask(id), model_ref: PAIRED_POOL }),
+  },
+  'a task of which no other replica is ready': {
+    elsewhere: { no: 'a pool whose replica may be ended' },
+    setUp: (provider, { task_id: id }) => widowed(provider, id),
   },
   'a task id that another request has used': {
     elsewhere: 'any',
@@ -165,6 +176,18 @@ export function daemonFor({ name, parameters }: Situation): keyof Omit<Daemons, 
 async function ended(client: DaemonClient, task: TaskRequest & { task_id: string }): Promise<void> {
   await client.admit(task);
   await client.untilEnded(task.task_id);
+}
+
+/** Where the task did not run the engine ends, and does not come back. */
+async function widowed(provider: Provider, taskId: string): Promise<void> {
+  const client = provider.as('client');
+  await ended(client, { ...shortTask(taskId), model_ref: WIDOWED_POOL });
+  const { replica } = await client.task(taskId);
+  await provider.endOtherReplica?.(replica?.replica_id ?? '');
+  await waitFor('the loss of a replica', async () => {
+    const { replicas } = await provider.as('operator').poolHealth(WIDOWED_POOL);
+    return replicas.filter(({ state }) => state === 'ready').length === 1;
+  });
 }
 
 async function afterFirstTurn(client: DaemonClient, sessionId: string): Promise<void> {
@@ -285,7 +308,8 @@ async function otherwiseSuccessful(
   parameters: SituationParameters['an unexpected failure inside the daemon'],
 ): Promise<void> {
   const { operation, task_id: taskId, session_id: sessionId } = parameters;
-  if (taskId !== undefined) await ended(provider.as('client'), shortTask(taskId));
+  const pool = operation === 'verifyTask' ? { model_ref: PAIRED_POOL } : {};
+  if (taskId !== undefined) await ended(provider.as('client'), { ...shortTask(taskId), ...pool });
   if (sessionId !== undefined) await afterFirstTurn(provider.as('client'), sessionId);
   const isPromotion = operation === 'promotePool' || operation === 'rollbackPool';
   if (isPromotion) await withCanary(provider.as('operator'));
