@@ -41,6 +41,8 @@ export function expectedOf(request: RequestCase, target: Target): Expected {
     case 'getSession':
     case 'deleteSession':
       return { may: [NOT_FOUND] };
+    case 'verifyTask':
+      return { may: [NOT_FOUND, CONFLICT] };
     case 'getPoolHealth':
     case 'drainPool':
     case 'undrainPool':
@@ -69,7 +71,7 @@ function ofPool(id: string | undefined, may: readonly Refusal[]): Expected {
 }
 
 /** In the order of OC-CTRL-2010: a pool that serves it, its context, its placement, its deadline. */
-function ofTask({ body, headers }: RequestCase, { ctx, isExact }: Target): Expected {
+function ofTask({ body, headers }: RequestCase, { ctx, takesStrict }: Target): Expected {
   const task = body as unknown as TaskRequest;
   const isNamed = task.task_id !== undefined || headers['Idempotency-Key'] !== undefined;
   // Another generated request may have had the same id or key, and asked for something else.
@@ -83,7 +85,7 @@ function ofTask({ body, headers }: RequestCase, { ctx, isExact }: Target): Expec
   }
   if (model !== undefined) return { may: [...may, { code: 'INVALID_PARAMS', path: '/workload' }] };
   const isWhole = workload !== 'completion';
-  if (task.determinism === 'strict' && !isExact(isWhole ? POOLS.whole : POOLS.completion)) {
+  if (task.determinism === 'strict' && !takesStrict(isWhole ? POOLS.whole : POOLS.completion)) {
     return { must: { code: 'INVALID_PARAMS', path: '/determinism' }, may };
   }
   if (task.ctx !== undefined && task.ctx > ctx) {

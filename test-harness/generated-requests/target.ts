@@ -45,8 +45,8 @@ export const HOST_IDS = ['host-a', 'host-b'] as const;
 export interface Target {
   readonly client: DaemonClient;
   readonly ctx: number;
-  /** Whether a pool promises the same bytes; strict tasks are refused elsewhere. */
-  readonly isExact: (poolId: string) => boolean;
+  /** Whether a pool takes strict tasks. */
+  readonly takesStrict: (poolId: string) => boolean;
 }
 
 export interface RunningTarget extends Target, AsyncDisposable {
@@ -56,7 +56,7 @@ export interface RunningTarget extends Target, AsyncDisposable {
 export async function startTarget(): Promise<RunningTarget> {
   const stack = new AsyncDisposableStack();
   try {
-    const pool = { slots: SLOTS, ctx: CTX };
+    const pool = { slots: SLOTS, ctx: CTX, determinism: 'exact' } as const;
     const sims = await Promise.all(
       [0, 1, 2].map(() => startLlamaCppSim({ slots: SLOTS, ctx: CTX, tokens: TOKENS })),
     );
@@ -87,13 +87,13 @@ export async function startTarget(): Promise<RunningTarget> {
       const task: TaskRequest = { task_id, prompt: 'known', max_tokens: 2 };
       await client.run(session_id === undefined ? task : { ...task, session_id });
     }
-    const exact = await exactPools(client);
+    const strict = await strictPools(client);
     const owned = stack.move();
     return {
       daemon,
       client,
       ctx: CTX,
-      isExact: (poolId) => exact.has(poolId),
+      takesStrict: (poolId) => strict.has(poolId),
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   } catch (error) {
@@ -108,11 +108,11 @@ export async function backlogOf({ client }: Target): Promise<number> {
   return metrics.queue_depth + metrics.running;
 }
 
-async function exactPools(client: DaemonClient): Promise<ReadonlySet<string>> {
+async function strictPools(client: DaemonClient): Promise<ReadonlySet<string>> {
   const answer = await client.call('getCapabilities');
   const { engines } = answer.body as {
     engines: { models: { pool_id: string; determinism: string }[] }[];
   };
   const models = engines.flatMap((engine) => engine.models);
-  return new Set(models.filter((m) => m.determinism === 'exact').map((m) => m.pool_id));
+  return new Set(models.filter((m) => m.determinism !== 'none').map((m) => m.pool_id));
 }

@@ -104,7 +104,13 @@ export async function startProvingGround(): Promise<ProvingGround> {
         pools: [
           externalPool(
             chat.map(({ url }) => url),
-            { id: 'chat', model: { id: 'chat' }, slots: 2, queue: { capacity: 1_000 } },
+            {
+              id: 'chat',
+              determinism: 'exact',
+              model: { id: 'chat' },
+              slots: 2,
+              queue: { capacity: 1_000 },
+            },
           ),
           externalPool([small.url], {
             id: 'small',

@@ -175,18 +175,21 @@ function poolConfig(
     modelFile === undefined
       ? {}
       : { model: { id: modelFile, path: writeModel(directory, modelFile) } };
+  // What a simulator says depends on nothing beside it.
+  const promise = kind === 'llamacpp' ? ({ determinism: 'exact' } as const) : {};
   const common = { id, slots, timeouts: PATIENT, ...model, ...overrides };
   switch (home) {
     case 'running':
       return externalPool(urls, {
         engine: kind,
         model: { id: 'sim', served_name: 'sim' },
+        ...promise,
         ...common,
       });
     case 'built-in':
       return embeddedPool({ replicas: engines, ...common });
     case 'on-hosts':
-      return { launch: 'remote', model: { id: 'sim' }, ...common };
+      return { launch: 'remote', model: { id: 'sim' }, ...promise, ...common };
     case 'started': {
       const { tokens, tokenDelayMs } = answers;
       const flags = ['--tokens', String(tokens), '--token-delay-ms', String(tokenDelayMs)];
