@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { TaskRequest } from '@llama-orch/contracts';
 import { ContractViolation } from '../src/contract-check.ts';
 import type { DaemonClient } from '../src/daemon-client.ts';
-import type { EventStream, TaskEvent } from '../src/event-stream.ts';
+import { NotAStream, type EventStream, type TaskEvent } from '../src/event-stream.ts';
 import { checkWholeStream } from '../src/stream-check.ts';
 
 export type Admission = 'accepted' | 'refused' | 'unanswered';
@@ -99,7 +99,10 @@ export class ChaosClient {
 
   /** A connection that broke is the point of it all; an answer against the contract is not. */
   #note(error: unknown): void {
-    if (error instanceof ContractViolation) this.violation ??= error.message;
+    // A post that asks for its stream at once is refused like any other, to be repeated.
+    const isRefusal = error instanceof NotAStream && [429, 503].includes(error.status);
+    if (isRefusal && this.admission !== 'accepted') this.admission = 'refused';
+    else if (error instanceof ContractViolation) this.violation ??= error.message;
   }
 
   #tell(what: string): string {

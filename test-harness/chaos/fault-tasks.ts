@@ -1,11 +1,11 @@
 /** The load of a run with faults: every task a function of the seed and its number. */
-import { createHash } from 'node:crypto';
 import type { TaskRequest, TaskResult } from '@llama-orch/contracts';
 import { renderChat } from '../engines/kit/chat.ts';
 import { embeddingOf, rankingOf } from '../engines/kit/pooling.ts';
 import { expectedPieces } from '../engines/kit/vocabulary.ts';
 import { createRandom } from '../sim/seeded-random.ts';
 import { FAULT_POOLS, OWNED_POOL, POISON, type FaultPool } from './fault-engines.ts';
+import { uuidOf } from './load-plan.ts';
 
 /** What the client of a task does. `at` counts events of its stream. */
 export type Behaviour =
@@ -128,10 +128,4 @@ function behaviourOf(
   if (share < 86) return { kind: 'cancels', at: chance(0.2) ? 0 : below(60) };
   if (share < 95) return { kind: 'vanishes', at: below(6), cancels: chance(0.5) };
   return { kind: 'polls' };
-}
-
-/** A UUID (version 4 in form) that is a function of a name. */
-function uuidOf(name: string): string {
-  const hex = createHash('sha256').update(name).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -1,11 +1,10 @@
 /** What a daemon and its engines hold once nothing is left to do: it must be what they held before. */
-import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolList } from '@llama-orch/contracts';
 import type { DaemonProcess } from '../src/daemon-process.ts';
 import { parseMetrics, sumOf } from '../src/metrics-text.ts';
 import { statsAt } from './fault-engines.ts';
+import { openFilesOf, residentBytesOf } from './process-figures.ts';
 
 /** Of a daemon that has nothing to do. */
 export interface Footprint {
@@ -97,16 +96,4 @@ async function look(daemon: DaemonProcess): Promise<Look> {
     replicas: replicas.length,
     leases: leases('granted') - leases('released') - leases('expired') - leases('fenced'),
   };
-}
-
-function residentBytesOf(pid: number): number {
-  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024;
-}
-
-function openFilesOf(pid: number): number | undefined {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).length;
-  } catch {
-    return undefined;
-  }
 }

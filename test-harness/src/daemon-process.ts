@@ -21,6 +21,8 @@ export interface DaemonOptions {
   readonly config?: ConfigInput;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Files and sockets it may have open, as its system limits them (Linux). */
+  readonly openFilesLimit?: number;
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -64,7 +66,7 @@ export class DaemonProcess implements AsyncDisposable {
 
   /** Spawns the program. @throws Error with its output when it exits before it is ready */
   async start(): Promise<void> {
-    const { config, args = [], env = {} } = this.#options;
+    const { config, args = [], env = {}, openFilesLimit: files } = this.#options;
     const run = new ProgramRun(
       DAEMON_ENTRY,
       [
@@ -73,6 +75,7 @@ export class DaemonProcess implements AsyncDisposable {
         ...args,
       ],
       env,
+      files === undefined ? [] : ['prlimit', `--nofile=${files}:${files}`],
     );
     this.#run = run;
     this.#url = await waitFor(

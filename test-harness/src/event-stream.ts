@@ -30,6 +30,16 @@ export interface StreamOptions {
 /** How a stream ended: the daemon closed it, the reader left, or the connection broke. */
 export type StreamEnd = 'closed' | 'left' | 'broken';
 
+/** An answer without a stream. What it says instead is not checked. */
+export class NotAStream extends ContractViolation {
+  readonly status: number;
+
+  constructor(status: number, type: string, text: string) {
+    super(`not a stream: ${status} ${type} ${text}`);
+    this.status = status;
+  }
+}
+
 export class EventStream implements AsyncDisposable {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -185,7 +195,7 @@ export async function openEventStream(
   const type = response.headers['content-type'];
   if (response.statusCode !== 200 || !String(type).startsWith('text/event-stream')) {
     const text = await response.body.text();
-    throw new ContractViolation(`not a stream: ${response.statusCode} ${String(type)} ${text}`);
+    throw new NotAStream(response.statusCode, String(type), text);
   }
   if (typeof response.headers['x-correlation-id'] !== 'string') {
     throw new ContractViolation('a stream without X-Correlation-Id');

@@ -15,8 +15,15 @@ export class ProgramRun {
   stdout = '';
   stderr = '';
 
-  constructor(entry: string, args: readonly string[], env: Readonly<Record<string, string>>) {
-    this.child = spawn(process.execPath, [entry, ...args], {
+  /** @param prefix a command that replaces itself by the one behind it, such as `prlimit` */
+  constructor(
+    entry: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    prefix: readonly string[] = [],
+  ) {
+    const [command = process.execPath, ...rest] = [...prefix, process.execPath, entry, ...args];
+    this.child = spawn(command, rest, {
       cwd: PROJECT_ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...withoutOurVariables(process.env), ...env },

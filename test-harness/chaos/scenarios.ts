@@ -1,0 +1,8 @@
+/** Every scenario that runs under the one load; `kill9.ts` and `faults.ts` have loads of their own. */
+import type { Scenario } from './scenario.ts';
+import { clockJump } from './scenarios/clock-jump.ts';
+import { ledgerFull } from './scenarios/ledger-full.ts';
+import { ledgerSlow } from './scenarios/ledger-slow.ts';
+import { sigterm } from './scenarios/sigterm.ts';
+
+export const SCENARIOS: readonly Scenario[] = [sigterm, clockJump, ledgerFull, ledgerSlow];

@@ -1,0 +1,89 @@
+/** The disk is slow to flush, or does not come back from a flush, under load. */
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { createRandom } from '../../sim/seeded-random.ts';
+import { waitFor } from '../../src/wait-for.ts';
+import { ChaosClient } from '../chaos-client.ts';
+import { observationOf } from '../rest.ts';
+import type { Scenario } from '../scenario.ts';
+import { loadOf, openStage } from '../stage.ts';
+import { runUnderLoad } from '../under-load.ts';
+import { onlyResets } from '../verdict.ts';
+
+const ROUNDS_AT_MOST = 40;
+const SLOWEST_MS = 60;
+/** One round in so many the daemon is killed while a commit hangs. */
+const KILL_EVERY = 2;
+/** Tokens of a strict task that must come while a commit hangs: less than may be in memory only. */
+const TOKENS_MEANWHILE = 30;
+const LONG_OUTPUT = 300;
+
+export const ledgerSlow: Scenario = {
+  name: 'ledger-slow',
+  about: 'lets commits of the ledger take long, and hang',
+  ids: ['OC-CHAOS-7304'],
+  tasks: { short: 50, long: 4_000 },
+  async run({ seed, tasks, onEvent }) {
+    await using stage = await openStage({
+      preload: { module: 'slow-commit.ts', variable: 'CHAOS_COMMIT_FILE' },
+    });
+    const { daemon, orders } = stage;
+    const random = createRandom(seed, -1);
+    return await runUnderLoad({
+      daemon,
+      load: loadOf(seed, tasks, { longestOutput: 80 }),
+      allowed: onlyResets,
+      disturb: async (load, { violations, observations, figures }) => {
+        const every = Math.max(12, Math.ceil(tasks / ROUNDS_AT_MOST));
+        let rounds = 0;
+        while (await load.untilMidStream(2)) {
+          rounds += 1;
+          const prompt = `Through hang ${rounds}.`;
+          const long = new ChaosClient(daemon.client, {
+            ...{ prompt, prompt_format: 'raw', seed: 1, max_tokens: LONG_OUTPUT },
+            ...{ determinism: 'strict', priority: 'interactive' },
+          });
+          await long.post();
+          const late = new ChaosClient(daemon.client, {
+            ...{ prompt, prompt_format: 'raw', seed: 1, max_tokens: 5 },
+          });
+          await long.follow(async (stream) => {
+            await stream.until('tokens', () => stream.tokens.length > 0);
+            rmSync(`${orders}.held`, { force: true });
+            writeFileSync(orders, 'hold');
+            const posted = late.post();
+            await waitFor('a commit that hangs', () => existsSync(`${orders}.held`));
+            onEvent?.(`round ${rounds}: a commit hangs`);
+            // The process lives, and what needs no disk goes on: the event loop does not wait for it.
+            const { status } = await daemon.client.call('getLiveness');
+            if (status !== 200) violations.push(`/healthz is ${status} while a commit hangs`);
+            const wanted = Math.min(stream.tokens.length + TOKENS_MEANWHILE, LONG_OUTPUT);
+            await stream.until('tokens without a disk', () => stream.tokens.length >= wanted);
+            if (late.admission === 'accepted') violations.push('202 before its commit');
+            if (rounds % KILL_EVERY === 0) {
+              await daemon.kill9();
+              await posted;
+              if (late.admission === 'accepted') violations.push('202 without its commit');
+              writeFileSync(orders, '0');
+              await daemon.restart();
+              await late.post();
+            } else {
+              // As slow as this from now on.
+              writeFileSync(orders, String(Math.round(random.next() * SLOWEST_MS)));
+              await posted;
+            }
+          });
+          while (!long.isOver && long.violation === undefined) await long.follow();
+          await late.follow();
+          observations.push(
+            await observationOf(daemon, long, prompt, LONG_OUTPUT),
+            await observationOf(daemon, late, prompt, 5),
+          );
+          await load.untilDone(every);
+        }
+        writeFileSync(orders, '0');
+        if (rounds < KILL_EVERY) violations.push(`the load was over after ${rounds} rounds`);
+        figures.push(['commits that hung', rounds]);
+      },
+    });
+  },
+};
