@@ -29,6 +29,8 @@ export interface LoadFigures {
 }
 
 const RETRY_MS = 20;
+/** Less than the daemon asks for: these are impatient. */
+const REFUSED_MS = 100;
 /** Bounds a hang: after it a task counts as lost. */
 const PATIENCE_MS = 240_000;
 /** Turns of the event loop in which everything is read that was sent before an answer that was read. */
@@ -172,6 +174,7 @@ class ClientRun {
       taskId: request.task_id,
       isBestEffort: request.determinism === 'best_effort',
       expectedText,
+      refusals: this.refusals,
       events: client.events,
       tokensAtCancel: this.#tokensAtCancel,
       state: client.isOver ? await this.#state() : undefined,
@@ -192,7 +195,9 @@ class ClientRun {
       const admission = client.admission as ChaosClient['admission'];
       if (admission === 'refused') this.refusals += 1;
       if (admission === 'unanswered') this.unanswered += 1;
-      if (admission !== 'accepted') await sleep(RETRY_MS);
+      if (admission !== 'accepted') {
+        await sleep(admission === 'refused' ? REFUSED_MS : RETRY_MS);
+      }
     }
   }
 

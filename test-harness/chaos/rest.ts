@@ -92,6 +92,7 @@ export async function observationOf(
     taskId,
     isBestEffort: determinism === 'best_effort',
     expectedText: expectedPieces(prompt, 1, maxTokens).join(''),
+    refusals: 0,
     events: client.events,
     tokensAtCancel: undefined,
     state: client.isOver ? (await daemon.client.task(taskId)).state : undefined,

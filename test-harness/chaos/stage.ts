@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startLlamaCppSim } from '../engines/llamacpp/sim.ts';
+import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
 import type { SeededRandom } from '../sim/seeded-random.ts';
 import { startDaemon, type DaemonOptions, type DaemonProcess } from '../src/daemon-process.ts';
 import { externalPool, type ConfigInput, type PoolInput } from '../src/temp-config.ts';
@@ -25,6 +25,7 @@ export interface StageOptions {
 
 export interface Stage extends AsyncDisposable {
   readonly daemon: DaemonProcess;
+  readonly sim: LlamaCppSim;
   /** The file that the preloaded module reads its orders from, '0' at first. */
   readonly orders: string;
 }
@@ -69,7 +70,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   );
   await daemon.client.untilReady(1);
   const owned = stack.move();
-  return { daemon, orders, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { daemon, sim, orders, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 export function loadOf(

@@ -44,6 +44,19 @@ test('OC-CTRL-2072 failed writes are retried in their order until the ledger tak
   expect(onFatal).not.toHaveBeenCalled();
 });
 
+test('OC-CTRL-2093 once the ledger takes a write again, those behind it follow without a pause', async () => {
+  const { state, clock, writer } = setUp();
+  state.broken = true;
+  const writes = [writer.write({ events: [event('first')] })];
+  await settle();
+  for (let n = 0; n < 1_000; n += 1) writes.push(writer.write({ events: [event(`${n}`)] }));
+  state.broken = false;
+  // The longest first pause, and not one more.
+  await clock.advance(50);
+  await Promise.all(writes);
+  expect(writer.healthy).toBe(true);
+});
+
 test('OC-CTRL-2072 a ledger that stays broken is reported once the budget is spent', async () => {
   const { state, clock, onFatal, writer } = setUp();
   state.broken = true;

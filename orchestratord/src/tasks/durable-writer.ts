@@ -1,7 +1,8 @@
 /**
  * Ledger writes that must not be lost once the core has moved on. When a write fails, it and all that
- * follow queue up in order and are retried with growing, jittered pauses; when the ledger stays broken
- * the daemon is told to stop, because a restart resumes from what is durable.
+ * follow queue up in order and are retried with growing, jittered pauses, until the ledger takes one: then
+ * the others follow at once. When the ledger stays broken the daemon is told to stop, because a restart
+ * resumes from what is durable.
  */
 import type { Clock } from '../clock.ts';
 import { LedgerError } from '../ledger/ledger-error.ts';
@@ -79,6 +80,7 @@ export class DurableWriter {
     if (this.#draining) return;
     this.#draining = true;
     let failures = 0;
+    let wasRefused = true;
     let lastError: unknown;
     for (
       let next = this.#backlog[0];
@@ -86,14 +88,17 @@ export class DurableWriter {
       next = this.#backlog[0]
     ) {
       const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
-      await this.#sleep(pause * (0.5 + this.#options.random() / 2));
+      // Once the ledger takes writes again nothing is gained by waiting, and admissions wait for the last.
+      if (wasRefused) await this.#sleep(pause * (0.5 + this.#options.random() / 2));
       try {
         await this.#options.ledger.write(next.batch);
         this.#backlog.shift();
         failures = 0;
+        wasRefused = false;
         next.resolve();
       } catch (error) {
         failures += 1;
+        wasRefused = true;
         lastError = error;
       }
     }

@@ -1,7 +1,7 @@
 /** The disk is slow to flush, or does not come back from a flush, under load. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createRandom } from '../../sim/seeded-random.ts';
-import { waitFor } from '../../src/wait-for.ts';
+import { waitFor, within } from '../../src/wait-for.ts';
 import { ChaosClient } from '../chaos-client.ts';
 import { observationOf } from '../rest.ts';
 import type { Scenario } from '../scenario.ts';
@@ -13,7 +13,7 @@ const ROUNDS_AT_MOST = 40;
 const SLOWEST_MS = 60;
 /** One round in so many the daemon is killed while a commit hangs. */
 const KILL_EVERY = 2;
-/** Tokens of a strict task that must come while a commit hangs: less than may be in memory only. */
+/** Tokens that engines must give while a commit hangs: less than may be in memory only (OC-CTRL-2026). */
 const TOKENS_MEANWHILE = 30;
 const LONG_OUTPUT = 300;
 
@@ -21,16 +21,16 @@ export const ledgerSlow: Scenario = {
   name: 'ledger-slow',
   about: 'lets commits of the ledger take long, and hang',
   ids: ['OC-CHAOS-7304'],
-  tasks: { short: 50, long: 4_000 },
+  tasks: { short: 80, long: 4_000 },
   async run({ seed, tasks, onEvent }) {
     await using stage = await openStage({
       preload: { module: 'slow-commit.ts', variable: 'CHAOS_COMMIT_FILE' },
     });
-    const { daemon, orders } = stage;
+    const { daemon, sim, orders } = stage;
     const random = createRandom(seed, -1);
     return await runUnderLoad({
       daemon,
-      load: loadOf(seed, tasks, { longestOutput: 80 }),
+      load: loadOf(seed, tasks, { open: 12 }),
       allowed: onlyResets,
       disturb: async (load, { violations, observations, figures }) => {
         const every = Math.max(12, Math.ceil(tasks / ROUNDS_AT_MOST));
@@ -46,32 +46,36 @@ export const ledgerSlow: Scenario = {
           const late = new ChaosClient(daemon.client, {
             ...{ prompt, prompt_format: 'raw', seed: 1, max_tokens: 5 },
           });
-          await long.follow(async (stream) => {
+          const begun = Promise.withResolvers<void>();
+          const reading = long.follow(async (stream) => {
             await stream.until('tokens', () => stream.tokens.length > 0);
-            rmSync(`${orders}.held`, { force: true });
-            writeFileSync(orders, 'hold');
-            const posted = late.post();
-            await waitFor('a commit that hangs', () => existsSync(`${orders}.held`));
-            onEvent?.(`round ${rounds}: a commit hangs`);
-            // The process lives, and what needs no disk goes on: the event loop does not wait for it.
-            const { status } = await daemon.client.call('getLiveness');
-            if (status !== 200) violations.push(`/healthz is ${status} while a commit hangs`);
-            const wanted = Math.min(stream.tokens.length + TOKENS_MEANWHILE, LONG_OUTPUT);
-            await stream.until('tokens without a disk', () => stream.tokens.length >= wanted);
-            if (late.admission === 'accepted') violations.push('202 before its commit');
-            if (rounds % KILL_EVERY === 0) {
-              await daemon.kill9();
-              await posted;
-              if (late.admission === 'accepted') violations.push('202 without its commit');
-              writeFileSync(orders, '0');
-              await daemon.restart();
-              await late.post();
-            } else {
-              // As slow as this from now on.
-              writeFileSync(orders, String(Math.round(random.next() * SLOWEST_MS)));
-              await posted;
-            }
+            begun.resolve();
           });
+          await within('the first token', begun.promise);
+          rmSync(`${orders}.held`, { force: true });
+          writeFileSync(orders, 'hold');
+          const posted = late.post();
+          await waitFor('a commit that hangs', () => existsSync(`${orders}.held`));
+          onEvent?.(`round ${rounds}: a commit hangs`);
+          // The event loop does not wait for the disk, nor do the engines as long as there is room.
+          const { status } = await daemon.client.call('getLiveness');
+          if (status !== 200) violations.push(`/healthz is ${status} while a commit hangs`);
+          const sent = sim.stats.tokensSent;
+          await waitFor('tokens meanwhile', () => sim.stats.tokensSent >= sent + TOKENS_MEANWHILE);
+          if (late.admission === 'accepted') violations.push('202 before its commit');
+          if (rounds % KILL_EVERY === 0) {
+            await daemon.kill9();
+            await posted;
+            if (late.admission === 'accepted') violations.push('202 without its commit');
+            writeFileSync(orders, '0');
+            await daemon.restart();
+            await late.post();
+          } else {
+            // As slow as this from now on.
+            writeFileSync(orders, String(Math.round(random.next() * SLOWEST_MS)));
+            await posted;
+          }
+          await reading;
           while (!long.isOver && long.violation === undefined) await long.follow();
           await late.follow();
           observations.push(
