@@ -3,6 +3,7 @@ import type { Scenario } from './scenario.ts';
 import { clockJump } from './scenarios/clock-jump.ts';
 import { ledgerFull } from './scenarios/ledger-full.ts';
 import { ledgerSlow } from './scenarios/ledger-slow.ts';
+import { slowReaders } from './scenarios/slow-readers.ts';
 import { sigterm } from './scenarios/sigterm.ts';
 
-export const SCENARIOS: readonly Scenario[] = [sigterm, clockJump, ledgerFull, ledgerSlow];
+export const SCENARIOS: readonly Scenario[] = [sigterm, clockJump, ledgerFull, ledgerSlow, slowReaders];
