@@ -4,6 +4,7 @@ import { clockJump } from './scenarios/clock-jump.ts';
 import { ledgerFull } from './scenarios/ledger-full.ts';
 import { ledgerSlow } from './scenarios/ledger-slow.ts';
 import { slowReaders } from './scenarios/slow-readers.ts';
+import { sockets } from './scenarios/sockets.ts';
 import { sigterm } from './scenarios/sigterm.ts';
 
-export const SCENARIOS: readonly Scenario[] = [sigterm, clockJump, ledgerFull, ledgerSlow, slowReaders];
+export const SCENARIOS: readonly Scenario[] = [sigterm, clockJump, ledgerFull, ledgerSlow, slowReaders, sockets];

@@ -1,0 +1,105 @@
+/** More connections than the daemon may have files open: idle ones, half-sent requests, some that come back. */
+import { connect, type Socket } from 'node:net';
+import { createRandom } from '../../sim/seeded-random.ts';
+import { waitFor } from '../../src/wait-for.ts';
+import { ChaosClient } from '../chaos-client.ts';
+import { pause, loadOf, openStage } from '../stage.ts';
+import { openFilesOf } from '../process-figures.ts';
+import { observationOf } from '../rest.ts';
+import type { Scenario } from '../scenario.ts';
+import { runUnderLoad } from '../under-load.ts';
+import { onlyResets } from '../verdict.ts';
+
+const ROUNDS_AT_MOST = 20;
+const OPEN_FILES = 256;
+/** Of a flood; several times what the daemon can have. */
+const CONNECTIONS = 800;
+const LONG_OUTPUT = 400;
+
+const HALVES = [
+  '',
+  'POST /v1/tasks HT',
+  'GET /v1/tasks HTTP/1.1\r\nHost: here\r\nX-Slow: ',
+  'POST /v1/tasks HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"prompt":',
+] as const;
+
+export const sockets: Scenario = {
+  name: 'sockets',
+  about: 'floods the daemon with idle and half-sent requests, beyond its limit of open files (Linux)',
+  ids: ['OC-CHAOS-7307'],
+  tasks: { short: 80, long: 4_000 },
+  async run({ seed, tasks, onEvent }) {
+    await using stage = await openStage({
+      daemon: { openFilesLimit: OPEN_FILES },
+      config: { server: { header_timeout_ms: 2_000, idle_timeout_ms: 2_000 } },
+    });
+    const { daemon } = stage;
+    const random = createRandom(seed, -1);
+    return await runUnderLoad({
+      daemon,
+      load: loadOf(seed, tasks),
+      allowed: onlyResets,
+      disturb: async (load, { violations, observations, figures }) => {
+        const every = Math.max(24, Math.ceil(tasks / ROUNDS_AT_MOST));
+        let rounds = 0;
+        let mostFiles = 0;
+        let answered = 0;
+        while (await load.untilMidStream(4)) {
+          rounds += 1;
+          const prompt = `Before flood ${rounds}.`;
+          const before = new ChaosClient(daemon.client, {
+            ...{ prompt, prompt_format: 'raw', seed: 1, max_tokens: LONG_OUTPUT },
+          });
+          await before.post();
+          const begun = Promise.withResolvers<void>();
+          const reading = before.follow(async (stream) => {
+            await stream.until('tokens', () => stream.tokens.length > 0);
+            begun.resolve();
+          });
+          await begun.promise;
+          const flood = await openFlood(daemon.url, (n) => HALVES[n % HALVES.length] ?? '');
+          mostFiles = Math.max(mostFiles, openFilesOf(daemon.pid) ?? 0);
+          onEvent?.(`round ${rounds}: ${flood.length} connections, ${mostFiles} files open`);
+          // Who was there before is served on to the end, over the connection it has.
+          await reading;
+          if (!before.isOver) violations.push(`flood ${rounds} broke a stream that was there before`);
+          await pause(random, 500);
+          answered += flood.filter(({ bytesRead }) => bytesRead > 0).length;
+          for (const socket of flood) socket.destroy();
+          await waitFor('the daemon to answer', () => isAlive(daemon.url), 30_000);
+          observations.push(await observationOf(daemon, before, prompt, LONG_OUTPUT));
+          await load.untilDone(every);
+        }
+        if (rounds === 0) violations.push('the load was over before the first flood');
+        figures.push(
+          ['floods', rounds],
+          ['connections each', CONNECTIONS],
+          ['  answered, as too slow', answered],
+          ['files open at most', `${mostFiles} of ${OPEN_FILES}`],
+        );
+      },
+    });
+  },
+};
+
+/** Connects as often as the system lets it. Connections that are refused or dropped are part of it. */
+async function openFlood(url: string, bytes: (n: number) => string): Promise<readonly Socket[]> {
+  const { hostname, port } = new URL(url);
+  return Promise.all(
+    Array.from({ length: CONNECTIONS }, async (_, n) => {
+      const socket = connect({ host: hostname, port: Number(port) });
+      socket.on('error', () => undefined);
+      await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
+      socket.write(bytes(n));
+      return socket.resume();
+    }),
+  );
+}
+
+async function isAlive(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/healthz`, { headers: { connection: 'close' } })).ok;
+  } catch {
+    return false;
+  }
+}
