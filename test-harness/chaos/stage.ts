@@ -9,7 +9,8 @@ import { startDaemon, type DaemonOptions, type DaemonProcess } from '../src/daem
 import { externalPool, type ConfigInput, type PoolInput } from '../src/temp-config.ts';
 import type { LoadOptions } from './load.ts';
 
-const SLOTS = 8;
+/** Of the engine. */
+export const SLOTS = 8;
 /** Longer than any task asks for, so that the tasks and not the model end the outputs. */
 const MODEL_TOKENS = 100_000;
 const TOKEN_DELAY_MS = 4;

@@ -17,6 +17,8 @@ export interface Findings {
 export interface UnderLoad {
   readonly daemon: DaemonProcess;
   readonly load: LoadOptions;
+  /** What is done to it before the load. */
+  readonly prelude?: (findings: Findings) => Promise<void>;
   /** Does what the scenario is about, until the load is over or it has done enough. */
   readonly disturb: (load: Load, findings: Findings) => Promise<void>;
   readonly allowed: AllowedEnds;
@@ -30,9 +32,10 @@ export async function runUnderLoad(options: UnderLoad): Promise<ScenarioReport> 
   const before = await untilAtRest(daemon);
   if (before.unsettled !== undefined) throw new Error(`not ready: ${before.unsettled}`);
   const pidBefore = daemon.pid;
-  const load = new Load(daemon.client, options.load);
   const findings: Findings = { violations: [], observations: [], figures: [] };
   const { violations } = findings;
+  await options.prelude?.(findings);
+  const load = new Load(daemon.client, options.load);
   const [observed] = await Promise.all([
     load.observations(),
     options.disturb(load, findings).catch((error: unknown) => {

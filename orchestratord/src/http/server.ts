@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { OrchError } from '@llama-orch/contracts';
 import type { Express } from 'express';
+import { connectionLimit, openFilesLimit } from './connection-limit.ts';
 import { correlationId } from './correlation.ts';
 import { toEnvelope } from './errors.ts';
 
@@ -15,8 +16,6 @@ export interface ServerOptions {
 
 /** Bytes of request line and headers. */
 const MAX_HEADER_BYTES = 16_384;
-/** Sockets at once; beyond it the kernel's backlog waits. */
-const MAX_CONNECTIONS = 10_000;
 
 export interface HttpServer {
   readonly url: string;
@@ -39,7 +38,8 @@ export async function listen(app: Express, options: ServerOptions): Promise<Http
     },
     app,
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  // One more is closed as soon as it is made.
+  server.maxConnections = connectionLimit(openFilesLimit());
   server.on('clientError', answerClientError);
   server.on('checkExpectation', refuseExpectation);
   // The application says when a body may come; Node would before it was asked.

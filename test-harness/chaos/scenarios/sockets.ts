@@ -1,19 +1,24 @@
 /** More connections than the daemon may have files open: idle ones, half-sent requests, some that come back. */
+import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import type { Task, TaskRequest } from '@llama-orch/contracts';
 import { createRandom } from '../../sim/seeded-random.ts';
+import type { DaemonProcess } from '../../src/daemon-process.ts';
 import { waitFor } from '../../src/wait-for.ts';
 import { ChaosClient } from '../chaos-client.ts';
-import { pause, loadOf, openStage } from '../stage.ts';
+import { loadOf, openStage, pause, SLOTS } from '../stage.ts';
 import { openFilesOf } from '../process-figures.ts';
 import { observationOf } from '../rest.ts';
 import type { Scenario } from '../scenario.ts';
-import { runUnderLoad } from '../under-load.ts';
+import { runUnderLoad, type Findings } from '../under-load.ts';
 import { onlyResets } from '../verdict.ts';
 
 const ROUNDS_AT_MOST = 20;
 const OPEN_FILES = 256;
-/** Of a flood; several times what the daemon can have. */
-const CONNECTIONS = 800;
+/** Of a flood: twice what the daemon can have, and less than the 511 that its backlog holds. */
+const CONNECTIONS = 500;
+/** Answers over connections that are there, by when the daemon has taken what its backlog held. */
+const ANSWERS = 5;
 const LONG_OUTPUT = 400;
 
 const HALVES = [
@@ -39,6 +44,7 @@ export const sockets: Scenario = {
       daemon,
       load: loadOf(seed, tasks),
       allowed: onlyResets,
+      prelude: (findings) => reachEngines(daemon, findings),
       disturb: async (load, { violations, observations, figures }) => {
         const every = Math.max(24, Math.ceil(tasks / ROUNDS_AT_MOST));
         let rounds = 0;
@@ -47,9 +53,7 @@ export const sockets: Scenario = {
         while (await load.untilMidStream(4)) {
           rounds += 1;
           const prompt = `Before flood ${rounds}.`;
-          const before = new ChaosClient(daemon.client, {
-            ...{ prompt, prompt_format: 'raw', seed: 1, max_tokens: LONG_OUTPUT },
-          });
+          const before = new ChaosClient(daemon.client, taskOf(prompt));
           await before.post();
           const begun = Promise.withResolvers<void>();
           const reading = before.follow(async (stream) => {
@@ -81,6 +85,75 @@ export const sockets: Scenario = {
     });
   },
 };
+
+/**
+ * Tasks whose clients are connected already, and that need connections to the engine which are not there yet:
+ * what the flood takes of the files that may be open must not be what those need (OC-CTRL-2094).
+ */
+async function reachEngines(daemon: DaemonProcess, { observations }: Findings): Promise<void> {
+  using kept = new KeptConnections(daemon.url);
+  const prompts = Array.from({ length: SLOTS }, (_, n) => `Behind the flood, ${n}.`);
+  await Promise.all(prompts.map(() => kept.call('GET', '/healthz')));
+  const flood = await openFlood(daemon.url, () => '');
+  for (let n = 0; n < ANSWERS; n += 1) await kept.call('GET', '/healthz');
+  const clients = prompts.map((prompt) => new ChaosClient(daemon.client, taskOf(prompt)));
+  await Promise.all(
+    clients.map(async (client) => {
+      const { status } = await kept.call('POST', '/v1/tasks', client.task);
+      if (status === 202) client.admission = 'accepted';
+    }),
+  );
+  for (const { task } of clients) {
+    await waitFor('the end of a task', async () => {
+      const { body } = await kept.call('GET', `/v1/tasks/${task.task_id}`);
+      return !['queued', 'running'].includes((body as Task).state);
+    });
+  }
+  for (const socket of flood) socket.destroy();
+  await waitFor('the daemon to answer', () => isAlive(daemon.url), 30_000);
+  for (const [n, client] of clients.entries()) {
+    await client.follow();
+    observations.push(await observationOf(daemon, client, prompts[n] ?? '', LONG_OUTPUT));
+  }
+}
+
+/** Requests over connections that stay, each used again before another one is made. */
+class KeptConnections implements Disposable {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: SLOTS });
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async call(method: string, path: string, body?: unknown): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json' };
+      const sent = request(`${this.#url}${path}`, { agent: this.#agent, method, headers });
+      sent.on('error', reject).on('response', (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => (text += part));
+        response.on('end', () => {
+          resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as unknown });
+        });
+      });
+      sent.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+function taskOf(prompt: string): TaskRequest {
+  return { prompt, prompt_format: 'raw', seed: 1, max_tokens: LONG_OUTPUT };
+}
 
 /** Connects as often as the system lets it. Connections that are refused or dropped are part of it. */
 async function openFlood(url: string, bytes: (n: number) => string): Promise<readonly Socket[]> {
