@@ -12,7 +12,7 @@ import type { LoadOptions } from './load.ts';
 /** Of the engine. */
 export const SLOTS = 8;
 /** Longer than any task asks for, so that the tasks and not the model end the outputs. */
-const MODEL_TOKENS = 100_000;
+export const MODEL_TOKENS = 100_000;
 const TOKEN_DELAY_MS = 4;
 
 export interface StageOptions {

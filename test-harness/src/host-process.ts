@@ -67,6 +67,10 @@ export class HostProcess implements AsyncDisposable {
     if (this.#run !== undefined) await within('the death of the host', this.#run.exited);
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#run?.child.kill(signal);
+  }
+
   async terminate(withinMs = 30_000): Promise<Exit> {
     if (this.#run === undefined) throw new Error('the host does not run');
     this.#run.child.kill('SIGTERM');
