@@ -18,7 +18,10 @@ const [name = '--help', ...args] = process.argv.slice(2);
 function help(): string {
   const rows = [
     ['kill9', 'kills the daemon with SIGKILL under load (--rounds, --seed)'],
-    ['engines', 'engines of every kind that fail in every way (--tasks, --percent, --open, --seed)'],
+    [
+      'engines',
+      'engines of every kind that fail in every way (--tasks, --percent, --open, --seed)',
+    ],
     ...SCENARIOS.map(({ name: scenario, about }) => [scenario, about]),
   ];
   return [
@@ -34,7 +37,8 @@ async function runScenarios(): Promise<number> {
     args,
     options: { seed: { type: 'string' }, tasks: { type: 'string' } },
   });
-  const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
+  const seed =
+    values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
   const wanted = SCENARIOS.filter((scenario) => name === 'all' || scenario.name === name);
   const tasks = values.tasks === undefined ? undefined : Number(values.tasks);
   const isUsable = [seed, tasks ?? 1].every((each) => Number.isInteger(each) && each >= 0);

@@ -16,13 +16,10 @@ export function openFilesOf(pid: number): number | undefined {
   }
 }
 
-/** `prlimit` of util-linux: limits of a process that runs. */
-export const HAS_PRLIMIT = process.platform === 'linux';
-
 /**
  * Writes beyond this size of a file are refused from now on, as on a full disk (RLIMIT_FSIZE, which pipes
  * and sockets do not have); undefined lifts the limit. Only the soft limit is set, so it can be lifted.
- * @throws Error when the system has no such limits
+ * @throws Error where there is no `prlimit` (util-linux)
  */
 export function limitFileSize(pid: number, bytes: number | undefined): void {
   const soft = bytes === undefined ? 'unlimited' : String(bytes);

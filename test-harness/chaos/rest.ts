@@ -106,7 +106,9 @@ async function busyWith(daemon: DaemonProcess): Promise<string[]> {
   const healths = await Promise.all(items.map(({ id }) => daemon.client.poolHealth(id)));
   const replicas = healths.flatMap((health) => health.replicas);
   const busy = replicas
-    .filter(({ state, slots_free: free, slots_total: total }) => state !== 'ready' || free !== total)
+    .filter(
+      ({ state, slots_free: free, slots_total: total }) => state !== 'ready' || free !== total,
+    )
     .map(({ replica_id: id, state, slots_free: free }) => `${id} ${state}, ${free} slots free`);
   const { text } = await daemon.client.send('GET', '/metrics');
   const scrape = parseMetrics(text);

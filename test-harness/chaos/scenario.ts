@@ -22,6 +22,8 @@ export interface Scenario {
   readonly about: string;
   /** Requirements that it shows. */
   readonly ids: readonly string[];
+  /** It needs limits that only Linux can set for a process that runs. */
+  readonly isLinuxOnly?: true;
   /** Tasks of the everyday form and of the long one. */
   readonly tasks: { readonly short: number; readonly long: number };
   /** @throws Error when something cannot be started */

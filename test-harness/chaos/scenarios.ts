@@ -4,8 +4,18 @@ import { clockJump } from './scenarios/clock-jump.ts';
 import { hosts } from './scenarios/hosts.ts';
 import { ledgerFull } from './scenarios/ledger-full.ts';
 import { ledgerSlow } from './scenarios/ledger-slow.ts';
+import { priority } from './scenarios/priority.ts';
 import { slowReaders } from './scenarios/slow-readers.ts';
 import { sockets } from './scenarios/sockets.ts';
 import { sigterm } from './scenarios/sigterm.ts';
 
-export const SCENARIOS: readonly Scenario[] = [hosts, sigterm, clockJump, ledgerFull, ledgerSlow, slowReaders, sockets];
+export const SCENARIOS: readonly Scenario[] = [
+  hosts,
+  sigterm,
+  clockJump,
+  ledgerFull,
+  ledgerSlow,
+  slowReaders,
+  sockets,
+  priority,
+];

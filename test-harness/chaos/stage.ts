@@ -19,7 +19,7 @@ export interface StageOptions {
   readonly sim?: Parameters<typeof startLlamaCppSim>[0];
   readonly config?: Omit<ConfigInput, 'pools'>;
   readonly pool?: PoolInput;
-  readonly daemon?: Pick<DaemonOptions, 'openFilesLimit'>;
+  readonly daemon?: Pick<DaemonOptions, 'openFilesLimit' | 'headers'>;
   /** A module of `preload/` for every thread of the daemon, and the variable that names its file. */
   readonly preload?: { readonly module: string; readonly variable: string };
 }

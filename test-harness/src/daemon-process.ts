@@ -23,6 +23,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Files and sockets it may have open, as its system limits them (Linux). */
   readonly openFilesLimit?: number;
+  /** Sent with every request of its `client`. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -40,7 +42,7 @@ export class DaemonProcess implements AsyncDisposable {
     this.#options = options;
     this.directory = mkdtempSync(join(tmpdir(), 'llama-orch-'));
     this.dataDir = join(this.directory, 'data');
-    this.client = new DaemonClient(() => this.#url);
+    this.client = new DaemonClient(() => this.#url, options.headers);
   }
 
   get url(): string {

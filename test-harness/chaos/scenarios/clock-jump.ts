@@ -45,12 +45,17 @@ export const clockJump: Scenario = {
           } else {
             // What was promised before the jump is kept after it: a deadline, and a session's time to live.
             const session = randomUUID();
-            const turn = { session_id: session, deadline_ms: DEADLINE_MS, priority: 'interactive' } as const;
+            const turn = {
+              session_id: session,
+              deadline_ms: DEADLINE_MS,
+              priority: 'interactive',
+            } as const;
             const early = observeOne(daemon, `Across jump ${jumps}.`, 60, turn);
             writeFileSync(orders, String(offsetMs));
             observations.push(await early, await observeOne(daemon, 'Once more.', 8, turn));
             const { turns } = await daemon.client.session(session);
-            if (turns !== 2) violations.push(`a session of 2 turns has ${turns} after jump ${jumps}`);
+            if (turns !== 2)
+              violations.push(`a session of 2 turns has ${turns} after jump ${jumps}`);
           }
           await load.untilDone(every);
         }

@@ -44,8 +44,8 @@ export const hosts: Scenario = {
     const openHost = async (id: string): Promise<Host> => {
       const syncs = stack.use(await new CutProxy(() => daemon.url).listen());
       // Its gateway is known once it runs; nobody asks before.
-      const gateway = stack.use(await new CutProxy(() => process.gatewayUrl).listen());
-      const process = stack.use(
+      const gateway: CutProxy = stack.use(await new CutProxy(() => process.gatewayUrl).listen());
+      const process: HostProcess = stack.use(
         await startHost({
           host_id: id,
           orchestrator: { url: syncs.url },
@@ -76,7 +76,8 @@ export const hosts: Scenario = {
           await daemon.client.untilReady(REPLICAS * all.length, 'default', 60_000);
           await load.untilDone(every);
         }
-        if (counts.values().every((count) => count === 0)) violations.push('no host was disturbed');
+        if ([...counts.values()].every((count) => count === 0))
+          violations.push('no host was disturbed');
         figures.push(['hosts killed, stopped, cut off', [...counts.values()].join(', ')]);
       },
     });

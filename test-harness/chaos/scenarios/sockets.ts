@@ -30,8 +30,10 @@ const HALVES = [
 
 export const sockets: Scenario = {
   name: 'sockets',
-  about: 'floods the daemon with idle and half-sent requests, beyond its limit of open files (Linux)',
+  about:
+    'floods the daemon with idle and half-sent requests, beyond its limit of open files (Linux)',
   ids: ['OC-CHAOS-7307'],
+  isLinuxOnly: true,
   tasks: { short: 80, long: 4_000 },
   async run({ seed, tasks, onEvent }) {
     await using stage = await openStage({
@@ -66,7 +68,8 @@ export const sockets: Scenario = {
           onEvent?.(`round ${rounds}: ${flood.length} connections, ${mostFiles} files open`);
           // Who was there before is served on to the end, over the connection it has.
           await reading;
-          if (!before.isOver) violations.push(`flood ${rounds} broke a stream that was there before`);
+          if (!before.isOver)
+            violations.push(`flood ${rounds} broke a stream that was there before`);
           await pause(random, 500);
           answered += flood.filter(({ bytesRead }) => bytesRead > 0).length;
           for (const socket of flood) socket.destroy();
