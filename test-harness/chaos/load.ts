@@ -13,6 +13,7 @@ import { planLoadTask, type LoadShape, type LoadTask } from './load-plan.ts';
 import type { Observation } from './verdict.ts';
 
 export interface LoadOptions extends LoadShape {
+  /** At least: more follow until the load is released. */
   readonly tasks: number;
   /** Tasks whose clients are about at once. */
   readonly open: number;
@@ -45,17 +46,12 @@ export class Load {
   #figures = { resumptions: 0, refusals: 0, unanswered: 0, canceled: 0, tokens: 0 };
   #done = 0;
   #midStream = 0;
-  #isOver = false;
+  #isReleased = false;
 
   constructor(client: DaemonClient, options: LoadOptions) {
     this.#client = client;
     this.#options = options;
-    this.#running = this.#runAll().finally(() => (this.#isOver = true));
-  }
-
-  /** Every client is done. */
-  get isOver(): boolean {
-    return this.#isOver;
+    this.#running = this.#runAll();
   }
 
   /** Clients that are done, or away until the others are. */
@@ -72,37 +68,33 @@ export class Load {
     return this.#figures;
   }
 
-  /** Resolves with what each client saw, once all are done. */
+  /** No task is begun any more beyond those that were asked for. */
+  release(): void {
+    this.#isReleased = true;
+  }
+
+  /** Resolves with what each client saw, once the load is released and all are done. */
   async observations(): Promise<readonly Observation[]> {
     await this.#running;
     return this.#observations;
   }
 
-  /** Resolves when so many more tasks are done, or all are. */
+  /** Resolves when so many more tasks are done. */
   async untilDone(more: number): Promise<void> {
     const wanted = this.#done + more;
-    await waitFor(
-      'tasks to be done',
-      () => this.#done >= wanted || this.#isOver,
-      PATIENCE_MS + 10_000,
-    );
+    await waitFor('tasks to be done', () => this.#done >= wanted, PATIENCE_MS);
   }
 
-  /** Resolves when clients are in the middle of so many streams; false when that does not come any more. */
-  async untilMidStream(count: number): Promise<boolean> {
-    await waitFor(
-      'streams to be in the middle',
-      () => this.#midStream >= count || this.#done + count > this.#options.tasks,
-      PATIENCE_MS + 10_000,
-    );
-    return this.#midStream >= count;
+  /** Resolves when clients are in the middle of so many streams. */
+  async untilMidStream(count: number): Promise<void> {
+    await waitFor('open streams', () => this.#midStream >= count, PATIENCE_MS);
   }
 
   async #runAll(): Promise<void> {
     const { tasks, open } = this.#options;
     let next = 0;
     const work = async (): Promise<void> => {
-      for (let n = next++; n < tasks; n = next++) {
+      for (let n = next++; n < tasks || !this.#isReleased; n = next++) {
         await this.#runOne(planLoadTask(this.#options, n));
         this.#done += 1;
       }

@@ -18,7 +18,7 @@ export interface Rest {
 const SETTLE_MS = 60_000;
 const LOOK_EVERY_MS = 100;
 /** What a collector has not looked at yet, and pages that it keeps. */
-const MEMORY_SLACK_BYTES = 128 * 2 ** 20;
+export const MEMORY_SLACK_BYTES = 128 * 2 ** 20;
 /** Connections to engines, kept alive or not, and those of the one who looks. */
 const FILES_SLACK = 16;
 const PROBES = 4;
@@ -41,9 +41,9 @@ export async function untilAtRest(daemon: DaemonProcess, before?: Rest): Promise
 }
 
 /** Memory of the same life of the daemon, before and after. */
-export function judgeMemory(before: Rest, after: Rest): readonly string[] {
+export function judgeMemory(before: Rest, after: Rest, slackBytes: number): readonly string[] {
   const grown = after.residentBytes - before.residentBytes;
-  if (grown <= MEMORY_SLACK_BYTES) return [];
+  if (grown <= slackBytes) return [];
   return [`it takes ${Math.round(grown / 2 ** 20)} MiB more than before`];
 }
 

@@ -6,7 +6,8 @@ import { SCENARIOS } from './scenarios.ts';
 
 for (const scenario of SCENARIOS) {
   const cannotRun = scenario.isLinuxOnly === true && process.platform !== 'linux';
-  test.skipIf(cannotRun)(
+  // They wait more than they compute.
+  test.skipIf(cannotRun).concurrent(
     `${scenario.ids.join(' ')} ${scenario.name}: it ${scenario.about}, and every promise holds`,
     async () => {
       const seed = Math.floor(Math.random() * 2 ** 32);

@@ -14,6 +14,7 @@ export const SLOTS = 8;
 /** Longer than any task asks for, so that the tasks and not the model end the outputs. */
 export const MODEL_TOKENS = 100_000;
 const TOKEN_DELAY_MS = 4;
+const TASKS_A_ROUND = 40;
 
 export interface StageOptions {
   readonly sim?: Parameters<typeof startLlamaCppSim>[0];
@@ -80,6 +81,15 @@ export function loadOf(
   overrides: Partial<LoadOptions> = {},
 ): LoadOptions {
   return { seed, tasks, open: 24, shortestOutput: 8, longestOutput: 120, ...overrides };
+}
+
+/** How often something is done in the course of a load, and after how many tasks it is done again. */
+export function roundsOf(
+  tasks: number,
+  { least, most }: { readonly least: number; readonly most: number },
+): { readonly rounds: number; readonly every: number } {
+  const rounds = Math.min(most, Math.max(least, Math.floor(tasks / TASKS_A_ROUND)));
+  return { rounds, every: Math.floor(tasks / rounds / 2) };
 }
 
 /** A moment between 0 and `mostMs`, so that what follows hits no fixed point of what goes on. */

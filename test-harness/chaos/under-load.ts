@@ -2,7 +2,7 @@
 import type { DaemonProcess } from '../src/daemon-process.ts';
 import { readLedgerContent } from './ledger-file.ts';
 import { Load, type LoadOptions } from './load.ts';
-import { judgeMemory, probe, untilAtRest } from './rest.ts';
+import { judgeMemory, MEMORY_SLACK_BYTES, probe, untilAtRest } from './rest.ts';
 import type { ScenarioReport } from './scenario.ts';
 import { judgeLedger, judgeTask, type AllowedEnds, type Observation } from './verdict.ts';
 
@@ -19,9 +19,11 @@ export interface UnderLoad {
   readonly load: LoadOptions;
   /** What is done to it before the load. */
   readonly prelude?: (findings: Findings) => Promise<void>;
-  /** Does what the scenario is about, until the load is over or it has done enough. */
+  /** Does what the scenario is about; the load goes on until it is done. */
   readonly disturb: (load: Load, findings: Findings) => Promise<void>;
   readonly allowed: AllowedEnds;
+  /** What it may keep of the memory that the load and the scenario took, bytes. */
+  readonly memorySlackBytes?: number;
   /** Messages that the daemon may log as errors, given what is done to it. */
   readonly allowedErrors?: RegExp;
 }
@@ -38,9 +40,12 @@ export async function runUnderLoad(options: UnderLoad): Promise<ScenarioReport> 
   const load = new Load(daemon.client, options.load);
   const [observed] = await Promise.all([
     load.observations(),
-    options.disturb(load, findings).catch((error: unknown) => {
-      violations.push(`the scenario broke off: ${String(error)}`);
-    }),
+    options
+      .disturb(load, findings)
+      .catch((error: unknown) => {
+        violations.push(`the scenario broke off: ${String(error)}`);
+      })
+      .finally(() => load.release()),
   ]);
   const judged = [...observed, ...findings.observations];
   violations.push(...judged.flatMap((each) => judgeTask(each, allowed)));
@@ -48,7 +53,8 @@ export async function runUnderLoad(options: UnderLoad): Promise<ScenarioReport> 
   const isSameLife = daemon.pid === pidBefore;
   const after = await untilAtRest(daemon, isSameLife ? before : undefined);
   if (after.unsettled !== undefined) violations.push(`does not come to rest: ${after.unsettled}`);
-  if (isSameLife) violations.push(...judgeMemory(before, after));
+  if (isSameLife)
+    violations.push(...judgeMemory(before, after, options.memorySlackBytes ?? MEMORY_SLACK_BYTES));
   const probed = await probe(daemon);
   violations.push(...probed.violations);
   const { code } = await daemon.terminate();

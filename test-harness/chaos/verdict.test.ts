@@ -15,6 +15,7 @@ let rows: readonly LedgerRow[];
 beforeAll(async () => {
   await using stage = await openStage();
   const load = new Load(stage.daemon.client, loadOf(7, 40));
+  load.release();
   observations = await load.observations();
   await stage.daemon.terminate();
   ledger = readLedgerContent(stage.daemon.dataDir);

@@ -5,11 +5,11 @@ import type { DaemonProcess } from '../../src/daemon-process.ts';
 import { waitFor } from '../../src/wait-for.ts';
 import { limitFileSize } from '../process-figures.ts';
 import type { Scenario } from '../scenario.ts';
-import { loadOf, openStage, pause } from '../stage.ts';
+import { loadOf, openStage, pause, roundsOf } from '../stage.ts';
 import { runUnderLoad } from '../under-load.ts';
 import { onlyResets } from '../verdict.ts';
 
-const ROUNDS_AT_MOST = 40;
+const ROUNDS = { least: 3, most: 40 };
 /** Less than one page: no commit goes through. */
 const FULL_BYTES = 1_024;
 /** One round in so many the daemon is killed while the disk is full. */
@@ -34,20 +34,19 @@ export const ledgerFull: Scenario = {
       allowed: onlyResets,
       allowedErrors: /cannot go on|ledger/,
       disturb: async (load, { violations, figures }) => {
-        const every = Math.max(12, Math.ceil(tasks / ROUNDS_AT_MOST));
-        let rounds = 0;
-        while (await load.untilMidStream(4)) {
+        const { rounds, every } = roundsOf(tasks, ROUNDS);
+        for (let round = 1; round <= rounds; round += 1) {
+          await load.untilMidStream(4);
           await pause(random, 100);
-          rounds += 1;
           limitFileSize(daemon.pid, FULL_BYTES);
           await waitFor('the daemon to find its disk full', () => isUnready(daemon), 30_000);
-          onEvent?.(`round ${rounds}: the disk is full`);
+          onEvent?.(`round ${round}: the disk is full`);
           violations.push(...(await acceptedWhileFull(daemon)));
-          if (rounds === 2 && tasks >= LONG_RUN_TASKS) {
+          if (round === 2 && tasks >= LONG_RUN_TASKS) {
             const { code } = await daemon.untilExit(GIVES_UP_MS);
             if (code === 0) violations.push('a daemon whose disk stayed full exited with 0');
             await daemon.restart();
-          } else if (rounds % KILL_EVERY === 0) {
+          } else if (round % KILL_EVERY === 0) {
             await daemon.kill9();
             await daemon.restart();
           } else {
@@ -57,7 +56,6 @@ export const ledgerFull: Scenario = {
           }
           await load.untilDone(every);
         }
-        if (rounds === 0) violations.push('the load was over before the disk was full');
         figures.push(['rounds with a full disk', rounds]);
       },
     });

@@ -1,11 +1,11 @@
 /** SIGTERM under load, again and again: it drains and exits with 0, and clients go on at its successor. */
 import { createRandom } from '../../sim/seeded-random.ts';
 import type { Scenario } from '../scenario.ts';
-import { loadOf, openStage, pause } from '../stage.ts';
+import { loadOf, openStage, pause, roundsOf } from '../stage.ts';
 import { runUnderLoad } from '../under-load.ts';
 import { onlyResets } from '../verdict.ts';
 
-const STOPS_AT_MOST = 40;
+const STOPS = { least: 3, most: 40 };
 /** Some streams finish within it, others go on after the next start. */
 const GRACE_MS = 150;
 
@@ -23,19 +23,17 @@ export const sigterm: Scenario = {
       load: loadOf(seed, tasks),
       allowed: onlyResets,
       disturb: async (load, { violations, figures }) => {
-        const every = Math.max(16, Math.ceil(tasks / STOPS_AT_MOST));
-        let stops = 0;
-        while (await load.untilMidStream(4)) {
+        const { rounds, every } = roundsOf(tasks, STOPS);
+        for (let stop = 1; stop <= rounds; stop += 1) {
+          await load.untilMidStream(4);
           await pause(random, 100);
-          stops += 1;
-          onEvent?.(`stop ${stops}: ${load.midStream} streams in the middle`);
+          onEvent?.(`stop ${stop}: ${load.midStream} streams in the middle`);
           const { code, signal } = await daemon.terminate();
-          if (code !== 0) violations.push(`stop ${stops} exited with ${code ?? signal}`);
+          if (code !== 0) violations.push(`stop ${stop} exited with ${code ?? signal}`);
           await daemon.restart();
           await load.untilDone(every);
         }
-        if (stops === 0) violations.push('the load was over before the first stop');
-        figures.push(['stops', stops]);
+        figures.push(['stops', rounds]);
       },
     });
   },

@@ -20,9 +20,12 @@ const MOST_READERS = 300;
 const LOGPROBS = 20;
 const LONG_OUTPUT = 6_000;
 const CTX = 16_384;
-/** What the daemon may hold for one reader, and besides: its own garbage under load, and the long log. */
+/**
+ * What the daemon may hold for one reader, and besides: garbage of the streams that it framed, in pages that a
+ * collector keeps. To hold for each reader what it has not read would take half a gigabyte for a hundred.
+ */
 const PER_READER_BYTES = 256 * 1_024;
-const SLACK_BYTES = 160 * 2 ** 20;
+const SLACK_BYTES = 256 * 2 ** 20;
 const VANISHING_SHARE = 0.75;
 const ENDS_WITHIN_MS = 180_000;
 
@@ -42,6 +45,7 @@ export const slowReaders: Scenario = {
       daemon,
       load: loadOf(seed, tasks),
       allowed: onlyResets,
+      memorySlackBytes: SLACK_BYTES,
       disturb: async (_load, { violations, observations, figures }) => {
         const before = residentBytesOf(daemon.pid);
         const prompt = 'A long one.';
