@@ -105,13 +105,13 @@ export class CoreHost {
     if (!writer.healthy) throw ledgerUnavailable(undefined);
     const { batch, effects, callbacks } = this.#step((core, now) => core.step(command, now));
     if (batch === undefined) return { effects, durable: DURABLE };
-    const durable = writer.writeOrReport(batch).then(
-      () => call(callbacks),
-      (error: unknown) => {
+    // It may hold the ends and dispatches of others, who are told when it is stored after all.
+    const durable = writer
+      .writeOrReport(batch, () => call(callbacks))
+      .catch((error: unknown) => {
         this.apply({ type: 'cancel', taskId: command.task.taskId, reason: 'withdrawn' });
         throw ledgerUnavailable(error);
-      },
-    );
+      });
     return { effects, durable };
   }
 

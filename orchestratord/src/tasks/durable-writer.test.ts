@@ -70,12 +70,15 @@ test('OC-CTRL-2072 a ledger that stays broken is reported once the budget is spe
 test('a write whose caller can take its promise back is reported, and stored in its place all the same', async () => {
   const { state, clock, writer, names } = setUp();
   state.broken = true;
-  const first = writer.writeOrReport({ events: [event('a')] });
+  const onDurable = vi.fn();
+  const first = writer.writeOrReport({ events: [event('a')] }, onDurable);
   const second = writer.write({ events: [event('b')] });
   await expect(first).rejects.toBeInstanceOf(LedgerError);
+  expect(onDurable).not.toHaveBeenCalled();
   state.broken = false;
   await clock.advance(5_000);
   await second;
+  expect(onDurable).toHaveBeenCalledOnce();
   expect(await names()).toEqual(['a', 'b']);
 });
 

@@ -54,12 +54,13 @@ export class DurableWriter {
   /**
    * Rejects at the first refusal, for a caller that can take its promise back. The batch is written all
    * the same, later and in its place: what comes behind it may build on it.
+   * @param onDurable called once it is written, then or later
    * @throws LedgerError
    */
-  writeOrReport(batch: WriteBatch): Promise<void> {
-    return this.#options.ledger.write(batch).catch((error: unknown) => {
+  writeOrReport(batch: WriteBatch, onDurable: () => void): Promise<void> {
+    return this.#options.ledger.write(batch).then(onDurable, (error: unknown) => {
       this.#giveUpIfHopeless(error);
-      void this.#enqueue(batch);
+      void this.#enqueue(batch).then(onDurable);
       throw error;
     });
   }

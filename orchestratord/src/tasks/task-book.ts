@@ -139,8 +139,7 @@ export class TaskBook implements EffectHandler {
       case 'rejected':
         return undefined;
       case 'dispatch':
-        this.#dispatched(effect, nowMs);
-        return undefined;
+        return this.#dispatched(effect, nowMs);
       case 'abort':
         this.#options.abort(effect);
         return undefined;
@@ -202,9 +201,14 @@ export class TaskBook implements EffectHandler {
     return log;
   }
 
-  #dispatched(effect: DispatchEffect, nowMs: number): void {
+  /**
+   * Its output is shown only once the dispatch is durable: after a crash a task that was never dispatched is
+   * one that nobody has seen anything of, which may run on any replica set and number its log anew.
+   */
+  #dispatched(effect: DispatchEffect, nowMs: number): EffectWrites | undefined {
     const task = this.#tasks.get(effect.taskId);
-    if (task === undefined) return;
+    if (task === undefined) return undefined;
+    const show = task.log.hold();
     task.attempts = effect.attempt;
     task.kvWarmth = effect.kvWarmth;
     task.dispatchedAtMs ??= nowMs;
@@ -222,6 +226,7 @@ export class TaskBook implements EffectHandler {
       replicaId,
       decision: keptDecision(decision),
     });
+    return { onDurable: show };
   }
 
   #requeued(taskId: string, reason: RequeueReason, nowMs: number): void {
