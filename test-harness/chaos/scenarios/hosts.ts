@@ -10,9 +10,11 @@ import { runUnderLoad } from '../under-load.ts';
 import { onlyResets } from '../verdict.ts';
 
 const ROUNDS = { least: 4, most: 60 };
-const TTL_MS = 1_000;
+const TTL_MS = 1_500;
+/** As many as there may be: a task is moved again and again, and none of it may end it. */
+const MAX_ATTEMPTS = 10;
 /** Long enough that the lease runs out, in most rounds. */
-const LONGEST_AWAY_MS = 2_500;
+const LONGEST_AWAY_MS = 3_000;
 const REPLICAS = 2;
 const SLOTS = 3;
 const WAYS = ['kill', 'stop', 'gateway', 'partition'] as const;
@@ -36,7 +38,7 @@ export const hosts: Scenario = {
       await startDaemon({
         config: {
           server: { idle_timeout_ms: 2_000 },
-          pools: [{ ...remote, queue: { capacity: 1_000 } }],
+          pools: [{ ...remote, queue: { capacity: 1_000 }, max_attempts: MAX_ATTEMPTS }],
         },
         args: ['--log-level', 'warn'],
       }),
