@@ -42,7 +42,7 @@ export function judgeTask(observation: Observation, allowed: AllowedEnds): reado
   const last = events.at(-1);
   if (last?.event !== 'end' && last?.event !== 'error') return [tell('lost, it never ended')];
 
-  let text = '';
+  let text: string;
   try {
     text = checkWholeStream(withLateEnd(events));
   } catch (error) {
