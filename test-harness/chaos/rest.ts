@@ -19,8 +19,8 @@ const SETTLE_MS = 60_000;
 const LOOK_EVERY_MS = 100;
 /** What a collector has not looked at yet, and pages that it keeps. */
 export const MEMORY_SLACK_BYTES = 128 * 2 ** 20;
-/** Connections to engines, kept alive or not, and those of the one who looks. */
-const FILES_SLACK = 16;
+/** Connections to engines that are kept alive, for every slot and for control, and those of the one who looks. */
+const FILES_SLACK = 32;
 const PROBES = 4;
 
 /** Resolves when every replica is ready and nothing runs, waits or is read; or with what is left after long. */
