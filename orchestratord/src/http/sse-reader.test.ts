@@ -2,7 +2,13 @@ import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { TaskLog, isToken, tokenText, type LogEntry } from '../tasks/task-log.ts';
+import {
+  TaskLog,
+  isToken,
+  tokenText,
+  type ControlEntry,
+  type LogEntry,
+} from '../tasks/task-log.ts';
 import { followLog, replayArchivedLog } from './sse-reader.ts';
 
 /** A response whose socket accepts `room` writes before it is full; `drain` makes room again. */
@@ -82,6 +88,12 @@ const anyEntries = fc.array(
     fc.constant<LogEntry>({ event: 'metrics', data: '{"queue_depth":1}' }),
   ),
   { maxLength: 40 },
+);
+
+const anyEnd = fc.constantFrom<{ readonly entry: ControlEntry; readonly isCanceled: boolean }>(
+  { entry: END, isCanceled: false },
+  { entry: END, isCanceled: true },
+  { entry: { event: 'error', data: '{"code":"WORKER_RESET"}' }, isCanceled: false },
 );
 
 describe('following a live log', () => {
@@ -181,6 +193,22 @@ describe('following a live log', () => {
     expect(result.closed).toBe(true);
   });
 
+  test('OC-CTRL-2096 a reader whose last token has the number of an early end is told how it ended', () => {
+    const failed = new TaskLog({ durableFirst: false, restored: ['a'] });
+    const res = new FakeResponse();
+    follow(res, failed, 2);
+    failed.seal({ event: 'error', data: '{"code":"WORKER_RESET"}' });
+    expect(frames(res.text)).toEqual([{ id: 2, event: 'error', data: { code: 'WORKER_RESET' } }]);
+
+    const canceled = new TaskLog({ durableFirst: false, restored: ['a'] });
+    canceled.suppressTokens();
+    canceled.seal(END);
+    const later = new FakeResponse();
+    const result = follow(later, canceled, 2);
+    expect(frames(later.text).map(({ id, event }) => [id, event])).toEqual([[2, 'end']]);
+    expect(result.closed).toBe(true);
+  });
+
   test('a reader that leaves is let go of once', () => {
     const log = new TaskLog({ durableFirst: false });
     const res = new FakeResponse();
@@ -196,16 +224,17 @@ describe('following a live log', () => {
 describe('replaying an archived log', () => {
   test('gives what following the live log gave, from any id', async () => {
     await fc.assert(
-      fc.asyncProperty(anyEntries, fc.nat(50), async (entries, afterId) => {
-        const all: LogEntry[] = [...entries, END];
+      fc.asyncProperty(anyEntries, fc.nat(50), anyEnd, async (entries, afterId, end) => {
+        const all: LogEntry[] = [...entries, end.entry];
         const live = new FakeResponse();
         const log = new TaskLog({ durableFirst: false, restored: entries });
-        log.seal(END);
+        if (end.isCanceled) log.suppressTokens();
+        log.seal(end.entry);
         follow(live, log, afterId);
         const replayed = new FakeResponse();
         const readPage = (after: number, limit: number) =>
           Promise.resolve(all.slice(after, after + limit));
-        await replayArchivedLog(replayed.asResponse, readPage, afterId, false);
+        await replayArchivedLog(replayed.asResponse, readPage, afterId, end.isCanceled);
         expect(replayed.text).toBe(live.text);
         expect(replayed.ended).toBe(true);
       }),

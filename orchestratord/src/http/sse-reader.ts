@@ -50,8 +50,10 @@ export function followLog(res: ServerResponse, log: TaskLog, options: SseReaderO
 
   const pump = (): void => {
     // The last entry sums up what went before, so even a reader that is past it is told.
-    if (log.sealed && log.visible === log.length && position > log.length)
-      position = log.length - 1;
+    if (log.sealed && log.visible === log.length && !closed) {
+      const isTold = hasSeen(position, log.length, log.entry(log.length - 1), log.tokensSuppressed);
+      if (position >= log.length && !isTold) position = log.length - 1;
+    }
     while (!blocked && !closed && position < log.visible) {
       tokenIndex ??= log.tokensBefore(position);
       let text = '';
@@ -100,6 +102,21 @@ export function followLog(res: ServerResponse, log: TaskLog, options: SseReaderO
   else pump();
 }
 
+/**
+ * Whether a reader was told the end, which is at `endId`. After a crash a task says again what was shown of
+ * it before it was durable, and one that is canceled or fails meanwhile ends at a number that may have been a
+ * token's: whoever has that number is told, for the second time perhaps.
+ */
+function hasSeen(
+  afterId: number,
+  endId: number,
+  end: LogEntry | undefined,
+  isCanceled: boolean,
+): boolean {
+  if (afterId !== endId || end === undefined || isToken(end)) return false;
+  return !isCanceled && end.event === 'end';
+}
+
 /** A page of a finished task's log, as the ledger keeps it. */
 export type ReadPage = (afterId: number, limit: number) => Promise<readonly LogEntry[]>;
 
@@ -124,7 +141,8 @@ export async function replayArchivedLog(
     for (const entry of page) {
       id += 1;
       const token = isToken(entry);
-      const isNews = id > afterId || (isTerminal(entry) && id < afterId);
+      const isNews =
+        id > afterId || (isTerminal(entry) && !hasSeen(afterId, id, entry, suppressTokens));
       if (isNews && !(token && suppressTokens)) text += toFrame(id, entry, tokenIndex);
       if (token) tokenIndex += 1;
     }
