@@ -20,10 +20,6 @@ export interface Scenario {
   readonly name: string;
   /** One line: what is done to the daemon. */
   readonly about: string;
-  /** Requirements that it shows. */
-  readonly ids: readonly string[];
-  /** It needs limits that only Linux can set for a process that runs. */
-  readonly isLinuxOnly?: true;
   /** Tasks of the everyday form and of the long one. */
   readonly tasks: { readonly short: number; readonly long: number };
   /** @throws Error when something cannot be started */

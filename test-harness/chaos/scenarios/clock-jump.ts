@@ -18,7 +18,6 @@ const RESTART_EVERY = 2;
 export const clockJump: Scenario = {
   name: 'clock-jump',
   about: 'sets the wall clock of the daemon by hours, while it runs and while it is down',
-  ids: ['OC-CHAOS-7305'],
   tasks: { short: 80, long: 4_000 },
   async run({ seed, tasks, onEvent }) {
     await using stage = await openStage({

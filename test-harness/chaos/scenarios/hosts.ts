@@ -29,7 +29,6 @@ interface Host {
 export const hosts: Scenario = {
   name: 'hosts',
   about: 'kills, stops and cuts off pool-managerd on the hosts, one at a time',
-  ids: ['OC-CHAOS-7302'],
   tasks: { short: 80, long: 4_000 },
   async run({ seed, tasks, onEvent }) {
     await using stack = new AsyncDisposableStack();

@@ -21,8 +21,6 @@ const GIVES_UP_MS = 120_000;
 export const ledgerFull: Scenario = {
   name: 'ledger-full',
   about: 'lets the ledger find its disk full for a while, by a limit on the size of files (Linux)',
-  ids: ['OC-CHAOS-7303'],
-  isLinuxOnly: true,
   tasks: { short: 60, long: 4_000 },
   async run({ seed, tasks, onEvent }) {
     await using stage = await openStage();

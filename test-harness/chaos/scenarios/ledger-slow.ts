@@ -20,7 +20,6 @@ const LONG_OUTPUT = 300;
 export const ledgerSlow: Scenario = {
   name: 'ledger-slow',
   about: 'lets commits of the ledger take long, and hang',
-  ids: ['OC-CHAOS-7304'],
   tasks: { short: 80, long: 4_000 },
   async run({ seed, tasks, onEvent }) {
     await using stage = await openStage({

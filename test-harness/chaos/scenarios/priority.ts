@@ -22,7 +22,6 @@ const WEIGHTS = { interactive: 8, batch: 1 } as const;
 export const priority: Scenario = {
   name: 'priority',
   about: 'floods a pool with batch tasks, then with tasks of one tenant, and counts who goes first',
-  ids: ['OC-CHAOS-7309'],
   tasks: { short: 60, long: 2_000 },
   async run(options) {
     const batch = await runFlood(options, 'batch');

@@ -12,7 +12,6 @@ const GRACE_MS = 150;
 export const sigterm: Scenario = {
   name: 'sigterm',
   about: 'stops the daemon with SIGTERM under load and starts it again',
-  ids: ['OC-CHAOS-7306'],
   tasks: { short: 60, long: 4_000 },
   async run({ seed, tasks, onEvent }) {
     await using stage = await openStage({ config: { server: { shutdown_grace_ms: GRACE_MS } } });

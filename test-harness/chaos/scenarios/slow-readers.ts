@@ -32,7 +32,6 @@ const ENDS_WITHIN_MS = 180_000;
 export const slowReaders: Scenario = {
   name: 'slow-readers',
   about: 'lets hundreds of readers stop reading; some come back, most never do',
-  ids: ['OC-CHAOS-7308'],
   tasks: { short: 50, long: 1_000 },
   async run({ seed, tasks, onEvent }) {
     await using stage = await openStage({

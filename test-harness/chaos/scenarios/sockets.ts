@@ -32,8 +32,6 @@ export const sockets: Scenario = {
   name: 'sockets',
   about:
     'floods the daemon with idle and half-sent requests, beyond its limit of open files (Linux)',
-  ids: ['OC-CHAOS-7307'],
-  isLinuxOnly: true,
   tasks: { short: 80, long: 4_000 },
   async run({ seed, tasks, onEvent }) {
     await using stage = await openStage({
