@@ -55,7 +55,13 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
         // Connections that clients keep alive are no leak, but would hide one.
         server: { idle_timeout_ms: 2_000, ...options.config?.server },
         pools: [
-          externalPool([sim.url], { slots: SLOTS, queue: { capacity: 1_000 }, ...options.pool }),
+          externalPool([sim.url], {
+            slots: SLOTS,
+            // What a simulator says depends on nothing beside it.
+            determinism: 'exact',
+            queue: { capacity: 1_000 },
+            ...options.pool,
+          }),
         ],
       },
       args: ['--log-level', 'warn'],
