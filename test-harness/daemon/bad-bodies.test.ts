@@ -110,6 +110,19 @@ describe('large bodies', () => {
     expect(answer.body).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
   });
 
+  test('OC-CTRL-2042 a length above the limit is refused before a byte of it has come', async () => {
+    const head = [
+      'POST /v1/tasks HTTP/1.1',
+      'Host: x',
+      'Content-Type: application/json',
+      'Content-Length: 10000000',
+    ].join('\r\n');
+    const received = await exchange(daemon.url, `${head}\r\n\r\n`, { withinMs: 5_000 });
+    const answer = parseAnswer(received);
+    expect(answer.status).toBe(413);
+    expect(answer.body).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
+  });
+
   test('a compressed bomb is refused with 413', async () => {
     const answer = await post(gzipSync(Buffer.alloc(50_000_000, 0x20)), {
       'content-encoding': 'gzip',

@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import { LedgerError } from '../ledger/ledger-error.ts';
 import { callerFields } from './authenticate.ts';
 import { correlationOf } from './correlation.ts';
-import { refuseUnreadBody } from './request-body.ts';
+import { payloadTooLarge, refuseUnreadBody } from './request-body.ts';
 
 export function toEnvelope(error: OrchError): ErrorEnvelope {
   return {
@@ -63,11 +63,7 @@ function fromBodyReader(error: unknown): OrchError | undefined {
   const type = 'type' in error && typeof error.type === 'string' ? error.type : '';
   if (status === 413) {
     const limit = 'limit' in error && typeof error.limit === 'number' ? error.limit : undefined;
-    return new OrchError(
-      'PAYLOAD_TOO_LARGE',
-      limit === undefined ? 'the body is too large' : `the body is larger than ${limit} bytes`,
-      { cause: error },
-    );
+    return payloadTooLarge(limit, error);
   }
   const message =
     type === 'encoding.unsupported'

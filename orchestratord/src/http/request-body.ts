@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { OrchError } from '@llama-orch/contracts';
 import express, { type RequestHandler } from 'express';
 
 /** Node discards an unread body so that the connection can be kept; for more than this it is not kept. */
@@ -11,13 +12,25 @@ const MAX_DISCARDED_BYTES = 65_536;
 /** Round trips a client has to receive its refusal, ms. */
 const LINGER_MS = 500;
 
-/** Reads the body's bytes into `req.body`. */
+/**
+ * Reads the body's bytes into `req.body`. A length that is announced is judged before anything is read:
+ * express reads a body that is too large to its end before it says so.
+ */
 export function readBody(limitBytes: number): RequestHandler {
   const read = express.raw({ type: () => true, limit: limitBytes });
   return (req, res, next) => {
+    if (Number(req.headers['content-length'] ?? 0) > limitBytes) throw payloadTooLarge(limitBytes);
     if (req.headers.expect !== undefined) res.writeContinue();
     read(req, res, next);
   };
+}
+
+export function payloadTooLarge(limitBytes: number | undefined, cause?: unknown): OrchError {
+  const message =
+    limitBytes === undefined
+      ? 'the body is too large'
+      : `the body is larger than ${limitBytes} bytes`;
+  return new OrchError('PAYLOAD_TOO_LARGE', message, cause === undefined ? {} : { cause });
 }
 
 /** To be called before a refusal is sent: sees to it that the connection ends with it, if it has to. */
