@@ -134,8 +134,9 @@ export class Dispatcher {
   }
 
   /**
-   * One task never runs twice at once, and what runs alone has no rest of others beside it. An engine behind a way that broke may go on for a while, and as
-   * long as that is not known to be over the next attempt waits, which is no silence of its engine.
+   * One task never runs twice at once, and what runs alone has no rest of others beside it. An engine behind
+   * a way that broke may go on for a while, and as long as that is not known to be over the next attempt
+   * waits, which is no silence of its engine.
    */
   async #untilOver(
     earlier: readonly RunningAttempt[],

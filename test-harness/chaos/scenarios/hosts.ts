@@ -37,7 +37,14 @@ export const hosts: Scenario = {
       await startDaemon({
         config: {
           server: { idle_timeout_ms: 2_000 },
-          pools: [{ ...remote, queue: { capacity: 1_000 }, max_attempts: MAX_ATTEMPTS }],
+          pools: [
+            {
+              ...remote,
+              determinism: 'exact',
+              queue: { capacity: 1_000 },
+              max_attempts: MAX_ATTEMPTS,
+            },
+          ],
         },
         args: ['--log-level', 'warn'],
       }),
