@@ -1,15 +1,21 @@
-/** The workflow for GitHub Actions is one that GitHub understands, and does what `.ci/run` does. */
-import { readFileSync } from 'node:fs';
+/** The workflows for GitHub Actions are such as GitHub understands; one does what `.ci/run` does, one the long forms. */
+import { existsSync, readFileSync } from 'node:fs';
 import { convertWorkflowTemplate, parseWorkflow } from '@actions/workflow-parser';
 import { NoOperationTraceWriter } from '@actions/workflow-parser/templates/trace-writer';
 import { expect, test } from 'vitest';
 
 const WORKFLOW = new URL('pipelines.yml', import.meta.url);
+const NIGHTLY = new URL('nightly.yml', import.meta.url);
 const SCRIPT = new URL('../.ci/run', import.meta.url);
+const PACKAGE = new URL('../package.json', import.meta.url);
 
 interface Step {
   readonly name: string;
   readonly run: string;
+}
+
+interface PackageFile {
+  readonly scripts: Readonly<Record<string, string>>;
 }
 
 /** @throws Error with what GitHub would say of it */
@@ -59,4 +65,17 @@ test('a workflow that GitHub would refuse is refused', async () => {
   const good = readFileSync(WORKFLOW, 'utf8');
   await expect(stepsOf(good.replace('runs-on:', 'run-on:'))).rejects.toThrow('run-on');
   await expect(stepsOf(good.replace('${{ github.ref }}', '${{ github.'))).rejects.toThrow();
+});
+
+test('OC-TEST-7907 the nightly workflow is one too, and every script and file that it names is there', async () => {
+  const content = readFileSync(NIGHTLY, 'utf8');
+  expect(await stepsOf(content)).toContainEqual({ name: 'run', run: '${{ matrix.run }}' });
+  const { scripts } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as PackageFile;
+  const named = [...content.matchAll(/npm run --silent ([\w:-]+)/g)].map(
+    ([, script = '']) => script,
+  );
+  expect(named.length).toBeGreaterThan(4);
+  expect(named.filter((script) => scripts[script] === undefined)).toEqual([]);
+  const paths = [...content.matchAll(/test-harness\/[\w/.-]+/g)].map(([path]) => path);
+  expect(paths.filter((path) => !existsSync(new URL(`../${path}`, import.meta.url)))).toEqual([]);
 });
