@@ -3,7 +3,7 @@
  *
  *     npm run determinism -- --base-url http://127.0.0.1:8080 --pool default --seeds 64 [--compare old.json]
  *
- * Exits with 1 when bytes differ. `LLAMA_ORCH_KEY` is the key it shows, with the scopes `tasks:write`,
+ * Exits with 1 when bytes differ, with 2 when there is nothing to tell of. `LLAMA_ORCH_KEY` is the key it shows, with the scopes `tasks:write`,
  * `tasks:read` and `control:read`.
  */
 import { readFileSync } from 'node:fs';
@@ -36,19 +36,28 @@ if (values.help || (!isAsking && !isComparing)) {
   process.exit(values.help ? 0 : 2);
 }
 
-const bundle = file === undefined ? await ask(baseUrl ?? '', pool ?? '') : read(file);
-let isSound = bundle.situations.every(({ mismatches }) => mismatches.length === 0);
-if (compare !== undefined) {
-  const difference = firstDifference(read(compare), bundle);
+try {
+  process.exitCode = (await isSound()) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}
+
+async function isSound(): Promise<boolean> {
+  // Before the daemon is asked for long.
+  const older = compare === undefined ? undefined : read(compare);
+  const bundle = file === undefined ? await ask(baseUrl ?? '', pool ?? '') : read(file);
+  const isWithoutMismatch = bundle.situations.every(({ mismatches }) => mismatches.length === 0);
+  if (older === undefined) return isWithoutMismatch;
+  const difference = firstDifference(older, bundle);
   if (difference === undefined) {
     console.log(`the same as ${compare}`);
-  } else {
-    const { path, before, after } = difference;
-    console.log(`first difference to ${compare} at ${path}: ${before} then, ${after} now`);
-    isSound = false;
+    return isWithoutMismatch;
   }
+  const { path, before, after } = difference;
+  console.log(`first difference to ${compare} at ${path}: ${before} then, ${after} now`);
+  return false;
 }
-process.exit(isSound ? 0 : 1);
 
 async function ask(url: string, poolId: string) {
   const key = process.env['LLAMA_ORCH_KEY'];

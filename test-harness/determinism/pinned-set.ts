@@ -16,7 +16,7 @@ export async function pinnedSetOf(client: DaemonClient, poolId: string): Promise
   const own = (body as ReplicaSetList).items.filter((set) => set.pool_id === poolId);
   const [set] = own;
   if (set === undefined || own.length > 1) {
-    throw new Error(`pool ${poolId} has ${own.length} replica sets, and needs to have one`);
+    throw new Error(`pool ${poolId} has ${own.length} replica sets that serve, and must have one`);
   }
   return {
     pinned: {

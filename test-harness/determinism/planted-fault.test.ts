@@ -93,3 +93,16 @@ test('OC-TEST-7005 OC-TEST-7006 the command keeps the proof, tells the token, an
   expect(run.stdout).toContain(`at token ${DRIFT.token}`);
   expect(run.stdout).toContain('/pinned/engine_version: b0 then');
 });
+
+test.each([
+  ['a daemon that is not there', ['--base-url', 'http://127.0.0.1:9'], 'ECONNREFUSED'],
+  ['a pool that is not there', ['--pool', 'nowhere'], 'pool nowhere has 0 replica sets'],
+  ['a bundle that is not there', ['--compare', 'nowhere.json'], 'nowhere.json'],
+])('the command says in a line why it tells nothing: %s', async (_what, more, line) => {
+  const flags = ['--base-url', daemon.url, '--pool', 'default', '--seeds', '1', ...more];
+  const run = new ProgramRun(join(PROJECT_ROOT, 'test-harness/determinism/main.ts'), flags, {});
+  const exit = await within('the end of the command', run.exited, 30_000);
+  expect(exit.code).toBe(2);
+  expect(run.stderr).toContain(line);
+  expect(run.stderr).not.toContain('    at ');
+});
