@@ -1,4 +1,5 @@
 /** The printed table. */
+import { formatColumns } from '../src/text-table.ts';
 import type { Row } from './bench.ts';
 import type { Spread } from './statistics.ts';
 
@@ -8,29 +9,11 @@ export interface Report {
 }
 
 const HEAD = ['', 'unit', 'daemon', 'min..max', 'without', 'min..max', 'ratio', 'target'];
-/** Columns that hold words. */
-const LEFT = new Set([0, 1, 7]);
+const WORDS = new Set([0, 1, 7]);
 
 export function formatTable(reports: readonly Report[]): string {
-  const lines: (readonly string[] | string)[] = [HEAD];
-  for (const { bench, rows } of reports) {
-    lines.push(bench, ...rows.map(cellsOf));
-  }
-  const widths = HEAD.map((_, column) =>
-    Math.max(...lines.map((line) => (typeof line === 'string' ? 0 : (line[column]?.length ?? 0)))),
-  );
-  return lines
-    .map((line) =>
-      typeof line === 'string'
-        ? `\n${line}`
-        : line
-            .map((cell, at) =>
-              LEFT.has(at) ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0),
-            )
-            .join('  ')
-            .trimEnd(),
-    )
-    .join('\n');
+  const rows = reports.flatMap(({ bench, rows: own }) => [bench, ...own.map(cellsOf)]);
+  return formatColumns([HEAD, ...rows], WORDS);
 }
 
 function cellsOf(row: Row): readonly string[] {

@@ -1,4 +1,5 @@
 /** What a chaos run found, as a table for people. */
+import { formatColumns } from '../src/text-table.ts';
 
 export interface ChaosReport {
   readonly rounds: number;
@@ -39,8 +40,6 @@ export function formatReport(report: ChaosReport): string {
     ['slowest restart, ms', Math.round(report.slowestStartMs)],
     ['violations', report.violations.length],
   ];
-  const width = Math.max(...rows.map(([name]) => name.length));
-  const table = rows.map(([name, value]) => `${name.padEnd(width)}  ${String(value).padStart(10)}`);
   const shown = report.violations.slice(0, SHOWN).map((line) => `  ! ${line}`);
-  return [...table, ...shown].join('\n');
+  return [formatColumns(rows.map((row) => row.map(String))), ...shown].join('\n');
 }

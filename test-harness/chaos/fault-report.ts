@@ -1,5 +1,5 @@
 /** What a run with faults found, as tables for people. */
-import { formatColumns } from '../sim/text-table.ts';
+import { formatColumns } from '../src/text-table.ts';
 import type { TaskOutcome } from './fault-client.ts';
 import { FAULT_POOLS } from './fault-engines.ts';
 import type { FaultReport } from './fault-run.ts';

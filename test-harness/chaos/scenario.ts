@@ -1,4 +1,5 @@
 /** What a scenario of chaos is: one boundary at which things go wrong, and what must hold all the same. */
+import { formatColumns } from '../src/text-table.ts';
 
 export interface ScenarioOptions {
   /** Everything that is drawn follows from it, but not what the machine does meanwhile. */
@@ -27,16 +28,15 @@ export interface Scenario {
 }
 
 const SHOWN = 20;
+const WORDS = new Set([0, 1]);
 
 export function formatScenario(name: string, seed: number, report: ScenarioReport): string {
-  const rows: readonly (readonly [string, string | number])[] = [
+  const rows = [
     ['scenario', name],
     ['seed', seed],
     ...report.figures,
     ['violations', report.violations.length],
-  ];
-  const width = Math.max(...rows.map(([label]) => label.length));
-  const table = rows.map(([label, value]) => `${label.padEnd(width)}  ${String(value)}`);
+  ].map((row) => row.map(String));
   const shown = report.violations.slice(0, SHOWN).map((line) => `  ! ${line}`);
-  return [...table, ...shown].join('\n');
+  return [formatColumns(rows, WORDS), ...shown].join('\n');
 }

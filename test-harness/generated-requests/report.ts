@@ -1,5 +1,5 @@
 /** What a run of generated requests found, as tables for people. */
-import { formatColumns } from '../sim/text-table.ts';
+import { formatColumns } from '../src/text-table.ts';
 import type { RunReport } from './run.ts';
 
 export function formatReport({

@@ -1,6 +1,6 @@
 /** Our figures beside the reference, case by case. */
 import type { Comparison } from './reproduction.ts';
-import { formatColumns } from './text-table.ts';
+import { formatColumns } from '../src/text-table.ts';
 
 /** What counts as reproduced: this much of the figure, or this much of all requests. */
 const RELATIVE_TOLERANCE = 0.05;

@@ -2,7 +2,7 @@
 import type { TenantSpec } from '@llama-orch/orchestrator-core';
 import type { Bounds } from './bounds.ts';
 import type { Summary } from './summary.ts';
-import { formatColumns } from './text-table.ts';
+import { formatColumns } from '../src/text-table.ts';
 
 export interface PolicyRun {
   readonly policy: string;

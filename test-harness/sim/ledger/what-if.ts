@@ -2,7 +2,7 @@
 import type { LedgerOptions } from '../cli-options.ts';
 import type { NamedPolicy } from '../policy.ts';
 import { quantile } from '../summary.ts';
-import { formatColumns } from '../text-table.ts';
+import { formatColumns } from '../../src/text-table.ts';
 import { TraceError } from '../trace-files.ts';
 import { speedUp, type Trace } from '../trace.ts';
 import { DEFAULT_SCENARIO, simulate, type Scenario } from '../world.ts';

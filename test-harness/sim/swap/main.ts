@@ -1,5 +1,5 @@
 /** `npm run sim:swap`: three models on a device that holds one, by three policies in one run. */
-import { formatColumns } from '../text-table.ts';
+import { formatColumns } from '../../src/text-table.ts';
 import { mean, quantile } from '../summary.ts';
 import { agentTurns } from './agents.ts';
 import type { AgentMix } from './agents.ts';

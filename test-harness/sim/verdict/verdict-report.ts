@@ -1,5 +1,5 @@
 /** The verdict as text, and as JSON. */
-import { formatColumns } from '../text-table.ts';
+import { formatColumns } from '../../src/text-table.ts';
 import { isMet, type Finding, type Target } from './finding.ts';
 import type { Section } from './verdict.ts';
 
