@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { formatSummary, readCounts, toTsv } from './suite-report.ts';
 import type { Counts, SuiteResult } from './suite-report.ts';
 import { SUITES } from './suites.ts';
@@ -22,14 +23,15 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
   return status ?? 1;
 }
 
-function runSuite({ name, command }: Suite): SuiteResult {
+function runSuite({ name, command, filesPerCore = 1 }: Suite): SuiteResult {
   const report = `${REPORTS}/${name.replaceAll(' ', '-')}.json`;
   const beganMs = performance.now();
-  const [program, ...args] = command ?? ['vitest', 'run', '--project', name];
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const status = run(program, command === undefined ? [...args, ...reporters] : args, {
-    SUITE_REPORT: report,
-  });
+  const [program, ...args] = command ?? [
+    ...['vitest', 'run', '--project', name],
+    ...[`--maxWorkers=${Math.ceil(availableParallelism() * filesPerCore)}`],
+    ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+  ];
+  const status = run(program, args, { SUITE_REPORT: report });
   const seconds = (performance.now() - beganMs) / 1000;
   const { passed, failed, skipped } = countsOf(report);
   // Whatever the report says: what did not end well has failed.

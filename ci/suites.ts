@@ -5,6 +5,8 @@ export interface Suite {
   readonly name: string;
   /** Without one it is a project of vitest. */
   readonly command?: readonly [string, ...string[]];
+  /** How many of its files run at once on each core, 1 unless said: what waits for processes takes more. */
+  readonly filesPerCore?: number;
   /** Globs of the test files that are its own; all others are `unit and property`. */
   readonly files: readonly string[];
 }
@@ -15,16 +17,16 @@ export const UNIT = 'unit and property';
 
 export const SUITES: readonly Suite[] = [
   { name: UNIT, files: ['**/*.test.ts'] },
-  { name: 'pact', files: [folder('pact')] },
+  { name: 'pact', filesPerCore: 1.5, files: [folder('pact')] },
   { name: 'generated', files: [folder('generated-requests')] },
   { name: 'engines', files: [folder('engines')] },
-  { name: 'daemon', files: [folder('daemon'), folder('hosts')] },
-  { name: 'determinism', files: [folder('determinism')] },
+  { name: 'daemon', filesPerCore: 2, files: [folder('daemon'), folder('hosts')] },
+  { name: 'determinism', filesPerCore: 1.5, files: [folder('determinism')] },
   { name: 'metrics', files: [folder('metrics')] },
   // Its own tests, which run features that must fail, and then the features.
   { name: 'bdd', files: [folder('bdd')] },
   { name: 'features', command: ['node', 'test-harness/bdd/main.ts'], files: [] },
-  { name: 'chaos', files: [folder('chaos')] },
+  { name: 'chaos', filesPerCore: 1.5, files: [folder('chaos')] },
   { name: 'e2e', files: [folder('e2e-haiku')] },
 ];
 

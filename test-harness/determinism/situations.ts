@@ -15,6 +15,8 @@ export const PROMPT = 'Write a haiku about rivers.';
 export const MAX_TOKENS = 48;
 const REPLICAS = ['0', '1'] as const;
 const ROUNDS = 20;
+/** A bound on a hang: hundreds of tasks wait for each other, on whatever machine. */
+const PATIENCE_MS = 300_000;
 
 export interface Stage {
   readonly daemon: DaemonProcess;
@@ -47,16 +49,23 @@ export function runOf(seed: number, stream: EventStream): SeedRun {
 }
 
 async function run({ daemon }: Stage, seed: number, more?: TaskRequest): Promise<SeedRun> {
-  return runOf(seed, await daemon.client.run(requestFor(seed, more)));
+  const stream = await daemon.client.postStream(requestFor(seed, more));
+  await stream.toEnd(PATIENCE_MS);
+  return runOf(seed, stream);
 }
 
 function postAll({ client }: DaemonProcess, seeds: readonly number[], more?: TaskRequest) {
   return Promise.all(seeds.map((seed) => client.postStream(requestFor(seed, more))));
 }
 
+/** Resolves when the first of the streams is on its way. */
+async function aToken([first]: readonly EventStream[]): Promise<void> {
+  await first?.until('a token', () => first.tokens.length > 0, PATIENCE_MS);
+}
+
 /** The tasks behind streams, once all have ended. */
 async function endsOf({ client }: DaemonProcess, streams: readonly EventStream[]): Promise<Task[]> {
-  await Promise.all(streams.map((stream) => stream.toEnd()));
+  await Promise.all(streams.map((stream) => stream.toEnd(PATIENCE_MS)));
   return Promise.all(streams.map((stream) => client.task(taskIdOf(stream))));
 }
 
@@ -123,9 +132,12 @@ export const SITUATIONS: readonly Situation[] = [
       untilItHappened('a task was stopped for another', async () => {
         const { client } = daemon;
         const streams = await postAll(daemon, seeds, { priority: 'batch' });
-        await streams[0]?.until('a token', () => streams[0]?.tokens.length !== 0);
+        await aToken(streams);
         const urgent = { prompt: 'now', max_tokens: 4 } as const;
-        await Promise.all(Array.from({ length: 2 * SLOTS }, () => client.run(urgent)));
+        const pressing = await Promise.all(
+          Array.from({ length: 2 * SLOTS }, () => client.postStream(urgent)),
+        );
+        await endsOf(daemon, pressing);
         const tasks = await endsOf(daemon, streams);
         return {
           runs: streams.map((stream, n) => runOf(seeds[n] ?? 0, stream)),
@@ -139,7 +151,7 @@ export const SITUATIONS: readonly Situation[] = [
     play: ({ daemon, bench }, seeds) =>
       untilItHappened('a task ran again elsewhere', async () => {
         const streams = await postAll(daemon, seeds);
-        await streams[0]?.until('a token', () => streams[0]?.tokens.length !== 0);
+        await aToken(streams);
         bench.disturb(daemon);
         const tasks = await endsOf(daemon, streams);
         await daemon.client.untilReady(REPLICAS.length);
@@ -155,12 +167,12 @@ export const SITUATIONS: readonly Situation[] = [
     async play({ daemon }, seeds) {
       const { client } = daemon;
       const streams = await postAll(daemon, seeds);
-      await streams[0]?.until('a token', () => streams[0]?.tokens.length !== 0);
+      await aToken(streams);
       await daemon.kill9();
       await daemon.restart();
       await client.untilReady(2);
       const again = await Promise.all(streams.map((each) => client.stream(taskIdOf(each))));
-      await Promise.all(again.map((stream) => stream.toEnd()));
+      await Promise.all(again.map((stream) => stream.toEnd(PATIENCE_MS)));
       return again.map((stream, n) => runOf(seeds[n] ?? 0, stream));
     },
   },
