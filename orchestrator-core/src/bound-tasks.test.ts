@@ -35,3 +35,20 @@ test('OC-CORE-1132 it holds for a second attempt, and after a restart', () => {
   again.replica('third');
   expect(again.started).toEqual(['bound']);
 });
+
+test('OC-CORE-1132 a task bound to one replica of its set waits for that one', () => {
+  const driver = new Driver();
+  driver.pool();
+  driver.replica('first');
+  driver.replica('second');
+  driver.replica('third', { ready: false });
+  const placed = driver.admit('placed', { setId: 's', placement: { on: 'second' } });
+  expect(ofType(placed, 'dispatch')).toMatchObject([{ replicaId: 'second' }]);
+  driver.admit('waits', { setId: 's', placement: { on: 'third' } });
+  expect(driver.core.wait('waits', driver.nowMs)?.replicas).toMatchObject([
+    { replicaId: 'first', verdict: 'excluded' },
+    { replicaId: 'second', verdict: 'excluded' },
+    { replicaId: 'third', verdict: 'not-ready' },
+  ]);
+  expect(ofType(driver.replica('third'), 'dispatch')).toMatchObject([{ taskId: 'waits' }]);
+});

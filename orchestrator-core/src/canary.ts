@@ -24,15 +24,16 @@ export function canaryShareOf(replicas: Iterable<ReplicaView>): number | undefin
 
 /**
  * The side that a task is on while the pool has two. Undefined for one that is bound otherwise: to the set
- * that began its output, or by labels or devices that it names, or away from a replica.
+ * that began its output, or by labels or devices that it names, or to or away from a replica.
  */
 export function sideOf(
   { canaryShare }: Pick<PoolState, 'canaryShare'>,
   { pinnedSetId, spec }: Pick<TaskRecord, 'pinnedSetId' | 'spec'>,
 ): Side | undefined {
   if (canaryShare === undefined || pinnedSetId !== undefined) return undefined;
-  const { labels, devices, notOn } = spec.placement ?? {};
-  if (labels !== undefined || devices !== undefined || notOn !== undefined) return undefined;
+  const { labels, devices, notOn, on } = spec.placement ?? {};
+  const isBound = [labels, devices, notOn, on].some((each) => each !== undefined);
+  if (isBound) return undefined;
   return sharePoint(spec) < canaryShare ? 'canary' : 'stable';
 }
 

@@ -33,8 +33,8 @@ export function laneOf(pool: PoolState, task: TaskRecord): string {
   const side = sideOf(pool, task);
   const isBound = pinnedSetId !== undefined || placement !== undefined || side !== undefined;
   if (!isBound && keys.length === 0) return '';
-  const { devices, labels, notOn } = placement ?? {};
-  const isFree = devices === undefined && labels === undefined && notOn === undefined;
+  const { devices, labels, notOn, on } = placement ?? {};
+  const isFree = [devices, labels, notOn, on].every((each) => each === undefined);
   const lane: LaneSpec = {
     setId: pinnedSetId ?? null,
     replicaIds: isFree || placement === undefined ? null : matchingReplicas(pool, placement),
@@ -65,12 +65,13 @@ export function hasLabels(
 
 function matchingReplicas(
   pool: PoolState,
-  { devices, labels, notOn }: NonNullable<TaskRecord['spec']['placement']>,
+  { devices, labels, notOn, on }: NonNullable<TaskRecord['spec']['placement']>,
 ): readonly string[] {
   const ids: string[] = [];
   for (const [replicaId, { view }] of pool.replicas) {
     const onDevice = devices === undefined || devices.includes(view.device ?? '');
-    if (onDevice && replicaId !== notOn && hasLabels(view.labels, labels)) ids.push(replicaId);
+    const isNamed = replicaId !== notOn && (on === undefined || on === replicaId);
+    if (onDevice && isNamed && hasLabels(view.labels, labels)) ids.push(replicaId);
   }
   return ids.sort();
 }

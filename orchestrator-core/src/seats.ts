@@ -98,6 +98,7 @@ export function blockAt(
     }
     if (!hasLabels(view.labels, placement.labels)) return 'labels';
     if (placement.notOn === view.replicaId) return 'excluded';
+    if (placement.on !== undefined && placement.on !== view.replicaId) return 'excluded';
   }
   for (const key of keysApart(task)) if (replica.keysApart.has(key)) return 'anti-affinity';
   const holder = pool.alone.get(view.replicaId);

@@ -28,6 +28,8 @@ export interface PlacementConstraints {
   readonly antiAffinity?: string | undefined;
   /** The id of the one replica that may not run it: whose answer it is to be compared with. */
   readonly notOn?: string | undefined;
+  /** The id of the one replica that may run it: whose answer is asked for. */
+  readonly on?: string | undefined;
 }
 
 /** What the scheduler needs to know of a task. Prompts and sampling stay with the daemon. */

@@ -73,6 +73,7 @@ export class WorldModel {
       this.#isOnItsSide(task, replica) &&
       (pinnedSetId === undefined || pinnedSetId === setId) &&
       spec.placement?.notOn !== replica.replicaId &&
+      (spec.placement?.on ?? replica.replicaId) === replica.replicaId &&
       spec.placement?.devices?.includes(device ?? '') !== false &&
       wanted.every(([name, value]) => labels?.[name] === value)
     );
@@ -83,8 +84,8 @@ export class WorldModel {
     const all = [...this.replicas.values()];
     const shares = all.flatMap((each) => (each.ready ? (each.canaryPercent ?? []) : []));
     const isShared = shares.length > 0 && all.some((each) => each.canaryPercent === undefined);
-    const { labels, devices, notOn } = spec.placement ?? {};
-    const isBound = labels !== undefined || devices !== undefined || notOn !== undefined;
+    const { labels, devices, notOn, on } = spec.placement ?? {};
+    const isBound = [labels, devices, notOn, on].some((each) => each !== undefined);
     if (!isShared || isBound || pinnedSetId !== undefined) return true;
     const isForCanary = sharePoint(spec) < Math.max(...shares);
     return isForCanary === (canaryPercent !== undefined);

@@ -23,6 +23,8 @@ const placement = fc.record(
   },
   { requiredKeys: [] },
 );
+/** Always of the set `s`, so that what is bound to it can end there. */
+const LONE = 'lone';
 const admit = fc.record({
   kind: fc.constant('admit' as const),
   task: fc.record({
@@ -37,7 +39,13 @@ const admit = fc.record({
     deadlineFor: fc.constantFrom(undefined, 'end' as const, 'first-token' as const),
     prefix: fc.constantFrom(undefined, undefined, ...prefixes),
     setId: fc.constantFrom(undefined, undefined, undefined, undefined, 's'),
-    placement: fc.option(placement, { nil: undefined, freq: 3 }),
+    placement: fc.option(
+      fc.oneof(
+        { weight: 5, arbitrary: placement },
+        { weight: 1, arbitrary: fc.constant({ on: LONE }) },
+      ),
+      { nil: undefined, freq: 3 },
+    ),
   }),
   deadlineInMs: fc.constantFrom(undefined, undefined, undefined, 0, 40, 1_000, 30_000),
 });
@@ -51,21 +59,27 @@ const fail = fc.record({
   retriable: fc.boolean(),
   sent: fc.boolean(),
 });
-const replica = fc.record({
-  kind: fc.constant('replica' as const),
-  replica: fc.record({
-    replicaId,
-    setId: fc.constantFrom('s', 's', 's', 'other'),
-    slots: fc.integer({ min: 1, max: 3 }),
-    ready: fc.constantFrom(true, true, false),
-    kvTokens: fc.constantFrom(undefined, WORLD_CTX, 2 * WORLD_CTX),
-    interruptible: fc.constantFrom(true, true, false),
-    strictAlone: fc.constantFrom(undefined, undefined, true),
-    device,
-    labels: fc.record({ zone }),
-    canaryPercent: fc.constantFrom(undefined, undefined, undefined, undefined, 0, 50, 100),
-  }),
+const named = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({ replicaId, setId: fc.constantFrom('s', 's', 's', 'other') }),
+  },
+  { weight: 1, arbitrary: fc.constant({ replicaId: LONE, setId: 's' }) },
+);
+const view = fc.record({
+  slots: fc.integer({ min: 1, max: 3 }),
+  ready: fc.constantFrom(true, true, false),
+  kvTokens: fc.constantFrom(undefined, WORLD_CTX, 2 * WORLD_CTX),
+  interruptible: fc.constantFrom(true, true, false),
+  strictAlone: fc.constantFrom(undefined, undefined, true),
+  device,
+  labels: fc.record({ zone }),
+  canaryPercent: fc.constantFrom(undefined, undefined, undefined, undefined, 0, 50, 100),
 });
+const replica = fc.tuple(named, view).map(([name, seen]) => ({
+  kind: 'replica' as const,
+  replica: { ...name, ...seen },
+}));
 const restored = fc.record({
   kind: fc.constant('restored' as const),
   replicaId,
@@ -126,16 +140,18 @@ const op: fc.Arbitrary<Op> = fc.oneof(
 );
 export const someOps = fc.array(op, { maxLength: 80, size: 'max' });
 
-/** One replica for every set, device and label that a task may be bound to. */
-export const everywhere = ['s', 'other'].flatMap((setId) =>
-  ['cpu', 'gpu0'].flatMap((on) =>
-    ['east', 'west'].map((where) =>
-      aReplica(`last-${setId}-${on}-${where}`, {
-        setId,
-        device: on,
-        labels: { zone: where },
-        ctx: WORLD_CTX,
-      }),
+/** One replica for every set, device and label that a task may be bound to, and the one of that name. */
+export const everywhere = ['s', 'other']
+  .flatMap((setId) =>
+    ['cpu', 'gpu0'].flatMap((on) =>
+      ['east', 'west'].map((where) =>
+        aReplica(`last-${setId}-${on}-${where}`, {
+          setId,
+          device: on,
+          labels: { zone: where },
+          ctx: WORLD_CTX,
+        }),
+      ),
     ),
-  ),
-);
+  )
+  .concat(aReplica(LONE, { ctx: WORLD_CTX }));
