@@ -63,6 +63,8 @@ export const CONFIG_LEAVES: ConfigLeaves = {
   '/pools/*/scheduling/batch_weight': 'number',
   '/pools/*/scheduling/preemption': 'string',
   '/pools/*/scheduling/max_preemptions': 'integer',
+  '/pools/*/audit/share': 'number',
+  '/pools/*/audit/max_per_minute': 'integer',
   '/pools/*/timeouts/wall_ms': 'integer',
   '/pools/*/timeouts/idle_ms': 'integer',
   '/pools/*/timeouts/connect_ms': 'integer',

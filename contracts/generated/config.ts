@@ -263,6 +263,11 @@ export interface components {
              */
             readonly scheduling: components["schemas"]["SchedulingConfig"];
             /**
+             * @description Whether finished tasks are run again in idle times to find replicas that drift.
+             * @default {}
+             */
+            readonly audit: components["schemas"]["AuditConfig"];
+            /**
              * @description Labels of the replicas, by ordinal: the first entry is of replica 0 (of the first endpoint). A task's placement.labels must all be among those of its replica. Replicas beyond the list have none.
              * @default []
              */
@@ -558,6 +563,19 @@ export interface components {
              * @default 3
              */
             readonly max_preemptions: number;
+        };
+        /** @description Finished strict completions that run again on another replica of their set, where that costs nobody anything. */
+        readonly AuditConfig: {
+            /**
+             * @description Part of the pool's finished strict completions that is drawn for it. 0 is none.
+             * @default 0
+             */
+            readonly share: number;
+            /**
+             * @description How often one may begin; they are spread evenly.
+             * @default 6
+             */
+            readonly max_per_minute: number;
         };
         /** @description When to give up. */
         readonly TimeoutsConfig: {

@@ -366,6 +366,19 @@ export interface components {
             readonly canary_percent?: components["schemas"]["Percent"];
             readonly ready_since_ms?: components["schemas"]["EpochMillis"];
             readonly last_error?: string;
+            readonly determinism?: components["schemas"]["ReplicaDeterminism"];
+        };
+        /** @description What audits found of the replica since it was started; absent before the first one. It drifts when `drifted` is above 0, and may do so while it is `suspected`. */
+        readonly ReplicaDeterminism: {
+            /** @description Comparisons of its output with that of another replica. */
+            readonly audits: components["schemas"]["Count"];
+            /** @description Those in which two others agreed against it. */
+            readonly drifted: components["schemas"]["Count"];
+            /** @description Its output differed from that of another, and no third replica decided between them. */
+            readonly suspected: boolean;
+            readonly last_drift_at_ms?: components["schemas"]["EpochMillis"];
+            /** @description The audited task; only told to keys with the scope `admin`. */
+            readonly last_drift_task_id?: components["schemas"]["Uuid"];
         };
         readonly PoolMetrics: {
             /** @description Waiting tasks. */

@@ -62,6 +62,7 @@ export type PromisedDeterminism = Control['PromisedDeterminism'];
 export type Pool = Control['Pool'];
 export type PoolList = Control['PoolList'];
 export type PoolHealthView = Control['PoolHealth'];
+export type ReplicaDeterminism = Control['ReplicaDeterminism'];
 export type PoolMetrics = Control['PoolMetrics'];
 export type PoolLearning = Control['PoolLearning'];
 export type Replica = Control['Replica'];
@@ -113,6 +114,7 @@ type Defaulted<P extends { readonly query?: unknown }, K extends string> = Omit<
 
 /** A configuration with every default filled in; names as in llama-orch.yaml. */
 export type Config = Configuration['Config'];
+export type AuditConfig = Configuration['AuditConfig'];
 export type AuthConfig = Configuration['AuthConfig'];
 export type KeyConfig = Configuration['KeyConfig'];
 export type TenantConfig = Configuration['TenantConfig'];

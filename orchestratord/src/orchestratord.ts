@@ -238,6 +238,7 @@ function serve(config: Config, served: Served): Promise<HttpServer> {
         clock,
         slo,
         runningOn: (replicaId) => runtime.runningOn(replicaId),
+        findings: runtime.findings,
       }),
       hostRoutes({ hosts, readBody: bodyReader(SYNC_LIMIT_BYTES) }),
       eventRoutes({ ledger, heartbeatMs, onEvents: (listener) => runtime.onEvents(listener) }),

@@ -6,6 +6,12 @@ export type Scope = KeyConfig['scopes'][number];
 /** The tenant that always exists; without keys every caller is it. */
 export const DEFAULT_TENANT = 'default';
 
+/**
+ * Whose tasks audits are. No configuration can name it, so no key is ever its: ids of tenants begin with a letter
+ * or a digit.
+ */
+export const AUDIT_TENANT = ':audit';
+
 export interface Identity {
   /** Whose tasks and sessions the caller sees. */
   readonly tenantId: string;

@@ -12,6 +12,7 @@ import {
 } from '@llama-orch/pool-managerd/process';
 
 import { DEFAULT_TENANT } from '../auth/identity.ts';
+import { promisedDeterminism } from './promised-determinism.ts';
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -115,6 +116,15 @@ function checkPool(pool: PoolConfig): readonly FaultDetail[] {
   }
   if (pool.host_id !== undefined && pool.launch !== 'remote') {
     faults.push({ path: '/host_id', message: 'is only for launch: remote' });
+  }
+  if (pool.audit.share > 0 && pool.keep_alive_ms !== undefined) {
+    const message =
+      'is for pools that keep their devices: others may wait for those that take turns';
+    faults.push({ path: '/audit/share', message });
+  }
+  if (pool.audit.share > 0 && promisedDeterminism(pool) === 'none') {
+    const message = 'has nothing to find: the pool promises no determinism';
+    faults.push({ path: '/audit/share', message });
   }
   return [...faults, ...checkLaunch(pool)];
 }

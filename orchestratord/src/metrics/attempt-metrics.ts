@@ -2,18 +2,18 @@
 import type { Clock } from '../clock.ts';
 import type { LiveTask } from '../tasks/live-task.ts';
 import { latencyLabels, replicaLabels, taskLabels } from '../tasks/task-fields.ts';
-import type { Metrics } from './metrics.ts';
-import type { SchedulingMetrics } from './scheduling-metrics.ts';
+import type { AccountsOf } from './accounts.ts';
 
-export function attemptMetrics(metrics: Metrics, scheduling: SchedulingMetrics, clock: Clock) {
+export function attemptMetrics(accountsOf: AccountsOf, clock: Clock) {
   return {
     onStarted(task: LiveTask): void {
-      metrics.tasksStarted.inc(taskLabels(task));
+      accountsOf(task).metrics.tasksStarted.inc(taskLabels(task));
     },
     onFirstToken(task: LiveTask): void {
-      metrics.firstTokenMs.observe(latencyLabels(task), task.ttftMs ?? 0);
+      accountsOf(task).metrics.firstTokenMs.observe(latencyLabels(task), task.ttftMs ?? 0);
     },
     onTokens(task: LiveTask, count: number): void {
+      const { metrics, scheduling } = accountsOf(task);
       metrics.tokensOut.inc(replicaLabels(task), count);
       scheduling.streamed(task, count, clock.now());
     },

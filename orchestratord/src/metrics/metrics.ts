@@ -113,6 +113,16 @@ export function createMetrics() {
     ),
     preemptions: counter('preemptions_total', 'Tasks that yielded to others.', ['mode', 'engine']),
     resumptions: counter('resumptions_total', 'Preempted tasks dispatched again.', ['engine']),
+    determinismAudits: counter(
+      'determinism_audits_total',
+      'Finished tasks that were drawn to run again on another replica.',
+      ['pool_id', 'outcome', 'reason'],
+    ),
+    replicaDrifting: gauge(
+      'replica_drifting',
+      '1 while output of the replica is known or suspected to differ from that of its set.',
+      REPLICA_LABELS,
+    ),
     replicas: gauge('replicas', 'Replicas in each state.', ['engine', 'pool_id', 'state']),
     sseStreamsOpen: new Gauge({
       name: 'sse_streams_open',

@@ -27,6 +27,8 @@ import type {
   ReplicaSnapshot,
 } from '@llama-orch/pool-managerd';
 import { Router, type Request, type RequestHandler } from 'express';
+import type { Findings } from '../audit/findings.ts';
+import type { Identity } from '../auth/identity.ts';
 import type { Tenant } from '../auth/tenants.ts';
 import type { Clock } from '../clock.ts';
 import type { FindModel } from '../config/model-targets.ts';
@@ -67,6 +69,8 @@ export interface PoolRoutesOptions {
   readonly slo: SloWindow;
   /** Tasks running on a replica now. */
   readonly runningOn: (replicaId: string) => number;
+  /** What audits found. */
+  readonly findings: Pick<Findings, 'viewOf'>;
 }
 
 export function poolRoutes(options: PoolRoutesOptions): Router {
@@ -83,7 +87,7 @@ export function poolRoutes(options: PoolRoutesOptions): Router {
   router
     .route('/v1/replicasets')
     .get(allow('listReplicaSets'), (_req, res) => {
-      res.json({ items: toReplicaSets(options) });
+      res.json({ items: toReplicaSets(options, identityOf(res)) });
     })
     .all(methodNotAllowed('GET'));
 
@@ -97,7 +101,7 @@ export function poolRoutes(options: PoolRoutesOptions): Router {
   router
     .route('/v1/pools/:id/health')
     .get(allow('getPoolHealth'), (req, res) => {
-      res.json(toPoolHealth(findPool(req, pools), options));
+      res.json(toPoolHealth(findPool(req, pools), options, identityOf(res)));
     })
     .all(methodNotAllowed('GET'));
 
@@ -245,7 +249,7 @@ function toRateLimits(tenant: Tenant | undefined): EngineCapabilities['rate_limi
   };
 }
 
-function toReplicaSets(options: PoolRoutesOptions): ReplicaSet[] {
+function toReplicaSets(options: PoolRoutesOptions, viewer: Identity): ReplicaSet[] {
   const { pools, manager, slo, clock } = options;
   const sets = new Map<string, ReplicaSnapshot[]>();
   for (const pool of pools) {
@@ -259,7 +263,7 @@ function toReplicaSets(options: PoolRoutesOptions): ReplicaSet[] {
   }
   return [...sets].map(([id, members]) => {
     const [first] = members;
-    const replicas = members.map((member) => toReplica(member, options));
+    const replicas = members.map((member) => toReplica(member, options, viewer));
     const total = sum(replicas.map((replica) => replica.slots_total));
     const free = sum(replicas.map((replica) => replica.slots_free));
     return {
@@ -281,9 +285,14 @@ function toReplicaSets(options: PoolRoutesOptions): ReplicaSet[] {
   });
 }
 
-function toReplica(replica: ReplicaSnapshot, options: PoolRoutesOptions): Replica {
+function toReplica(
+  replica: ReplicaSnapshot,
+  options: PoolRoutesOptions,
+  { scopes }: Identity,
+): Replica {
   const serving = replica.state === 'ready' || replica.state === 'draining';
   const busy = options.runningOn(replica.replicaId);
+  const determinism = options.findings.viewOf(replica, scopes.has('admin'));
   return {
     replica_id: replica.replicaId,
     ...(replica.setId === '' ? {} : { replica_set_id: replica.setId }),
@@ -304,6 +313,7 @@ function toReplica(replica: ReplicaSnapshot, options: PoolRoutesOptions): Replic
       ? {}
       : { ready_since_ms: Math.round(replica.readySinceMs) }),
     ...(replica.lastError === undefined ? {} : { last_error: replica.lastError.slice(0, 4096) }),
+    ...(determinism === undefined ? {} : { determinism }),
   };
 }
 
@@ -323,7 +333,11 @@ function toPool(pool: ConfiguredPool, options: PoolRoutesOptions): Pool {
   };
 }
 
-function toPoolHealth(pool: ConfiguredPool, options: PoolRoutesOptions): PoolHealthView {
+function toPoolHealth(
+  pool: ConfiguredPool,
+  options: PoolRoutesOptions,
+  viewer: Identity,
+): PoolHealthView {
   const health = options.manager.health(pool.id);
   return {
     pool_id: pool.id,
@@ -333,7 +347,7 @@ function toPoolHealth(pool: ConfiguredPool, options: PoolRoutesOptions): PoolHea
     recoverable: health.recoverable,
     ...(health.lastError === undefined ? {} : { last_error: health.lastError.slice(0, 4096) }),
     metrics: toPoolMetrics(pool, options),
-    replicas: health.replicas.map((replica) => toReplica(replica, options)),
+    replicas: health.replicas.map((replica) => toReplica(replica, options, viewer)),
     ...toLearning(options.core.poolView(pool.id)?.learned),
     ...(health.loaded === undefined ? {} : { loaded: health.loaded }),
     ...toChange(health.change),

@@ -5,7 +5,7 @@
 import { hash } from 'node:crypto';
 import type { TaskRequest } from '@llama-orch/contracts';
 import type { PlacementConstraints, PromptPrefix, TaskSpec } from '@llama-orch/orchestrator-core';
-import { isStrict, type TaskRecord } from './live-task.ts';
+import { isStrict, type RerunPlace, type TaskRecord } from './live-task.ts';
 import { isAnsweredWhole, textsOf } from './whole-answers.ts';
 
 /**
@@ -104,7 +104,7 @@ export function toTaskSpec(
     ctx: request.ctx,
     deadlineAtMs: record.deadlineAtMs,
     deadlineFor: request.deadline_for === 'first_token' ? 'first-token' : 'end',
-    placement: rerunOf === undefined ? toConstraints(request.placement) : { notOn: rerunOf.notOn },
+    placement: rerunOf === undefined ? toConstraints(request.placement) : toPlace(rerunOf),
     setId: rerunOf?.setId,
     prefix,
     // Nothing of what comes whole was seen before its end.
@@ -113,6 +113,10 @@ export function toTaskSpec(
       : { rerunnable: isStrict(record) }),
     kvHint: request.kv_hint ?? 'reuse',
   };
+}
+
+function toPlace(place: RerunPlace): PlacementConstraints {
+  return 'on' in place ? { on: place.on } : { notOn: place.notOn };
 }
 
 function toConstraints(placement: TaskRequest['placement']): PlacementConstraints | undefined {

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import type { Determinism, Priority, PromptFormat, Task, TaskRequest } from '@llama-orch/contracts';
 import type { Outcome, TaskView, Usage } from '@llama-orch/orchestrator-core';
 import type { ReplicaSnapshot } from '@llama-orch/pool-managerd';
+import { AUDIT_TENANT } from '../auth/identity.ts';
 import {
   predictionFields,
   shownChance,
@@ -38,9 +39,11 @@ export interface TaskRecord {
   readonly acceptedAtMs: number;
   readonly deadlineAtMs: number | undefined;
   /** Of a second run: whose output it is to be compared with, and where it may run. */
-  readonly rerunOf?:
-    { readonly taskId: string; readonly setId: string; readonly notOn: string } | undefined;
+  readonly rerunOf?: (RerunPlace & { readonly taskId: string; readonly setId: string }) | undefined;
 }
+
+/** The one replica of the set that may not run a task again, or the one that is to. */
+export type RerunPlace = { readonly notOn: string } | { readonly on: string };
 
 /** What is written with `task.accepted`. */
 export interface AcceptedDetail extends TaskRecord {
@@ -78,13 +81,18 @@ export class LiveTask {
   constructor(record: TaskRecord, restored?: readonly LogEntry[]) {
     this.record = record;
     if (restored === undefined) return;
-    this.#log = new TaskLog({ durableFirst: !isStrict(record), restored });
+    this.#log = this.#newLog(restored);
   }
 
   /** Made when first asked for: most of a deep queue has nobody reading it yet. */
   get log(): TaskLog {
-    this.#log ??= new TaskLog({ durableFirst: !isStrict(this.record) });
+    this.#log ??= this.#newLog();
     return this.#log;
+  }
+
+  #newLog(restored?: readonly LogEntry[]): TaskLog {
+    const { record } = this;
+    return new TaskLog({ durableFirst: !isStrict(record), restored, inMemory: isAudit(record) });
   }
 
   /** Adds to what an explanation will tell. */
@@ -116,6 +124,11 @@ export class LiveTask {
   get decodeMs(): number {
     return (this.lastTokenAtMs ?? 0) - (this.firstTokenAtMs ?? 0);
   }
+}
+
+/** Whether it is nobody's: run by the daemon itself to compare replicas, and not accounted to anyone. */
+export function isAudit({ tenantId }: Pick<TaskRecord, 'tenantId'>): boolean {
+  return tenantId === AUDIT_TENANT;
 }
 
 /** Whether the task gives the same bytes when it runs again. */

@@ -10,9 +10,7 @@ import type {
   RequeueReason,
 } from '@llama-orch/orchestrator-core';
 import type { Logger } from '../logging.ts';
-import type { Metrics } from '../metrics/metrics.ts';
-import type { SchedulingMetrics } from '../metrics/scheduling-metrics.ts';
-import type { SloWindow } from '../metrics/slo-window.ts';
+import type { AccountsOf } from '../metrics/accounts.ts';
 import { shownChance, storedForecast } from './admission-promise.ts';
 import { packArchived, toStoredAdmission, toStoredOrder } from './archived-record.ts';
 import { ArrivalList } from './arrival-list.ts';
@@ -21,6 +19,7 @@ import type { AbortEffect, DispatchEffect } from './dispatcher.ts';
 import {
   deadlineKept,
   endedView,
+  isAudit,
   outputOf,
   type AcceptedDetail,
   type ForeseenDetail,
@@ -42,9 +41,7 @@ type EndedEffect = Extract<Effect, { type: 'ended' }>;
 
 export interface TaskBookOptions {
   readonly transcripts: TranscriptWriter;
-  readonly metrics: Metrics;
-  readonly slo: SloWindow;
-  readonly scheduling: SchedulingMetrics;
+  readonly accountsOf: AccountsOf;
   readonly log: Logger;
   readonly dispatch: (task: LiveTask, effect: DispatchEffect) => void;
   readonly abort: (effect: AbortEffect) => void;
@@ -60,6 +57,8 @@ export interface TaskBookOptions {
   readonly signals: (task: LiveTask) => object;
   /** A running task was stopped for others: its readers should hear of it. */
   readonly onPreempted: (task: LiveTask) => void;
+  /** It has completed, and all of it is durable. */
+  readonly onCompleted: (task: LiveTask) => void;
 }
 
 export class TaskBook implements EffectHandler {
@@ -89,7 +88,7 @@ export class TaskBook implements EffectHandler {
   restore(task: LiveTask): void {
     this.#tasks.set(task.taskId, task);
     this.#byArrival.push(task);
-    this.#options.scheduling.accepted(task);
+    this.#options.accountsOf(task).scheduling.accepted(task);
   }
 
   drop(taskId: string): void {
@@ -116,7 +115,7 @@ export class TaskBook implements EffectHandler {
     if (task === undefined) return;
     task.arrival = event.seq;
     this.#byArrival.push(task);
-    this.#options.scheduling.accepted(task);
+    this.#options.accountsOf(task).scheduling.accepted(task);
   }
 
   detail(event: CoreEvent): AcceptedDetail | ForeseenDetail | undefined {
@@ -175,10 +174,10 @@ export class TaskBook implements EffectHandler {
   }
 
   #report(task: LiveTask): void {
-    const { metrics, weightOf } = this.#options;
+    const { accountsOf, weightOf } = this.#options;
     const { queuePosition, predictedStartMs, forecast } = task.admission;
     const chance = forecast?.onTimeProbability;
-    metrics.tasksEnqueued.inc(taskLabels(task));
+    accountsOf(task).metrics.tasksEnqueued.inc(taskLabels(task));
     this.#poolLog(task).info(
       {
         ...requestFields(task, weightOf(task.record.tenantId)),
@@ -215,7 +214,7 @@ export class TaskBook implements EffectHandler {
     task.startedAtMs = nowMs;
     this.#options.dispatch(task, effect);
     const { attempt, replicaId, decision } = effect;
-    const { metrics, scheduling } = this.#options;
+    const { metrics, scheduling } = this.#options.accountsOf(task);
     // Whether the engine then takes the task or not: the wait is over.
     if (attempt === 1) metrics.queueTimeMs.observe(latencyLabels(task), task.queueMs);
     scheduling.dispatched(task, decision);
@@ -232,11 +231,11 @@ export class TaskBook implements EffectHandler {
   #requeued(taskId: string, reason: RequeueReason, nowMs: number): void {
     const task = this.#tasks.get(taskId);
     if (task === undefined) return;
-    const { scheduling, log, onPreempted } = this.#options;
+    const { accountsOf, log, onPreempted } = this.#options;
     const isPreempted = reason === 'preempted';
     if (isPreempted) task.preemptions += 1;
     task.note({ kind: 'requeued', atMs: nowMs, reason });
-    scheduling.requeued(task, reason);
+    accountsOf(task).scheduling.requeued(task, reason);
     const level = isPreempted ? 'info' : 'warn';
     log[level]({ ...this.#logFields(task), reason }, 'task goes back to the queue');
     if (isPreempted) onPreempted(task);
@@ -253,7 +252,8 @@ export class TaskBook implements EffectHandler {
   #ended({ taskId, outcome, wait }: EndedEffect, nowMs: number): EffectWrites | undefined {
     const task = this.#tasks.get(taskId);
     if (task === undefined) return undefined;
-    const { transcripts, signals, scheduling } = this.#options;
+    const { transcripts, signals, accountsOf, onCompleted } = this.#options;
+    const { scheduling, slo } = accountsOf(task);
     const { log } = task;
     if (outcome.kind === 'canceled' && outcome.reason === 'withdrawn') {
       scheduling.ended(task, undefined, nowMs);
@@ -275,12 +275,21 @@ export class TaskBook implements EffectHandler {
     log.seal(terminalEntry(task, outcome, output.outputSha256));
     this.#count(task, outcome);
     if (task.replica !== undefined && outcome.kind !== 'canceled') {
-      this.#options.slo.observe(task.replica.setId, task.priority, {
+      slo.observe(task.replica.setId, task.priority, {
         endedAtMs: nowMs,
         failed: outcome.kind === 'failed',
         ttftMs: task.ttftMs,
         tokenMs: log.tokens > 1 ? task.decodeMs / (log.tokens - 1) : undefined,
       });
+    }
+    if (isAudit(task.record)) {
+      // Compared, and then forgotten: it takes no room from what is kept for tenants.
+      return {
+        onDurable: () => {
+          this.drop(taskId);
+          show();
+        },
+      };
     }
     const transcript = transcripts.take(taskId, log);
     const view = endedView(task, outcome, { ...output, endedAtMs: nowMs });
@@ -306,12 +315,14 @@ export class TaskBook implements EffectHandler {
         if (transcript !== undefined) log.markPersisted(lastIdOf(transcript));
         this.drop(taskId);
         show();
+        if (outcome.kind === 'completed') onCompleted(task);
       },
     };
   }
 
   #count(task: LiveTask, outcome: Outcome): void {
-    const { metrics, log } = this.#options;
+    const { accountsOf, log } = this.#options;
+    const { metrics } = accountsOf(task);
     const { engine, poolId } = task.record;
     const ended = { ...this.#logFields(task), tokens_out: task.log.tokens };
     switch (outcome.kind) {

@@ -48,6 +48,7 @@ export const MAX_UNPERSISTED = 1024;
 
 export class TaskLog {
   readonly durableFirst: boolean;
+  readonly #inMemory: boolean;
   readonly #entries: LogEntry[];
   readonly #listeners = new Set<LogListener>();
   #visible: number;
@@ -61,12 +62,17 @@ export class TaskLog {
   readonly #quietUntil: number;
   #persistWaiters: (() => void)[] = [];
 
-  /** @param restored what the ledger kept of an earlier life of this task */
+  /**
+   * @param restored what the ledger kept of an earlier life of this task
+   * @param inMemory nothing of it is written: nobody will ask for it after this life of the daemon
+   */
   constructor(options: {
     readonly durableFirst: boolean;
-    readonly restored?: readonly LogEntry[];
+    readonly restored?: readonly LogEntry[] | undefined;
+    readonly inMemory?: boolean;
   }) {
     this.durableFirst = options.durableFirst;
+    this.#inMemory = options.inMemory ?? false;
     this.#entries = [...(options.restored ?? [])];
     for (const entry of this.#entries) if (isToken(entry)) this.#tokens += 1;
     this.#visible = this.#persisted = this.#flushed = this.#entries.length;
@@ -176,7 +182,7 @@ export class TaskLog {
 
   /** Entries not yet handed to the ledger, as JSON texts; they count as handed over from here on. */
   takeUnflushed(): { readonly firstId: number; readonly entries: readonly string[] } | undefined {
-    if (this.#flushed === this.#entries.length) return undefined;
+    if (this.#inMemory || this.#flushed === this.#entries.length) return undefined;
     const first = this.#flushed;
     const entries: string[] = [];
     for (let p = first; p < this.#entries.length; p += 1) {
@@ -200,7 +206,7 @@ export class TaskLog {
 
   /** True while so much is not durable that the engine should be held back. */
   get saturated(): boolean {
-    return this.#entries.length - this.#persisted >= MAX_UNPERSISTED;
+    return !this.#inMemory && this.#entries.length - this.#persisted >= MAX_UNPERSISTED;
   }
 
   /** Resolves once the log is no longer saturated. */

@@ -10,7 +10,10 @@ import type { Clock } from '../clock.ts';
 import { isStrictAlone, promisedDeterminism } from '../config/promised-determinism.ts';
 import type { Ledger } from '../ledger/types.ts';
 import type { Logger } from '../logging.ts';
+import { Auditor } from '../audit/auditor.ts';
+import { AUDIT_TENANT } from '../auth/identity.ts';
 import { tenantsOf } from '../auth/tenants.ts';
+import { accountsBeside } from '../metrics/accounts.ts';
 import { attemptMetrics } from '../metrics/attempt-metrics.ts';
 import { EngineTelemetry } from '../metrics/engine-telemetry.ts';
 import { showGpus } from '../metrics/gpu-metrics.ts';
@@ -24,10 +27,11 @@ import { Dispatcher } from './dispatcher.ts';
 import { DurableWriter } from './durable-writer.ts';
 import { KvKeeper } from './kv-keeper.ts';
 import { LedgerUpkeep } from './ledger-upkeep.ts';
-import type { LiveTask } from './live-task.ts';
+import { isAudit, type LiveTask } from './live-task.ts';
 import { PoolDirectory } from './pool-directory.ts';
 import { PromptPrefixes } from './prompt-prefixes.ts';
 import { recover } from './recovery.ts';
+import { Replayer } from './replay.ts';
 import { ReplicaBridge } from './replica-bridge.ts';
 import { TaskBook } from './task-book.ts';
 import { TaskQueries } from './task-queries.ts';
@@ -62,6 +66,12 @@ const HOLDER = 'orchestratord';
 /** For leases to be given back before the engines of a pool are ended, ms. */
 const UNLOAD_WAIT_MS = 1_000;
 
+/**
+ * Audits begin where nobody waits, so they need no share. What they use up counts next to nothing by this weight:
+ * else it would move the time by which tenants are held to theirs.
+ */
+const AUDITS: TenantSpec = { tenantId: AUDIT_TENANT, weight: 1_000, maxConcurrent: undefined };
+
 export type TaskRuntime = ReturnType<typeof createTaskRuntime>;
 
 export function createTaskRuntime(options: TaskRuntimeOptions) {
@@ -71,15 +81,14 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
   const transcripts = new TranscriptWriter({ writer, clock, intervalMs: TRANSCRIPT_BEAT_MS });
   const tenants = tenantsOf(config);
   const scheduling = new SchedulingMetrics({ metrics, tenants: tenants.keys() });
+  const accountsOf = accountsBeside({ metrics, scheduling, slo });
   const eventListeners = new Set<() => void>();
   const beats: (() => void)[] = [];
   let idleWaiters: (() => void)[] = [];
 
   const book = new TaskBook({
     transcripts,
-    metrics,
-    slo,
-    scheduling,
+    accountsOf,
     log,
     dispatch: (task, effect) => dispatcher.dispatch(task, effect),
     abort: (effect) => dispatcher.abort(effect),
@@ -92,6 +101,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     weightOf: (tenantId) => tenants.get(tenantId)?.weight ?? 1,
     signals: (task) => signalsOf(task),
     onPreempted: (task) => emitSignal(task),
+    onCompleted: (task) => auditor.completed(task),
   });
   const upkeep = new LedgerUpkeep({
     core,
@@ -107,7 +117,10 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     writer,
     clock,
     handler: book,
-    onEvents: (count) => upkeep.onEvents(count),
+    onEvents: (count) => {
+      upkeep.onEvents(count);
+      auditor.changed();
+    },
   });
   const command = (each: Command): void => host.tell(each);
   const bridge: ReplicaBridge = new ReplicaBridge({
@@ -132,7 +145,10 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     metrics,
     log,
     restoreCache: (lease) => kv.restore(lease),
-    onGone: (replicaId) => kv.replicaGone(replicaId),
+    onGone: (replicaId) => {
+      kv.replicaGone(replicaId);
+      auditor.replicaGone(replicaId);
+    },
     runningOn: (replicaId) => dispatcher.runningOn(replicaId),
   });
   const kv = new KvKeeper({
@@ -152,7 +168,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     onAttemptOver: (replicaId) => bridge.attemptOver(replicaId),
     onUnexpected: (task, error) =>
       log.error({ job_id: task.taskId, err: error }, 'an attempt failed unexpectedly'),
-    ...attemptMetrics(metrics, scheduling, clock),
+    ...attemptMetrics(accountsOf, clock),
     prefixAfter: (task) => prefixes.withReply(task.record, task.log.text()),
     onResult: (task, replicaId, result, prefix) => kv.note(task, replicaId, result, prefix),
     onIdle: () => {
@@ -199,8 +215,23 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     log,
     prefixes,
     counts: new TokenCounts({ pools, leaseOf: (replicaId) => bridge.leaseOf(replicaId) }),
+    makeWay: (record) => auditor.makeWay(record),
   });
-  const verifier = new Verifier({ queries, service, ledger, pools, clock });
+  const replayer = new Replayer({ service, ledger, clock });
+  const verifier = new Verifier({ queries, replayer, pools });
+  const auditor: Auditor = new Auditor({
+    config,
+    core,
+    pools,
+    queries,
+    replayer,
+    runningOn: (replicaId) => dispatcher.runningOn(replicaId),
+    cancel: (taskId) => command({ type: 'cancel', taskId, reason: 'disconnect' }),
+    metrics,
+    clock,
+    random,
+    log,
+  });
   const telemetry = new EngineTelemetry({ pools, bridge, metrics, clock });
 
   /** Nothing runs there any more; what did not end by itself was never given work. */
@@ -266,8 +297,14 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     /** Folds the ledger and tells the core its pools; call once, before `start`. @throws LedgerError */
     async recover(specs: readonly PoolSpec[]) {
       const { events, outputSeen } = await recover({ ledger, core, book, log }, clock.now());
-      host.apply({ type: 'tenants-set', tenants: config.tenants.map(toTenantSpec) });
+      host.apply({
+        type: 'tenants-set',
+        tenants: [...config.tenants.map(toTenantSpec), AUDITS],
+      });
       for (const pool of specs) host.apply({ type: 'pool-set', pool });
+      for (const { record, taskId } of [...book.all()]) {
+        if (isAudit(record)) host.apply({ type: 'cancel', taskId, reason: 'disconnect' });
+      }
       const tasks = book.size;
       void ledger.failed.then(onFatal);
       await host.run((each, now) => each.resume(now, { outputSeen })).durable;
@@ -283,6 +320,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
     start(): void {
       bridge.start();
       telemetry.start();
+      auditor.start();
       every(SIGNAL_BEAT_MS, emitSignals);
       every(
         Math.min(RETENTION_BEAT_MS, config.retention.max_age_ms / 4),
@@ -292,6 +330,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
 
     /** Dispatches nothing more; resolves when nothing runs, or after `graceMs`. */
     async quiesce(graceMs: number): Promise<void> {
+      auditor.stop();
       bridge.freeze(config.pools.map((pool) => pool.id));
       if (dispatcher.running === 0) return;
       await new Promise<void>((resolve) => {
@@ -319,6 +358,8 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
       await upkeep.snapshot();
       writer.stop();
     },
+
+    findings: auditor.findings,
 
     runningOn(replicaId: string): number {
       return dispatcher.runningOn(replicaId);
@@ -361,6 +402,7 @@ export function createTaskRuntime(options: TaskRuntimeOptions) {
         config.pools.flatMap(({ id }) => pools.replicas(id)),
       );
       scheduling.collect(clock.now());
+      auditor.collect();
       return metrics.registry.metrics();
     },
   };

@@ -24,9 +24,10 @@ import {
 import { archivedAdmission, toStoredAdmission, type StoredAdmission } from './archived-record.ts';
 import { predictionFields } from './admission-promise.ts';
 import type { CoreHost } from './core-host.ts';
-import { LiveTask, seedNumber, type TaskRecord } from './live-task.ts';
+import { LiveTask, seedNumber, type RerunPlace, type TaskRecord } from './live-task.ts';
 import type { PoolDirectory, PoolEntry } from './pool-directory.ts';
 import type { PromptPrefixes } from './prompt-prefixes.ts';
+import type { Replayable } from './replayable.ts';
 import type { TaskBook } from './task-book.ts';
 import { noSuchTask } from './task-queries.ts';
 import type { TokenCounts } from './token-counts.ts';
@@ -43,6 +44,8 @@ export interface TaskServiceOptions {
   readonly log: Logger;
   readonly prefixes: PromptPrefixes;
   readonly counts: Pick<TokenCounts, 'ofPrompt' | 'tooLong'>;
+  /** Before a task is admitted: whatever runs for nobody gives way to it. */
+  readonly makeWay: (record: TaskRecord) => void;
 }
 
 export interface Caller {
@@ -60,15 +63,10 @@ export interface Admitted {
 
 /** A finished task that is to run again, elsewhere. */
 export interface Rerun {
-  readonly ofTaskId: string;
-  readonly poolId: string;
-  readonly request: TaskRequest;
-  readonly promptFormat: TaskRecord['promptFormat'];
-  /** int64 in decimal. */
-  readonly seed: string;
-  /** The replica set that may run it, and the one replica of it that may not. */
-  readonly setId: string;
-  readonly notOn: string;
+  readonly first: Replayable;
+  readonly where: RerunPlace;
+  /** Asked at the last moment before its admission; without it, it is admitted like any other task. */
+  readonly mayStart?: (taskId: string) => boolean;
 }
 
 /** The id a client gave its task, and what it asked for under it. */
@@ -97,17 +95,20 @@ export class TaskService {
   /**
    * Admits the second run of a finished task: batch work of the caller's tenant, strict, from a cold start,
    * in no session and without a deadline. Resolves when its acceptance is durable.
-   * @throws OrchError with the refusals of an admission, and CONFLICT when its pool is no longer configured
+   * @throws OrchError with the refusals of an admission, and CONFLICT when its pool is no longer configured or it
+   * may not start
    */
-  async rerun(order: Rerun, caller: Caller): Promise<LiveTask> {
+  async rerun({ first, where, mayStart }: Rerun, caller: Caller): Promise<LiveTask> {
     if (this.#closed) throw shuttingDown();
-    const pool = this.#options.pools.entry(order.poolId);
+    const pool = this.#options.pools.entry(first.poolId);
     if (pool === undefined) throw new OrchError('CONFLICT', 'its pool is no longer there');
-    const request = toRerunRequest(order);
+    const request = toRerunRequest(first);
     const prompt = await this.#promptTokens(pool, request);
+    const taskId = randomUUID();
+    if (mayStart?.(taskId) === false) throw new OrchError('CONFLICT', 'there is no time for it');
     const { task } = await this.#admit(
       {
-        taskId: randomUUID(),
+        taskId,
         tenantId: caller.tenantId,
         keyId: caller.keyId,
         poolId: pool.poolId,
@@ -115,13 +116,13 @@ export class TaskService {
         engine: pool.engine,
         correlationId: caller.correlationId,
         request,
-        promptFormat: order.promptFormat,
+        promptFormat: first.promptFormat,
         determinism: 'strict',
-        seed: order.seed,
+        seed: first.seed,
         requestHash: undefined,
         acceptedAtMs: this.#options.clock.now(),
         deadlineAtMs: undefined,
-        rerunOf: { taskId: order.ofTaskId, setId: order.setId, notOn: order.notOn },
+        rerunOf: { taskId: first.taskId, setId: first.setId, ...where },
       },
       pool,
       prompt,
@@ -209,7 +210,8 @@ export class TaskService {
     pool: PoolEntry,
     prompt: PromptTokens,
   ): Promise<Admitted & { readonly task: LiveTask }> {
-    const { host, book, prefixes } = this.#options;
+    const { host, book, prefixes, makeWay } = this.#options;
+    makeWay(record);
     const task = new LiveTask(record);
     book.add(task);
     try {
@@ -322,7 +324,7 @@ function shuttingDown(): OrchError {
 }
 
 /** The same generation; what concerned the first run alone is left out. */
-function toRerunRequest({ request, ofTaskId }: Rerun): TaskRequest {
+function toRerunRequest({ request, taskId }: Replayable): TaskRequest {
   const {
     task_id: _taskId,
     session_id: _sessionId,
@@ -337,7 +339,7 @@ function toRerunRequest({ request, ofTaskId }: Rerun): TaskRequest {
     priority: 'batch',
     determinism: 'strict',
     kv_hint: 'cold',
-    metadata: { verifies: ofTaskId },
+    metadata: { verifies: taskId },
   };
 }
 
