@@ -31,6 +31,7 @@ beforeAll(async () => {
     ...[quick, { ...quick, drift: DRIFT }].map((options) => startLlamaCppSim(options)),
     ...[quick, { ...quick, drift: DRIFT }].map((options) => startLlamaCppSim(options)),
     ...[slow, slow].map((options) => startLlamaCppSim(options)),
+    ...[slow, slow].map((options) => startLlamaCppSim({ ...options, slots: 2, tokens: 3_000 })),
   ]);
   const pool = (id: string, from: number, to: number, input: PoolInput = {}) =>
     externalPool(
@@ -61,12 +62,13 @@ beforeAll(async () => {
         pool('two', 3, 5, { audit: AUDIT }),
         pool('off', 5, 7),
         pool('slow', 7, 9, { audit: AUDIT, slots: 1 }),
+        pool('beside', 9, 11, { audit: AUDIT }),
       ],
     },
   });
   watcher = new DaemonClient(() => daemon.url, { authorization: `Bearer ${WATCHER}` });
   await daemon.client.untilReady(3, 'three');
-  for (const id of ['two', 'off', 'slow']) await daemon.client.untilReady(2, id);
+  for (const id of ['two', 'off', 'slow', 'beside']) await daemon.client.untilReady(2, id);
 });
 afterAll(async () => {
   await watcher[Symbol.asyncDispose]();
@@ -214,6 +216,25 @@ test('OC-CTRL-2152 an audit gives its slot to the first task that would wait for
   expect(await audits('slow', { outcome: 'skipped', reason: 'gave-way' })).toBe(1);
   await Promise.all([one, two].map((each) => daemon.client.cancel(taskIdOf(each))));
   await Promise.all([one, two].map((each) => each.toEnd()));
+});
+
+test('OC-CTRL-2151 a slot to spare beside what others run is enough', async () => {
+  const streams = await Promise.all(
+    ['0', '1'].map((ordinal) =>
+      daemon.client.postStream({
+        prompt: 'neighbour',
+        model_ref: 'beside',
+        placement: { labels: { ordinal } },
+      }),
+    ),
+  );
+  for (const each of streams) await each.until('a token', () => each.tokens.length > 0);
+  await daemon.client.run({ prompt: 'between', model_ref: 'beside', max_tokens: 3 });
+  await waitFor('its audit', async () => (await audits('beside')) === 1);
+  expect(streams.every(({ terminal }) => terminal === undefined)).toBe(true);
+  expect(await audits('beside', { outcome: 'match' })).toBe(1);
+  await Promise.all(streams.map((each) => daemon.client.cancel(taskIdOf(each))));
+  await Promise.all(streams.map((each) => each.toEnd()));
 });
 
 test('OC-CTRL-2156 a daemon that is killed in the middle of an audit leaves nothing of it behind', async () => {
