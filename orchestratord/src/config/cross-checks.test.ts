@@ -52,6 +52,15 @@ describe('OC-CONFIG-6004 with a key the daemon binds', () => {
   });
 });
 
+test('OC-CONFIG-6020 a pool that takes turns or promises no bytes is not audited', () => {
+  const audit = { share: 0.1 };
+  expect(pathsOf({ pools: [pool({ audit })] })).toEqual([]);
+  const paths = (fields: object) => pathsOf({ pools: [pool({ ...fields, audit })] });
+  expect(paths({ keep_alive_ms: 1_000 })).toEqual(['/pools/0/audit/share']);
+  expect(paths({ determinism: 'none' })).toEqual(['/pools/0/audit/share']);
+  expect(pathsOf({ pools: [pool({ keep_alive_ms: 1_000, audit: { share: 0 } })] })).toEqual([]);
+});
+
 describe('OC-CONFIG-6011', () => {
   test('a key belongs to a tenant that is listed, or to default', () => {
     const keys = [key(), key({ tenant: 'acme' }), key({ tenant: 'acne' })];
