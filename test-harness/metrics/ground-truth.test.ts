@@ -5,7 +5,14 @@ import type { Scrape } from '../src/metrics-text.ts';
 import { sumOf } from '../src/metrics-text.ts';
 import { waitFor } from '../src/wait-for.ts';
 import { readContract } from './contract-list.ts';
-import { GPU, MARK, startProvingGround, TENANTS, type ProvingGround } from './proving-ground.ts';
+import {
+  DRIFT,
+  GPU,
+  MARK,
+  startProvingGround,
+  TENANTS,
+  type ProvingGround,
+} from './proving-ground.ts';
 import { checkScrape } from './scrape-check.ts';
 import { Tally } from './tally.ts';
 import { Workload } from './workload.ts';
@@ -137,6 +144,29 @@ describe('OC-METRICS-7110 values are true', () => {
     );
     expect(await states('ready')).toBe(0);
     expect(await states('stopped')).toBe(0);
+  });
+
+  test('OC-METRICS-7128 of audits, which count as nothing else', async () => {
+    const flagged = async () => sumOf(await ground.scrape(), 'replica_drifting');
+    await proven(
+      async (tally) => {
+        const workload = new Workload(ground, tally, SEED);
+        for (const outcome of ['match', 'match', 'drift'] as const) {
+          expect(await flagged()).toBe(0);
+          const seed = outcome === 'drift' ? DRIFT.seed : DRIFT.seed + 1;
+          await workload.simple('audited', 1, { seed });
+          tally.add('determinism_audits_total', { outcome, reason: '' });
+          await waitFor('its audit', async () => {
+            const now = sumOf(await ground.scrape(), 'determinism_audits_total');
+            return now === tally.total('determinism_audits_total');
+          });
+        }
+      },
+      { pool_id: 'audited' },
+    );
+    // Nobody knows which of the two is right.
+    expect(await flagged()).toBe(2);
+    counted.add('replica_drifting');
   });
 
   test('OC-METRICS-7124 OC-METRICS-7126 of gauges: replicas as health shows them, KV as the engines say, the GPU as its driver does', async () => {

@@ -25,6 +25,9 @@ export const MODELS = ['first', 'second', 'third'] as const;
 /** What the script says of its only GPU: MiB and percent. */
 export const GPU = { usedMib: 1_234, utilization: 37 } as const;
 
+/** For this seed one of the two engines of the pool `audited` says another token, at this place. */
+export const DRIFT = { seed: 13, token: 2 } as const;
+
 const GPU_LINE = `0, GPU-0, 81559, 80325, ${GPU.usedMib}, ${GPU.utilization}`;
 const STARTS_MS = 60_000;
 
@@ -70,6 +73,10 @@ export async function startProvingGround(): Promise<ProvingGround> {
     );
   const chat = [await sim('chat', 2, 12), await sim('chat', 2, 12)];
   const small = await sim('small', 1, 8);
+  const audited = [
+    stack.use(await startLlamaCppSim({ slots: 2, tokens: 6 })),
+    stack.use(await startLlamaCppSim({ slots: 2, tokens: 6, drift: DRIFT })),
+  ];
   const keys = Object.fromEntries(
     ['operator', ...TENANTS, 'hasty', 'reader'].map((name) => [
       name,
@@ -126,6 +133,13 @@ export async function startProvingGround(): Promise<ProvingGround> {
             keep_alive_ms: 200,
             swap: { min_residency_ms: 0 },
           }),
+          externalPool(
+            audited.map(({ url }) => url),
+            {
+              ...{ id: 'audited', model: { id: 'audited' }, determinism: 'exact', slots: 2 },
+              audit: { share: 1, max_per_minute: 600 },
+            },
+          ),
         ],
       },
     }),
@@ -138,6 +152,7 @@ export async function startProvingGround(): Promise<ProvingGround> {
   await operator.untilReady(2, 'chat', STARTS_MS);
   await operator.untilReady(1, 'small', STARTS_MS);
   await operator.untilReady(1, 'owned', STARTS_MS);
+  await operator.untilReady(2, 'audited', STARTS_MS);
 
   const exposition = async (): Promise<string> => (await operator.call('getMetrics')).text;
   const scrape = async (): Promise<Scrape> => parseMetrics(await exposition());

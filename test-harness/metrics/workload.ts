@@ -302,9 +302,9 @@ export class Workload {
   }
 
   /** Tasks, one after the other, of a pool that may have to be loaded for them. */
-  async simple(model: string, count: number): Promise<void> {
+  async simple(model: string, count: number, fields: Partial<TaskRequest> = {}): Promise<void> {
     for (let n = 0; n < count; n += 1) {
-      const request = { model_ref: model, prompt: `${MARK} ${model} ${n}` };
+      const request = { model_ref: model, prompt: `${MARK} ${model} ${n}`, ...fields };
       await this.settle('globex', await this.#ground.as.globex.postStream(request));
     }
   }
