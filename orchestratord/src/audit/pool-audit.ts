@@ -153,10 +153,7 @@ export class PoolAudit {
     this.#nextAtMs = clock.now() + 60_000 / config.max_per_minute;
     this.#isBusy = true;
     void this.#audit(candidate, replica)
-      .then(
-        (outcome) => outcome,
-        (error: unknown) => ({ outcome: 'skipped', reason: reasonOf(error) }) as const,
-      )
+      .catch((error: unknown) => ({ outcome: 'skipped', reason: reasonOf(error) }) as const)
       .then((outcome) => {
         if (!this.#stop.signal.aborted) count(outcome);
         this.#isBusy = false;

@@ -24,7 +24,7 @@ import {
 import { archivedAdmission, toStoredAdmission, type StoredAdmission } from './archived-record.ts';
 import { predictionFields } from './admission-promise.ts';
 import type { CoreHost } from './core-host.ts';
-import { LiveTask, seedNumber, type RerunPlace, type TaskRecord } from './live-task.ts';
+import { LiveTask, isAudit, seedNumber, type RerunPlace, type TaskRecord } from './live-task.ts';
 import type { PoolDirectory, PoolEntry } from './pool-directory.ts';
 import type { PromptPrefixes } from './prompt-prefixes.ts';
 import type { Replayable } from './replayable.ts';
@@ -287,7 +287,7 @@ export class TaskService {
     pool: PoolEntry,
   ): OrchError {
     const { metrics, log } = this.#options;
-    if (effect.policyLabel !== undefined) {
+    if (effect.policyLabel !== undefined && !isAudit(record)) {
       metrics.backpressure.inc({ engine: pool.engine, policy: effect.policyLabel });
     }
     log.info(
