@@ -18,7 +18,10 @@ test('OC-TEST-7907 a room below its bound fails, one at its bound does not', () 
 test('a share is never rounded up to its bound', () => {
   const [file] = roomOf('core', 0, 95).files;
   const lines = Array.from({ length: 1001 }, (_, index) => index + 1);
-  const short = { ...roomOf('core', 0, 95), files: [{ ...file!, lines, uncovered: lines.slice(950) }] };
+  const short = {
+    ...roomOf('core', 0, 95),
+    files: [{ ...file!, lines, uncovered: lines.slice(950) }],
+  };
   expect(percent(1001, 51)).toBeGreaterThan(94.9);
   expect(roomsBelow([short])).toEqual([short]);
   expect(formatLineReport([short])).toContain('94.9');
@@ -26,7 +29,11 @@ test('a share is never rounded up to its bound', () => {
 });
 
 test('files are listed by how many of their lines were not run, with the lines', () => {
-  const report = formatLineReport([roomOf('few', 2, 95), roomOf('none', 0, 85), roomOf('many', 9, 85)]);
+  const report = formatLineReport([
+    roomOf('few', 2, 95),
+    roomOf('none', 0, 85),
+    roomOf('many', 9, 85),
+  ]);
   expect(report.split('\n')).toEqual([
     'room                    lines  covered  percent    bound',
     'few                       100       98     98.0       95',

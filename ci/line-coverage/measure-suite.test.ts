@@ -119,7 +119,9 @@ test('lines that vitest measured in its own workers count with those of their ch
   const late = { start: { line: LATE_LINE, column: 4 }, end: { line: LATE_LINE, column: 18 } };
   writeFileSync(
     vitestReport(folder),
-    JSON.stringify({ [join(root, 'room/src/letters.ts')]: { statementMap: { 0: late }, s: { 0: 3 } } }),
+    JSON.stringify({
+      [join(root, 'room/src/letters.ts')]: { statementMap: { 0: late }, s: { 0: 3 } },
+    }),
   );
   const covered = await coveredLines(folder, root, ['room/src/letters.ts']);
   expect(covered['room/src/letters.ts']).toEqual(expect.arrayContaining([LATE_LINE, EARLY_LINE]));

@@ -5,7 +5,12 @@ import { join, resolve } from 'node:path';
 import type { Suite } from '../suites.ts';
 import { childLines, lineHits, readChildren } from './child-coverage.ts';
 import type { Statements } from './child-coverage.ts';
-import { COVERAGE_FOLDER, childEnvironment, childrenFolder, vitestReport } from './measured-folder.ts';
+import {
+  COVERAGE_FOLDER,
+  childEnvironment,
+  childrenFolder,
+  vitestReport,
+} from './measured-folder.ts';
 
 const CONFIG = 'ci/line-coverage/vitest.config.ts';
 

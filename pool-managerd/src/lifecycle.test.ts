@@ -247,6 +247,17 @@ describe('ORCH-3037 a prescribed digest', () => {
     });
   });
 
+  test('OC-POOL-3035 keeps a model that cannot be read from being loaded', async () => {
+    const readModelFacts = () => Promise.reject(new Error('EACCES: permission denied'));
+    await using pool = startFakePool({ modelDigest: 'sha256:abc' }, {}, { readModelFacts });
+    await settle();
+    expect(pool.state()).toBe('failed');
+    expect(pool.engine.spawned).toHaveLength(0);
+    expect(pool.manager.health('default').lastError).toBe(
+      'the model file cannot be verified: EACCES: permission denied',
+    );
+  });
+
   test('lets the right one pass', async () => {
     await using pool = startFakePool({ modelDigest: 'sha256:abc' });
     await settle();

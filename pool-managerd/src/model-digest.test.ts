@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readGgufHeader } from './gguf-header.ts';
-import { createModelFacts } from './model-digest.ts';
+import { createModelFacts, measureModel } from './model-digest.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -15,27 +15,39 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const sha256 = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
-/** A GGUF header as llama.cpp writes it: magic, version, counts, then key, type, value. */
-function ggufHeader(fileType: number, keys = 2n): Buffer {
-  const u32 = (value: number) => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeUInt32LE(value);
-    return bytes;
-  };
-  const u64 = (value: bigint) => {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigUInt64LE(value);
-    return bytes;
-  };
-  const string = (text: string) => Buffer.concat([u64(BigInt(text.length)), Buffer.from(text)]);
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function u64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(value);
+  return bytes;
+}
+
+const string = (text: string): Buffer =>
+  Buffer.concat([u64(BigInt(text.length)), Buffer.from(text)]);
+
+const ARRAY = 9;
+const FLOAT = 6;
+const STRING = 8;
+
+/**
+ * A GGUF header as llama.cpp writes it: magic, version, counts, then key, type, value.
+ * @param between a type and value of another key, before the file's type
+ */
+function ggufHeader(fileType: number, between?: Buffer): Buffer {
   return Buffer.concat([
     Buffer.from('GGUF'),
     u32(3),
     u64(0n),
-    u64(keys),
+    u64(between === undefined ? 2n : 3n),
     string('general.architecture'),
-    u32(8),
+    u32(STRING),
     string('llama'),
+    ...(between === undefined ? [] : [string('general.other'), between]),
     string('general.file_type'),
     u32(4),
     u32(fileType),
@@ -78,6 +90,27 @@ test('a missing file fails those who wait, and is looked for again', async () =>
   expect((await read(path)).digest).toBe(sha256(Buffer.from('here')));
 });
 
+test('a file that changes while it is read has no digest, and is read again when asked for', async () => {
+  const path = join(folder, 'copied.bin');
+  const bytes = Buffer.alloc(32 * 256 * 1024);
+  await writeFile(path, bytes);
+  const read = createModelFacts();
+  let isOver = false;
+  const outcome = read(path).then(
+    () => 'a digest',
+    (error: Error) => error.message,
+  );
+  void outcome.then(() => (isOver = true));
+  for (let second = 1; !isOver; second += 1) await utimes(path, second, second);
+  expect(await outcome).toBe('the model file changed while it was read');
+  expect((await read(path)).digest).toBe(sha256(bytes));
+});
+
+test('what is no readable file has no size', async () => {
+  expect(await measureModel(folder)).toBeUndefined();
+  expect(await measureModel(join(folder, 'missing.gguf'))).toBeUndefined();
+});
+
 test('the quantisation comes from the GGUF header', () => {
   expect(readGgufHeader(ggufHeader(15)).quant).toBe('Q4_K_M');
   expect(readGgufHeader(ggufHeader(1)).quant).toBe('F16');
@@ -89,6 +122,18 @@ test('a header that is cut off, unknown or no header gives no quantisation', () 
     expect(readGgufHeader(header.subarray(0, length)).quant).toBe('');
   expect(readGgufHeader(ggufHeader(9999)).quant).toBe('');
   expect(readGgufHeader(Buffer.from('PK\x03\x04')).quant).toBe('');
+});
+
+test('an array of numbers is passed over', () => {
+  const floats = Buffer.concat([u32(ARRAY), u32(FLOAT), u64(3n), Buffer.alloc(12)]);
+  expect(readGgufHeader(ggufHeader(15, floats)).quant).toBe('Q4_K_M');
+});
+
+test.each([
+  ['an array of strings', Buffer.concat([u32(ARRAY), u32(STRING), u64(1n), string('a')])],
+  ['a value of an unknown type', Buffer.concat([u32(99), Buffer.alloc(8)])],
+])('nothing is read past %s', (_, between) => {
+  expect(readGgufHeader(ggufHeader(15, between)).quant).toBe('');
 });
 
 test('the size of KV comes from the shape of the model', async () => {

@@ -68,7 +68,9 @@ test('an engine gets the registered environment and nothing of ours', async () =
   const engine = run(`console.log(JSON.stringify(Object.keys(process.env)))`);
   await engine.exited;
   delete process.env['LLAMA_ARG_THREADS'];
-  expect(JSON.parse(engine.lastLines().at(-1) ?? '')).toEqual(['MARK']);
+  const names = JSON.parse(engine.lastLines().at(-1) ?? '') as readonly string[];
+  // Where lines are counted, Node hands that on whatever the environment.
+  expect(names.filter((name) => name !== 'NODE_V8_COVERAGE')).toEqual(['MARK']);
 });
 
 test('what an engine started ends with it', async () => {

@@ -185,6 +185,27 @@ test('accusations and drains reach the manager', async () => {
   expect(manager.health('default').draining).toBe(false);
 });
 
+test('a pool is unloaded and loaded as commanded, and only one of this host', async () => {
+  const { pool, manager, calls, clock } = await setUp();
+  await using _ = pool;
+  await calls[0]?.answer({
+    commands: [
+      { n: 1, type: 'unload', pool_id: 'of-another-host', deadline_ms: 0 },
+      { n: 2, type: 'unload', pool_id: 'default', deadline_ms: 0 },
+    ],
+  });
+  await clock.advance(1_000);
+  expect(manager.health('default')).toMatchObject({ loaded: false, ready: false });
+  await calls.at(-1)?.answer({
+    commands: [
+      { n: 3, type: 'load', pool_id: 'of-another-host' },
+      { n: 4, type: 'load', pool_id: 'default' },
+    ],
+  });
+  await clock.advance(1_000);
+  expect(manager.health('default')).toMatchObject({ loaded: true, ready: true });
+});
+
 test('OC-POOL-3104 it goes on trying, at most a second apart, and complains once', async () => {
   const { pool, calls, clock, logged } = await setUp();
   await using _ = pool;
