@@ -69,10 +69,6 @@ export class InFlight {
     if (of.holdings.size === 0) of.cost = 0;
   }
 
-  costOf(tenantId: string, priority: Priority): number {
-    return this.#classes[priority].holdings.get(tenantId)?.cost ?? 0;
-  }
-
   /**
    * Whether the flow has several tasks in flight, more than half of the cost in flight of its class, and
    * per weight more than twice what all others have by the greatest of their weights. O(1) but for

@@ -20,10 +20,6 @@ export class Tenants {
     return this.#tenants.get(tenantId)?.spec?.weight ?? 1;
   }
 
-  runningOf(tenantId: string): number {
-    return this.#tenants.get(tenantId)?.running ?? 0;
-  }
-
   /** False while the tenant runs as much as it may. */
   mayRun(tenantId: string): boolean {
     const tenant = this.#tenants.get(tenantId);
