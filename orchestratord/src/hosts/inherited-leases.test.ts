@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VirtualClock } from '@llama-orch/pool-managerd/testing';
@@ -83,4 +83,10 @@ test('OC-POOL-3133 identity, hosts and what they are to serve outlive the proces
   const third = new KnownHosts(directory);
   expect(third.orchestratorId).not.toBe(first.orchestratorId);
   expect(third.inherited.size).toBe(0);
+});
+
+test('OC-POOL-3133 a file that cannot be read is an error, not a new identity', () => {
+  const unreadable = join(directory, 'unreadable');
+  mkdirSync(join(unreadable, 'hosts.json'), { recursive: true });
+  expect(() => new KnownHosts(unreadable)).toThrow('EISDIR');
 });

@@ -475,3 +475,42 @@ test('a pool is unloaded when its last replica is gone from the hosts', async ()
   hosts.load('default');
   expect((await sync()).commands).toMatchObject([{ type: 'load', pool_id: 'default' }]);
 });
+
+test('beyond as many hosts as are kept another is refused, and those known are served on', async () => {
+  const { hosts, report, registered } = setUp();
+  const instance = (home: number) => ({
+    ...INSTANCE,
+    home: `00000000-0000-4000-8000-${String(home).padStart(12, '0')}`,
+  });
+  for (let n = 0; n < 1_024; n += 1) {
+    void hosts.sync(`h-${n}`, report({ instance: instance(n), replicas: [] }));
+  }
+  const late = report({ instance: instance(1_024), replicas: [] });
+  await expect(hosts.sync('h-late', late)).rejects.toMatchObject({ kind: 'REPLICA_EXHAUSTED' });
+  expect(registered).toHaveLength(1_024);
+  await hosts.sync('h-0', report({ instance: instance(0), replicas: [] }));
+  expect(hosts.hosts()).toHaveLength(1_024);
+});
+
+test('OC-POOL-3113 a lease that is not held any more opens nothing', async () => {
+  const { hosts } = await serving();
+  const lease = hosts.acquire(REPLICA, 'me')!;
+  const lost = { kind: 'POOL_UNREADY', message: `the lease on ${REPLICA} was lost` };
+  expect(() => hosts.use({ ...lease, token: lease.token + 1 })).toThrow(
+    expect.objectContaining(lost) as Error,
+  );
+  hosts.remove('gpu-a', INSTANCE.id);
+  expect(() => hosts.use(lease)).toThrow(expect.objectContaining(lost) as Error);
+});
+
+test('one listener that fails does not keep events from the others', async () => {
+  const { hosts, sync, states } = setUp();
+  let heard = 0;
+  hosts.subscribe(() => {
+    throw new Error('a bad listener');
+  });
+  hosts.subscribe(() => void (heard += 1));
+  await sync();
+  expect(states()).toEqual(['replica unready']);
+  expect(heard).toBe(1);
+});

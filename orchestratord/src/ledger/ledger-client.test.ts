@@ -58,6 +58,18 @@ test('OC-LEDGER-2205 reads that are open at once are bounded', async () => {
   ]);
 });
 
+test('a read that the storage cannot take is refused with its reason, and the next one is answered', async () => {
+  await using under = await openSqliteForTest({});
+  const { ledger } = under;
+  const wrong = undefined as unknown as string;
+  await expect(ledger.findArchived(wrong)).rejects.toMatchObject({
+    name: 'LedgerError',
+    code: 'invalid',
+  });
+  expect(await ledger.findArchived('t')).toBeUndefined();
+  await ledger.write({ events: [event('x')] });
+});
+
 test('OC-LEDGER-2204 writes made during a commit share the next one', async () => {
   await using under = await openSqliteForTest({});
   const commits: CommitStats[] = [];
