@@ -12,7 +12,7 @@ const hashes = fc.oneof(
 
 test('finds what was added and nothing that was removed, as a plain map does', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.boolean(), hashes), { maxLength: 300 }), (steps) => {
+    fc.property(fc.array(fc.tuple(fc.boolean(), hashes), { maxLength: 300, size: 'max' }), (steps) => {
       const table = new HashTable(MAX_ENTRIES);
       const model = new Map<number, number>();
       const free = Array.from({ length: MAX_ENTRIES }, (_, entry) => entry);

@@ -192,7 +192,7 @@ describe('for any sequence of inputs', () => {
     { type: 'drain' },
     { type: 'undrain' },
   );
-  const walk = fc.tuple(fc.boolean(), fc.array(input, { maxLength: 200 }));
+  const walk = fc.tuple(fc.boolean(), fc.array(input, { maxLength: 200, size: 'max' }));
 
   test('ORCH-3010 a replica is ready only directly after a self-test, a good probe or undrain', () => {
     fc.assert(

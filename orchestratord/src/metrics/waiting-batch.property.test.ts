@@ -44,3 +44,19 @@ test('OC-METRICS-7120 it is told whether an older task waits, whoever came, left
     }),
   );
 });
+
+test('when most of a long line has left, the oldest of those that stay is still known', () => {
+  const waiting = new WaitingBatch<Arrived>();
+  const tasks = Array.from({ length: 500 }, (_, arrival) => ({ poolId: 'p', arrival }));
+  for (const task of tasks) waiting.add(task);
+  const [first, ...others] = tasks;
+  const staying = others.filter(({ arrival }) => arrival % 100 === 50);
+  // The first one waits on, so that the others leave from the middle.
+  for (const task of others) if (!staying.includes(task)) waiting.remove(task);
+  for (const { arrival } of [first!, ...staying]) {
+    expect(waiting.hasOlderThan({ poolId: 'p', arrival })).toBe(false);
+    expect(waiting.hasOlderThan({ poolId: 'p', arrival: arrival + 1 })).toBe(true);
+    waiting.remove(tasks[arrival]!);
+  }
+  expect(waiting.hasOlderThan({ poolId: 'p', arrival: Infinity })).toBe(false);
+});

@@ -12,7 +12,7 @@ test('lists what was pushed and not removed, newest first, from any place', () =
     fc.record({ kind: fc.constant('remove' as const), pick: fc.nat() }),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 400 }), fc.nat(1000), (steps, below) => {
+    fc.property(fc.array(step, { maxLength: 400, size: 'max' }), fc.nat(1000), (steps, below) => {
       const list = new ArrivalList<Item>();
       let model: Item[] = [];
       let arrival = 0;
