@@ -248,4 +248,37 @@ describe('replaying an archived log', () => {
     await replayArchivedLog(res.asResponse, readPage, 0, true);
     expect(frames(res.text).map((frame) => frame.event)).toEqual(['started', 'end']);
   });
+
+  test('a reader that is full is waited for before the next page is read', async () => {
+    const all: LogEntry[] = [...Array.from({ length: 5_000 }, () => 'x'), END];
+    const res = new FakeResponse(1);
+    let pages = 0;
+    const readPage = (after: number, limit: number) => {
+      pages += 1;
+      return Promise.resolve(all.slice(after, after + limit));
+    };
+    const replayed = replayArchivedLog(res.asResponse, readPage, 0, false);
+    await vi.advanceTimersByTimeAsync(HEARTBEAT_MS);
+    expect(pages).toBe(1);
+    res.drain(Infinity);
+    await replayed;
+    expect(frames(res.text)).toHaveLength(5_001);
+    expect(res.ended).toBe(true);
+  });
+
+  test('a reader that leaves while it is full is read for no more', async () => {
+    const res = new FakeResponse(1);
+    let pages = 0;
+    const readPage = (_after: number, limit: number) => {
+      pages += 1;
+      return Promise.resolve(Array.from({ length: limit }, () => 'x'));
+    };
+    const replayed = replayArchivedLog(res.asResponse, readPage, 0, false);
+    await vi.advanceTimersByTimeAsync(0);
+    res.destroyed = true;
+    res.emit('close');
+    await replayed;
+    expect(pages).toBe(1);
+    expect(res.listenerCount('drain') + res.listenerCount('close')).toBe(0);
+  });
 });

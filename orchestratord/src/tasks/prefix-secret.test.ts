@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -29,4 +29,10 @@ test('OC-CTRL-2085 a damaged one is replaced', () => {
   const secret = loadPrefixSecret(dir);
   expect(secret).toHaveLength(32);
   expect(Buffer.from(loadPrefixSecret(dir))).toEqual(Buffer.from(secret));
+});
+
+test('OC-CTRL-2085 one that cannot be read is an error, and stays', () => {
+  mkdirSync(join(dir, 'prefix.key'));
+  expect(() => loadPrefixSecret(dir)).toThrow('EISDIR');
+  expect(readdirSync(dir)).toEqual(['prefix.key']);
 });

@@ -235,3 +235,14 @@ test('a snapshot from before anything was learned loads as before', async () => 
   const { warn } = await restart(disk, 500);
   expect(warn).not.toHaveBeenCalled();
 });
+
+test('what a newer version wrote is refused, not guessed at', async () => {
+  const { disk, ledger, snapshot } = await lifeThatLearned();
+  await ledger.snapshot(JSON.stringify({ ...snapshot, v: 2 }));
+  await expect(restart(disk, 500)).rejects.toThrow(
+    'snapshot has version 2; this daemon knows up to 1',
+  );
+  const later = await lifeThatLearned();
+  await later.ledger.write({ events: [{ v: 99, type: 'task.ended', atMs: 100, data: '{}' }] });
+  await expect(restart(later.disk, 500)).rejects.toThrow(/^event \d+ has version 99/);
+});

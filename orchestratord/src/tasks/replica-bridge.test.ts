@@ -10,11 +10,13 @@ const RESTORED: RestoredCache = { sessions: [{ sessionId: 'x', kvTokens: 7 }], p
 
 function setUp() {
   const warn = vi.fn();
-  const state = { unmatched: 0, taken: false, running: 0, token: 0 };
+  const state = { unmatched: 0, taken: false, running: 0, token: 0, renewals: 0 };
   const shown = new Map<string, ReplicaSnapshot>();
   /** Ends the restore that goes on; undefined while none does. */
   const restoring: { end: (() => void) | undefined } = { end: undefined };
   const saved = new Set<string>();
+  /** What the next renewal of leases does; it is put here anew by each. */
+  const renewal = { run: (): void => undefined };
   let tell: (event: PoolEvent) => void = () => undefined;
   const pools: Partial<PoolManager> = {
     start: () => undefined,
@@ -27,6 +29,10 @@ function setUp() {
       state.taken = true;
       state.token += 1;
       return { replicaId, holder, token: state.token, expiresAtMs: Infinity };
+    },
+    renew: (lease) => {
+      state.renewals += 1;
+      return lease.token === state.token ? lease : undefined;
     },
     release: () => void (state.taken = false),
     replicas: () => [...shown.values()],
@@ -43,7 +49,13 @@ function setUp() {
     isStrictAlone: () => false,
     unmatchedIn: () => state.unmatched,
     isInterruptible: () => true,
-    clock: { now: () => 0, setTimer: () => () => undefined },
+    clock: {
+      now: () => 0,
+      setTimer: (_ms, run) => {
+        renewal.run = run;
+        return () => undefined;
+      },
+    },
     metrics,
     log: { warn, info: () => undefined } as unknown as Logger,
     restoreCache: ({ replicaId }) => {
@@ -77,6 +89,7 @@ function setUp() {
   const last = (): unknown => commands.at(-1);
   return {
     saved,
+    renewal,
     restoring,
     lose,
     last,
@@ -129,6 +142,35 @@ test('OC-CTRL-2087 a replica that works keeps its lease when nothing runs, and o
   // It may be retired while it is unready, of which nobody would hear.
   show({ state: 'unready' });
   expect(state.taken).toBe(false);
+});
+
+test('OC-POOL-3040 a lease is renewed for as long as it is held', () => {
+  const { show, bridge, renewal, state, warn } = setUp();
+  show({ state: 'ready' });
+  const lease = bridge.leaseOf('p-0');
+  for (let n = 0; n < 3; n += 1) renewal.run();
+  expect(state.renewals).toBe(3);
+  expect(bridge.leaseOf('p-0')?.token).toBe(lease?.token);
+  expect(warn).not.toHaveBeenCalled();
+});
+
+test('OC-POOL-3040 a lease that was lost is asked for anew, and until it is ours the replica takes nothing', () => {
+  const { show, bridge, renewal, state, commands, warn } = setUp();
+  show({ state: 'ready' });
+  const isReady = (): unknown =>
+    commands.flatMap((each) => (each.type === 'replica-set' ? each.replica.ready : [])).at(-1);
+  expect(isReady()).toBe(true);
+  // Another has it.
+  state.token += 1;
+  renewal.run();
+  expect(warn).toHaveBeenCalledWith({ replica_id: 'p-0' }, 'a lease was lost');
+  expect(bridge.leaseOf('p-0')).toBeUndefined();
+  expect(isReady()).toBe(false);
+  state.taken = false;
+  renewal.run();
+  expect(bridge.leaseOf('p-0')?.token).toBe(3);
+  expect(isReady()).toBe(true);
+  expect(warn).toHaveBeenCalledTimes(1);
 });
 
 test('ORCH-3033 the core is told which replicas are canaries, and for which share', () => {
