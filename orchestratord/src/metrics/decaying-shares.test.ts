@@ -8,14 +8,18 @@ test('OC-METRICS-7121 shares are within 0 and 1 and add up to 1, whatever the ti
   const amount = fc.integer({ min: 1, max: 100_000 });
   const observation = fc.tuple(fc.constantFrom(...KEYS), amount, fc.nat(30_000));
   fc.assert(
-    fc.property(fc.array(observation, { minLength: 1, maxLength: 100, size: 'max' }), (observations) => {
-      const shares = new DecayingShares();
-      let now = 1_700_000_000_000;
-      for (const [key, amount, gapMs] of observations) shares.observe(key, amount, (now += gapMs));
-      const all = KEYS.map((key) => shares.share(key, now) ?? -1);
-      for (const share of all) expect(share >= 0 && share <= 1).toBe(true);
-      expect(all.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9);
-    }),
+    fc.property(
+      fc.array(observation, { minLength: 1, maxLength: 100, size: 'max' }),
+      (observations) => {
+        const shares = new DecayingShares();
+        let now = 1_700_000_000_000;
+        for (const [key, amount, gapMs] of observations)
+          shares.observe(key, amount, (now += gapMs));
+        const all = KEYS.map((key) => shares.share(key, now) ?? -1);
+        for (const share of all) expect(share >= 0 && share <= 1).toBe(true);
+        expect(all.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9);
+      },
+    ),
   );
 });
 

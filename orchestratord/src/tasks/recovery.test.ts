@@ -243,6 +243,8 @@ test('what a newer version wrote is refused, not guessed at', async () => {
     'snapshot has version 2; this daemon knows up to 1',
   );
   const later = await lifeThatLearned();
-  await later.ledger.write({ events: [{ v: 99, type: 'task.ended', atMs: 100, data: '{}' }] });
+  await later.ledger.write({
+    events: [{ v: 99, type: 'task.ended', atMs: 100, taskId: RUNS, data: '{}' }],
+  });
   await expect(restart(later.disk, 500)).rejects.toThrow(/^event \d+ has version 99/);
 });
