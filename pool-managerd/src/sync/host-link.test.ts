@@ -206,6 +206,28 @@ test('a pool is unloaded and loaded as commanded, and only one of this host', as
   expect(manager.health('default')).toMatchObject({ loaded: true, ready: true });
 });
 
+test('OC-POOL-3102 events that were given up for want of room are counted in the log', async () => {
+  const { pool, calls, clock, logged } = await setUp();
+  await using _ = pool;
+  // Answers that acknowledge none of the leases that come and go.
+  for (let n = 0; n < 256; n += 1) {
+    await calls.at(-1)?.answer({ lease: n % 2 === 0 ? ['gpu-a.default-0'] : [] });
+    await clock.advance(20);
+  }
+  const lines = (): number =>
+    logged.filter((line) => line.startsWith('events were given up')).length;
+  expect(calls.at(-1)?.body.events).toHaveLength(256);
+  expect(lines()).toBe(0);
+  await calls.at(-1)?.answer({ lease: ['gpu-a.default-0'] });
+  await clock.advance(20);
+  const last = calls.at(-1)?.body.events.at(-1)?.n ?? 0;
+  expect(last).toBe(257);
+  await calls.at(-1)?.answer({ event: last });
+  await clock.advance(HOLD_MS);
+  expect(calls.at(-1)?.body.events.every(({ n }) => n > last)).toBe(true);
+  expect(lines()).toBe(1);
+});
+
 test('OC-POOL-3104 it goes on trying, at most a second apart, and complains once', async () => {
   const { pool, calls, clock, logged } = await setUp();
   await using _ = pool;

@@ -69,6 +69,8 @@ export class HostLink {
   /** The next sync waits: for news, or after a failure not even for that. */
   #wait: { readonly isRetry: boolean; readonly cancel: () => void } | undefined;
   #leaving = false;
+  /** Of the events given up for want of room those that were logged. */
+  #droppedTold = 0;
   /** What was last logged as wrong, so that it is not logged at every try. */
   #complaint = '';
 
@@ -192,6 +194,18 @@ export class HostLink {
     else logger.warn(fields, 'orchestratord does not answer; it is tried again and again');
   }
 
+  /** Nobody else is told of them. */
+  #tellDropped(): void {
+    const { logger, hostId } = this.#options;
+    const dropped = this.#backlog.dropped - this.#droppedTold;
+    if (dropped === 0) return;
+    this.#droppedTold += dropped;
+    logger.warn(
+      { host_id: hostId, dropped },
+      'events were given up before orchestratord took them',
+    );
+  }
+
   #apply(answer: HostSyncAnswer, sentMs: number): void {
     const { leases, models, hostId, logger } = this.#options;
     const { instance_id: instanceId } = answer.orchestrator;
@@ -201,6 +215,7 @@ export class HostLink {
       heard = { instanceId, answer: 0, command: 0 };
     }
     this.#backlog.acknowledge(answer.event);
+    this.#tellDropped();
     this.#holdMs = answer.next_sync_ms;
     this.#drain(new Set(answer.drain));
     models.want(answer.models ?? [], instanceId);
