@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatLineReport, percent, ranges, roomsBelow } from './line-report.ts';
+import { faultsOf, formatLineReport, percent, ranges } from './line-report.ts';
 import type { RoomLines } from './line-report.ts';
 
 /** A room of one file with a hundred lines. */
@@ -11,8 +11,16 @@ function roomOf(name: string, uncoveredLines: number, minPercent: number): RoomL
 
 test('OC-TEST-7907 a room below its bound fails, one at its bound does not', () => {
   const [below, at] = [roomOf('below', 6, 95), roomOf('at', 5, 95)];
-  expect(roomsBelow([below, at])).toEqual([below]);
-  expect(roomsBelow([at])).toEqual([]);
+  expect(faultsOf([below, at], [])).toEqual(['below its bound of 95 %: below']);
+  expect(faultsOf([at], [])).toEqual([]);
+});
+
+test('a suite that failed fails the check, whatever it ran', () => {
+  const suites = [
+    { name: 'pact', hasPassed: true },
+    { name: 'chaos', hasPassed: false },
+  ];
+  expect(faultsOf([roomOf('core', 0, 95)], suites)).toEqual(['failed: chaos']);
 });
 
 test('a share is never rounded up to its bound', () => {
@@ -23,7 +31,7 @@ test('a share is never rounded up to its bound', () => {
     files: [{ ...file!, lines, uncovered: lines.slice(950) }],
   };
   expect(percent(1001, 51)).toBeGreaterThan(94.9);
-  expect(roomsBelow([short])).toEqual([short]);
+  expect(faultsOf([short], [])).toHaveLength(1);
   expect(formatLineReport([short])).toContain('94.9');
   expect(formatLineReport([short])).not.toContain('95.0');
 });

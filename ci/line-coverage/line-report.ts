@@ -20,12 +20,20 @@ export function percent(lines: number, uncovered: number): number {
   return lines === 0 ? 100 : (100 * (lines - uncovered)) / lines;
 }
 
-/** The rooms below their bound: exactly at it is enough. */
-export function roomsBelow(rooms: readonly RoomLines[]): readonly RoomLines[] {
-  return rooms.filter(({ room, files }) => {
+/** Why the check fails: suites that failed, rooms below their bound. A room exactly at its bound is not. */
+export function faultsOf(
+  rooms: readonly RoomLines[],
+  suites: readonly { readonly name: string; readonly hasPassed: boolean }[],
+): readonly string[] {
+  const failed = suites.filter(({ hasPassed }) => !hasPassed);
+  const below = rooms.filter(({ room, files }) => {
     const { lines, uncovered } = totals(files);
     return percent(lines, uncovered) < room.minPercent;
   });
+  return [
+    ...failed.map(({ name }) => `failed: ${name}`),
+    ...below.map(({ room }) => `below its bound of ${room.minPercent} %: ${room.name}`),
+  ];
 }
 
 function totals(files: readonly FileLines[]): { lines: number; uncovered: number } {

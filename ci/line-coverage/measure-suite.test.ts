@@ -1,11 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { ScriptCoverages, childLines } from './child-coverage.ts';
+import { faultsOf } from './line-report.ts';
 import { coveredLines, runMeasured } from './measure-suite.ts';
 import { childrenFolder, vitestReport } from './measured-folder.ts';
+import { roomLines } from './room-lines.ts';
 import { sourcesOf } from './rooms.ts';
 
 /** Types before and amid code: what is told must be lines of this text. */
@@ -45,7 +47,7 @@ async function coveredBy(root: string, program: string): Promise<readonly number
   const suite = { name: 'made up', command: [process.execPath, program] as const, files: [] };
   expect(runMeasured(suite, folder)).toBe(true);
   const covered = await coveredLines(folder, root, sourcesOf(ROOM, root));
-  expect(covered['room/src/unused.ts']).toEqual([]);
+  expect(covered['room/src/unused.ts'] ?? []).toEqual([]);
   return covered['room/src/letters.ts'] ?? [];
 }
 
@@ -55,6 +57,23 @@ test('OC-TEST-7907 lines count that a process ran which a suite started, at thei
   expect(covered).toContain(TEST_LINE);
   expect(covered).toContain(EARLY_LINE);
   expect(covered).not.toContain(LATE_LINE);
+});
+
+test('OC-TEST-7907 the check fails when tests stop running what they ran, and when a source comes without any', async () => {
+  const { root, program } = repository(1, 200);
+  const lines = async () => {
+    const covered = { 'room/src/letters.ts': await coveredBy(root, program) };
+    return faultsOf(await roomLines([ROOM], root, [covered]), []);
+  };
+  rmSync(join(root, 'room/src/unused.ts'));
+  expect(await lines()).toEqual([]);
+  writeFileSync(program, '');
+  expect(await lines()).toEqual(['below its bound of 85 %: room']);
+  const whole = repository(1, 200);
+  const covered = { 'room/src/letters.ts': await coveredBy(whole.root, whole.program) };
+  const statements = 'unused += 1;\n'.repeat(3);
+  writeFileSync(join(whole.root, 'room/src/unused.ts'), `let unused = 0;\n${statements}`);
+  expect(faultsOf(await roomLines([ROOM], whole.root, [covered]), [])).toHaveLength(1);
 });
 
 test('what one process did not run another may have, and its threads', async () => {
