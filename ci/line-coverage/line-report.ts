@@ -1,4 +1,5 @@
 /** Counts the lines of each room that were run, and finds the rooms in which they are too few. */
+import { formatColumns } from '../../test-harness/src/text-table.ts';
 import type { Room } from './rooms.ts';
 
 export interface FileLines {
@@ -47,23 +48,24 @@ function totals(files: readonly FileLines[]): { lines: number; uncovered: number
 export function formatLineReport(rooms: readonly RoomLines[]): string {
   const rows = rooms.map(({ room, files }) => {
     const { lines, uncovered } = totals(files);
-    const cells = [lines, lines - uncovered, floored(percent(lines, uncovered)), room.minPercent];
-    return `${room.name.padEnd(20)}${cells.map((cell) => `${cell}`.padStart(9)).join('')}`;
+    const share = floored(percent(lines, uncovered));
+    return [room.name, `${lines}`, `${lines - uncovered}`, share, `${room.minPercent}`];
   });
   const worst = rooms
     .flatMap(({ files }) => files)
     .filter(({ uncovered }) => uncovered.length > 0)
     .sort((a, b) => b.uncovered.length - a.uncovered.length || (a.path < b.path ? -1 : 1))
     .slice(0, WORST_FILES)
-    .map(
-      ({ path, lines, uncovered }) =>
-        `${`${uncovered.length}`.padStart(5)} of ${`${lines.length}`.padEnd(5)}${path}: ${ranges(lines, uncovered)}`,
-    );
-  return [
-    `room                    lines  covered  percent    bound`,
-    ...rows,
-    ...(worst.length === 0 ? [] : ['', 'lines not run', ...worst]),
-  ].join('\n');
+    .map(({ path, lines, uncovered }) => [
+      path,
+      `${lines.length}`,
+      `${uncovered.length}`,
+      ranges(lines, uncovered),
+    ]);
+  const table = formatColumns([['room', 'lines', 'covered', 'percent', 'bound'], ...rows]);
+  if (worst.length === 0) return table;
+  const files = formatColumns([['file', 'lines', 'not run', 'which'], ...worst], new Set([0, 3]));
+  return `${table}\n\n${files}`;
 }
 
 /** 94.99 is not shown as 95. */

@@ -51,7 +51,7 @@ async function coveredBy(root: string, program: string): Promise<readonly number
   return covered['room/src/letters.ts'] ?? [];
 }
 
-test('OC-TEST-7907 lines count that a process ran which a suite started, at their place in the source', async () => {
+test('OC-TEST-7908 lines count that a process ran which a suite started, at their place in the source', async () => {
   const { root, program } = repository(1);
   const covered = await coveredBy(root, program);
   expect(covered).toContain(TEST_LINE);
@@ -59,7 +59,7 @@ test('OC-TEST-7907 lines count that a process ran which a suite started, at thei
   expect(covered).not.toContain(LATE_LINE);
 });
 
-test('OC-TEST-7907 the check fails when tests stop running what they ran, and when a source comes without any', async () => {
+test('OC-TEST-7908 the check fails when tests stop running what they ran, and when a source comes without any', async () => {
   const { root, program } = repository(1, 200);
   const lines = async () => {
     const covered = { 'room/src/letters.ts': await coveredBy(root, program) };
