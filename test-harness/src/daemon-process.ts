@@ -129,7 +129,7 @@ export class DaemonProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const children = this.#run === undefined || this.#run.isOver ? [] : this.children();
-    await this.kill9();
+    await this.#run?.kill();
     await this.client[Symbol.asyncDispose]();
     try {
       await untilGone(children);

@@ -79,7 +79,7 @@ export class HostProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const children = this.children();
-    await this.kill9();
+    await this.#run?.kill();
     try {
       await untilGone(children);
     } finally {
