@@ -229,6 +229,12 @@ describe('a configuration that is wrong: exit 2 and the path at fault', () => {
   });
 });
 
+test.each(['--help', '-h'])('%s prints the flags and starts nothing', async (flag) => {
+  const exit = await runDaemon([flag, '--config', join(directory, 'none.yaml')]);
+  expect(exit).toMatchObject({ code: 0, stderr: '' });
+  expect(exit.stdout).toMatch(/^llama-orch: .*--data-dir DIR/s);
+});
+
 describe('what is taken already', () => {
   test('a second daemon on the same data directory is refused, and the first goes on', async () => {
     await using daemon = await startDaemon({ config: { pools: [simulatorPool([])] } });

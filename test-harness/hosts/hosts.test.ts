@@ -309,6 +309,20 @@ describe('OC-POOL-3140 OC-CONFIG-6018 starts that must fail', () => {
     expect(exit.stdout).toBe('');
   });
 
+  test('no configuration at all', async () => {
+    const exit = await runHost([]);
+    expect(exit.code).toBe(2);
+    expect(exit.stderr).toContain('--config');
+    expect(exit.stderr).toContain('POOL_MANAGERD_CONFIG');
+    expect(exit.stdout).toBe('');
+  });
+
+  test('--help prints the flags and starts nothing', async () => {
+    const exit = await runHost(['--help']);
+    expect(exit).toMatchObject({ code: 0, stderr: '' });
+    expect(exit.stdout).toMatch(/^pool-managerd: .*--config FILE/s);
+  });
+
   test('OC-POOL-3111 a data directory that another process holds', async () => {
     await using host = await startHost(hostOf('http://127.0.0.1:9'));
     const exit = await runHost(['--config', join(host.directory, 'host.yaml')]);
