@@ -14,7 +14,7 @@ import { parseAstAsync } from 'vitest/node';
 /** Lines a statement starts on (from 1), and whether one was run. */
 export type LineHits = ReadonlyMap<number, boolean>;
 
-/** Of each script at most so many processes wait to be merged: their sum must fit in memory, not their number. */
+/** What so many processes tell of a script is merged at once: it bounds what is held, and is cheaper than one by one. */
 const BATCH = 16;
 
 /** Merges what many processes tell of each script, holding few of them at a time. */
@@ -42,19 +42,28 @@ function merge(scripts: readonly Profiler.ScriptCoverage[]): Profiler.ScriptCove
 }
 
 /**
- * Reads every file in `folder`, one at a time, and keeps what is of `files` (absolute paths).
- * @throws Error when a file is not what Node writes
+ * Reads every file in `folder`, one at a time, and keeps what is of `files` (absolute paths). A file that is cut off
+ * is passed over: its process was killed while it wrote.
  */
 export function readChildren(folder: string, files: readonly string[]): ScriptCoverages {
   const urls = new Set(files.map((file) => pathToFileURL(file).href));
   const scripts = new ScriptCoverages();
   for (const name of readdirSync(folder)) {
-    const { result } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as {
-      readonly result: readonly Profiler.ScriptCoverage[];
-    };
-    for (const script of result) if (urls.has(script.url)) scripts.add(script);
+    for (const script of readProcess(join(folder, name))) {
+      if (urls.has(script.url)) scripts.add(script);
+    }
   }
   return scripts;
+}
+
+function readProcess(file: string): readonly Profiler.ScriptCoverage[] {
+  const text = readFileSync(file, 'utf8');
+  try {
+    return (JSON.parse(text) as { readonly result: readonly Profiler.ScriptCoverage[] }).result;
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
 }
 
 /** The lines of `file` (an absolute path) that can be run, and whether `scripts` ran them. */

@@ -43,8 +43,8 @@ async function measure(): Promise<void> {
     const hasPassed = runMeasured(suite, folder);
     const covered = await coveredLines(folder, ROOT, ALL_FILES);
     writeFileSync(resultOf(suite.name), JSON.stringify({ hasPassed, covered }));
-    // They are large, and all that counts is read.
-    rmSync(folder, { recursive: true });
+    // They are large, and all that counts is read. A process that outlives its suite may still write there.
+    rmSync(folder, { recursive: true, maxRetries: 5 });
   }
 }
 

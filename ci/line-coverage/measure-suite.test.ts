@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { ScriptCoverages, childLines } from './child-coverage.ts';
 import { faultsOf } from './line-report.ts';
 import { coveredLines, runMeasured } from './measure-suite.ts';
@@ -25,9 +25,15 @@ export function describe(letter: Letter): string {
 `;
 const [TEST_LINE, LATE_LINE, EARLY_LINE] = [7, 8, 10];
 
-/** A repository of one room, and a program that asks with each of `codes`, one in a thread of its own. */
+const roots: string[] = [];
+afterEach(() => {
+  for (const root of roots.splice(0)) rmSync(root, { recursive: true });
+});
+
+/** A repository of one room, and a program that asks with each of `codes`. */
 function repository(...codes: readonly number[]): { root: string; program: string } {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'coverage-')));
+  roots.push(root);
   mkdirSync(join(root, 'room/src'), { recursive: true });
   writeFileSync(join(root, 'package.json'), '{ "type": "module" }');
   writeFileSync(join(root, 'room/src/letters.ts'), LETTERS);
@@ -144,6 +150,15 @@ test('lines that vitest measured in its own workers count with those of their ch
   );
   const covered = await coveredLines(folder, root, ['room/src/letters.ts']);
   expect(covered['room/src/letters.ts']).toEqual(expect.arrayContaining([LATE_LINE, EARLY_LINE]));
+});
+
+test('of a process that was killed while it wrote nothing counts, and of the others all', async () => {
+  const { root, program } = repository(1);
+  const folder = join(root, 'measured');
+  runMeasured({ name: 'made up', command: [process.execPath, program], files: [] }, folder);
+  writeFileSync(join(childrenFolder(folder), 'coverage-cut-off.json'), '{"result":[{"scriptId"');
+  const covered = await coveredLines(folder, root, ['room/src/letters.ts']);
+  expect(covered['room/src/letters.ts']).toContain(EARLY_LINE);
 });
 
 test('a suite that fails says so, and one before it leaves nothing behind', () => {

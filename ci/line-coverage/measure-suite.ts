@@ -37,7 +37,7 @@ export function runMeasured({ name, command }: Suite, folder: string): boolean {
 
 /**
  * The lines of `files` (paths from `root`) that were run by vitest's workers or by what they started.
- * @throws Error when `folder` holds no measured suite, or a file there is not what vitest or Node writes
+ * @throws Error when `folder` holds no measured suite, or vitest's report of it is damaged
  */
 export async function coveredLines(
   folder: string,
