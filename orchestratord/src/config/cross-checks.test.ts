@@ -187,6 +187,11 @@ describe('OC-CONFIG-6015 pools on hosts that take turns', () => {
     expect(pathsOf({ pools: [pool({ host_id: 'gpu-a' })] })).toEqual(['/pools/0/host_id']);
   });
 
+  test('run no engines of others, which cannot be unloaded', () => {
+    const others = { ...external('a', 'http://x:1'), keep_alive_ms: 1_000 };
+    expect(pathsOf({ pools: [others] })).toEqual(['/pools/0/keep_alive_ms']);
+  });
+
   test('share the devices of that host, and not those of others', () => {
     const on = (hostId: string | undefined) =>
       sharedDevices({
