@@ -1,5 +1,6 @@
 /** What a suite's own report says, and the summary of all of them. */
 import { readFileSync } from 'node:fs';
+import { formatColumns } from '../test-harness/src/text-table.ts';
 
 export interface SuiteResult {
   readonly name: string;
@@ -61,7 +62,7 @@ export function formatSummary(results: readonly SuiteResult[]): string {
     failed: sum(({ failed }) => failed),
     skipped: sum(({ skipped }) => skipped),
   };
-  const lines = [
+  return formatColumns([
     HEAD,
     ...[...results, total].map(({ name, seconds, passed, failed, skipped }) => [
       name,
@@ -70,11 +71,5 @@ export function formatSummary(results: readonly SuiteResult[]): string {
       failed === 0 ? '' : `${failed}`,
       skipped === 0 ? '' : `${skipped}`,
     ]),
-  ];
-  const widths = HEAD.map((_, column) =>
-    Math.max(...lines.map((line) => (line[column] ?? '').length)),
-  );
-  const pad = (cell: string, column: number): string =>
-    column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0);
-  return lines.map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
+  ]);
 }
