@@ -20,7 +20,7 @@ export interface StageOptions {
   readonly sim?: Parameters<typeof startLlamaCppSim>[0];
   readonly config?: Omit<ConfigInput, 'pools'>;
   readonly pool?: PoolInput;
-  readonly daemon?: Pick<DaemonOptions, 'openFilesLimit' | 'headers'>;
+  readonly daemon?: Pick<DaemonOptions, 'openFilesLimit' | 'headers' | 'env'>;
   /** A module of `preload/` for every thread of the daemon, and the variable that names its file. */
   readonly preload?: { readonly module: string; readonly variable: string };
 }
