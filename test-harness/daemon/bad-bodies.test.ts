@@ -103,6 +103,9 @@ describe('a body that is not JSON is refused', () => {
   });
 });
 
+/** More than the system's buffers hold of a body that nobody reads. */
+const LONG = 50_000_000;
+
 describe('large bodies', () => {
   test('10 MB is refused with 413', async () => {
     const answer = await post(JSON.stringify({ prompt: 'x'.repeat(10_000_000) }));
@@ -117,10 +120,30 @@ describe('large bodies', () => {
       'Content-Type: application/json',
       'Content-Length: 10000000',
     ].join('\r\n');
-    const received = await exchange(daemon.url, `${head}\r\n\r\n`, { withinMs: 5_000 });
-    const answer = parseAnswer(received);
+    const answer = parseAnswer(
+      await exchange(daemon.url, `${head}\r\n\r\n`, { leavesEarly: true }),
+    );
     expect(answer.status).toBe(413);
     expect(answer.body).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
+  });
+
+  test('OC-CTRL-2042 who reads nothing before all is sent is told too, and may go on', async () => {
+    const head = `POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: ${LONG}\r\n\r\n`;
+    const next = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+    const bytes = Buffer.concat([Buffer.from(head), Buffer.alloc(LONG, 'x'), Buffer.from(next)]);
+    const received = await exchange(daemon.url, bytes, { readsLate: true });
+    expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
+  });
+
+  test('OC-CTRL-2042 who wants the connection closed can send everything all the same', async () => {
+    const head = `POST /v1/tasks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${LONG}\r\n\r\n`;
+    const bytes = Buffer.concat([Buffer.from(head), Buffer.alloc(LONG, 'x')]);
+    expect(await exchange(daemon.url, bytes, { readsLate: true })).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  test('OC-CTRL-2042 a connection on which the rest never comes is closed', async () => {
+    const head = `POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n`;
+    expect(await exchange(daemon.url, head)).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   test('a compressed bomb is refused with 413', async () => {

@@ -5,6 +5,10 @@ import type { Answer } from './contract-check.ts';
 export interface RawOptions {
   /** Sends FIN behind the bytes. */
   readonly end?: boolean;
+  /** Reads nothing before all has been sent. */
+  readonly readsLate?: boolean;
+  /** Leaves with the first bytes that come, instead of waiting for the end of the connection. */
+  readonly leavesEarly?: boolean;
   /** Milliseconds until the connection is given up. */
   readonly withinMs?: number;
 }
@@ -25,10 +29,14 @@ export function exchange(
       reject(new Error(`the connection stayed open; received: ${received.slice(0, 500)}`));
     });
     socket.on('connect', () => {
+      if (options.readsLate === true) socket.pause();
       if (options.end === true) socket.end(bytes);
-      else socket.write(bytes);
+      else socket.write(bytes, () => socket.resume());
     });
-    socket.on('data', (text) => (received += String(text)));
+    socket.on('data', (text) => {
+      received += String(text);
+      if (options.leavesEarly === true) socket.destroy();
+    });
     // The daemon may reset a connection that it has answered; what was received counts.
     socket.on('error', () => undefined);
     socket.on('close', () => resolve(received));

@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import { LedgerError } from '../ledger/ledger-error.ts';
 import { callerFields } from './authenticate.ts';
 import { correlationOf } from './correlation.ts';
-import { payloadTooLarge, refuseUnreadBody } from './request-body.ts';
+import { answerBeforeBody, isOnItsWay, payloadTooLarge, refuseUnreadBody } from './request-body.ts';
 
 export function toEnvelope(error: OrchError): ErrorEnvelope {
   return {
@@ -101,6 +101,10 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
     }
     if (res.headersSent) {
       res.destroy();
+      return;
+    }
+    if (fault.kind === 'PAYLOAD_TOO_LARGE' && isOnItsWay(req)) {
+      answerBeforeBody(req, res, fault.status, toEnvelope(fault));
       return;
     }
     refuseUnreadBody(req, res);

@@ -11,6 +11,8 @@ import express, { type RequestHandler } from 'express';
 const MAX_DISCARDED_BYTES = 65_536;
 /** Round trips a client has to receive its refusal, ms. */
 const LINGER_MS = 500;
+/** A client whose body is too large has to send the rest of it, ms, if it reads no answer before. */
+const REST_MS = 5_000;
 
 /**
  * Reads the body's bytes into `req.body`. A length that is announced is judged before anything is read:
@@ -31,6 +33,34 @@ export function payloadTooLarge(limitBytes: number | undefined, cause?: unknown)
       ? 'the body is too large'
       : `the body is larger than ${limitBytes} bytes`;
   return new OrchError('PAYLOAD_TOO_LARGE', message, cause === undefined ? {} : { cause });
+}
+
+/**
+ * Answers while the body is on its way, and takes and throws away the rest: many clients read no answer before
+ * they have sent everything. All of the answer is sent at once; it is ended with the body, because Node closes a
+ * connection that is not to be kept when an answer ends.
+ */
+export function answerBeforeBody(
+  req: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  answer: object,
+): void {
+  const bytes = Buffer.from(JSON.stringify(answer));
+  res.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': bytes.length,
+  });
+  res.write(bytes);
+  const timer = setTimeout(() => req.socket.destroy(), REST_MS);
+  req.once('end', () => res.end());
+  req.once('close', () => clearTimeout(timer));
+  req.resume();
+}
+
+/** Whether the body is still to come, without having been asked for. */
+export function isOnItsWay({ complete, headers }: IncomingMessage): boolean {
+  return !complete && headers.expect === undefined;
 }
 
 /** To be called before a refusal is sent: sees to it that the connection ends with it, if it has to. */
