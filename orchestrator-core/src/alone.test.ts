@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Driver, ofType } from './testing/fixtures.ts';
+import { Driver, ofType, practise } from './testing/fixtures.ts';
 import { DEFAULT_TUNING } from './tuning.ts';
 
 /** Replicas with three slots each, on which strict tasks run alone. */
@@ -125,4 +125,16 @@ test('OC-CORE-1131 it never waits behind those that come after it, however many 
     ),
     { numRuns: 300 },
   );
+});
+
+test('OC-CORE-1131 what the replica is kept for waits for what runs there, and who comes later for that as well', () => {
+  const driver = world();
+  practise(driver, 20, joiner, { decodeMs: 980 });
+  driver.admit('a', joiner);
+  driver.progress('a');
+  driver.admit('strict');
+  driver.admit('late', joiner);
+  const firstTokenMs = (taskId: string) =>
+    driver.core.wait(taskId, driver.nowMs)?.replicas[0]?.firstTokenMs ?? NaN;
+  expect(firstTokenMs('strict')).toBeLessThan(firstTokenMs('late') - 500);
 });

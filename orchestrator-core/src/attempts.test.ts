@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { noteFault } from './apart.ts';
+import type { ReplicaRecord } from './state.ts';
 import { Driver, ofType, USAGE } from './testing/fixtures.ts';
 import type { PoolSpec, TaskSpec } from './types.ts';
 
@@ -324,4 +326,10 @@ test('OC-CORE-1005 a canceled waiting task gives up its place', () => {
     { type: 'ended' },
   ]);
   expect(ofType(driver.finish('a'), 'dispatch')).toMatchObject([{ taskId: 'd' }]);
+});
+
+test('OC-CORE-1029 only failures that could still tell of a crash are remembered', () => {
+  const replica = { faultedAtMs: new Map<string, number>() } as ReplicaRecord;
+  for (let n = 0; n < 1_000; n += 1) noteFault(replica, `t${n}`, 60_000 * n);
+  expect([...replica.faultedAtMs.keys()]).toEqual(['t999']);
 });

@@ -230,3 +230,53 @@ test('ORCH-3019 OC-CORE-1125 a new session goes where it pushes out none, though
   expect(turn('early')).toBe('r1');
   expect(turn('third')).toBe('r1');
 });
+
+test('OC-CORE-1059 a task waits for room in the KV no longer than until enough of it is free', () => {
+  const firstTokenMs = (fields: Partial<TaskSpec>) => {
+    const driver = poolOf({ r1: { slots: 8, kvTokens: 2_000 } });
+    driver.admit('short', { promptTokens: 700, maxTokens: 10 });
+    driver.progress('short');
+    driver.admit('long', { promptTokens: 900, maxTokens: 390, expectedTokens: 390 });
+    driver.progress('long');
+    driver.admit('asked', fields);
+    return driver.core.wait('asked', driver.nowMs)?.replicas[0]?.firstTokenMs ?? NaN;
+  };
+  const soonMs = firstTokenMs({ promptTokens: 600, maxTokens: 10 });
+  const largePromptMs = firstTokenMs({ promptTokens: 1_500, maxTokens: 10 });
+  const largeOutputMs = firstTokenMs({ promptTokens: 600, maxTokens: 1_300, expectedTokens: 1_300 });
+  expect(largePromptMs).toBeGreaterThan(2 * soonMs);
+  expect(largeOutputMs).toBeGreaterThan(2 * soonMs);
+});
+
+test('OC-CORE-1012 of replicas with as much to do, the one with the larger share of its slots free takes it', () => {
+  const driver = poolOf({ r1: { slots: 2 }, r2: { slots: 4 } });
+  const started = ['a', 'b', 'c'].flatMap((taskId) => {
+    const to = where(driver.admit(taskId));
+    driver.progress(taskId);
+    return to;
+  });
+  expect(started.slice(0, 2).toSorted()).toEqual(['r1', 'r2']);
+  expect(started[2]).toBe('r2');
+});
+
+test('OC-CORE-1012 a re-run does not wait for another replica while the one where it failed is free', () => {
+  const driver = poolOf({ r1: {}, r2: {} }, { wallMs: 600_000, idleMs: 600_000 });
+  driver.admit('a');
+  driver.progress('a');
+  driver.admit('b');
+  driver.progress('b');
+  const failedOn = driver.replicaOf('a');
+  driver.fail('a');
+  expect(driver.stateOf('a')).toBe('queued');
+  driver.advance(60_000);
+  expect(driver.replicaOf('a')).toBe(failedOn);
+});
+
+test('ORCH-3091 a prompt that a replica has again from its store counts as cached there', () => {
+  const driver = poolOf({ r1: { slots: 4 }, r2: { slots: 4 } });
+  const prefixes = [longPrompt().prefix!];
+  driver.step({ type: 'cache-restored', poolId: 'p', replicaId: 'r2', sessions: [], prefixes });
+  const [dispatch] = ofType(driver.admit('a', longPrompt()), 'dispatch');
+  expect(dispatch?.replicaId).toBe('r2');
+  expect(dispatch?.decision.replicas[0]?.cachedTokens).toBeGreaterThan(7_500);
+});

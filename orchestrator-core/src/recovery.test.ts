@@ -130,6 +130,20 @@ test('OC-CORE-1031 a snapshot through JSON continues like the core it was taken 
   expect(() => driver.core.loadState(saved)).toThrow('before anything else');
 });
 
+test('ORCH-2101 OC-CORE-1031 a drain of a snapshot ends what still runs at its deadline', () => {
+  const before = twoRunningTwoWaiting();
+  before.step({ type: 'drain', poolId: 'p', deadlineMs: 5_000 });
+  const driver = new Driver();
+  driver.nowMs = before.nowMs;
+  driver.core.loadState(JSON.parse(JSON.stringify(before.core.durableState())) as DurableState);
+  driver.pool();
+  expect(ofType(driver.advance(4_999), 'abort')).toEqual([]);
+  expect(ofType(driver.advance(1), 'abort')).toMatchObject([
+    { taskId: 'a', reason: 'drain' },
+    { taskId: 'b', reason: 'drain' },
+  ]);
+});
+
 test('OC-CORE-1031 a ledger written without tenants, placement and prefixes is read as it was meant', () => {
   const spec = {
     taskId: 'old',

@@ -304,3 +304,44 @@ describe('OC-CORE-1124 engines that save what they have in the cache', () => {
     expect(['a', 'b'].filter((poolId) => !world.isOccupying(poolId))).toEqual([leaves]);
   });
 });
+
+describe('OC-CORE-1121 the forecast of a task whose model is not there', () => {
+  test('counts of a load that is under way only what is left of it', () => {
+    const { outcomes } = play(
+      [aModel('a', { slots: 2 })],
+      [
+        { poolId: 'a', atMs: 0, runMs: 10 },
+        { poolId: 'a', atMs: 700, runMs: 10 },
+      ],
+    );
+    expect(outcomes[1]?.predictedStartMs).toBeLessThan(500);
+    expect(outcomes[1]?.dispatchedAtMs).toBe(1_000);
+  });
+
+  test('counts how long the model in the way stays at least', () => {
+    const { outcomes } = play(
+      [aModel('a', { residency: { minResidencyMs: 6_000 } }), aModel('b')],
+      [
+        { poolId: 'a', atMs: 0, runMs: 20_000 },
+        { poolId: 'a', atMs: 100, runMs: 10 },
+        { poolId: 'b', atMs: 1_500, runMs: 10 },
+      ],
+    );
+    expect(outcomes[2]?.predictedStartMs).toBeGreaterThanOrEqual(5_500 + 1_000);
+  });
+
+  test('goes by what loads took, not by how long a model was there that was to leave and stayed', () => {
+    const world = new SwapWorld([
+      aModel('a', { slots: 2, residency: { keepAliveMs: 5_000 } }),
+      aModel('b', { residency: { maxWaitMs: 0 } }),
+    ]);
+    world.play([
+      { poolId: 'a', atMs: 0, runMs: 30_000 },
+      { poolId: 'b', atMs: 20_000, runMs: 10, canceledAtMs: 21_000 },
+      { poolId: 'a', atMs: 20_500, runMs: 10 },
+      { poolId: 'a', atMs: 90_000, runMs: 10 },
+    ]);
+    expect(world.loads).toBe(2);
+    expect(world.outcomes.get('t-000003')?.predictedStartMs).toBe(1_000);
+  });
+});

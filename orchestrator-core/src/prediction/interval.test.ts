@@ -170,3 +170,16 @@ test('what was saved as JSON goes on to the last bit', () => {
   }
   expect(copy.save()).toEqual(intervals.save());
 });
+
+test('what cannot have been saved is refused, whichever part of it is wrong', () => {
+  const intervals = new WaitIntervals();
+  for (let i = 1; i < 50; i++) intervals.observe(100, 90 + i);
+  const saved = intervals.save();
+  expect(new WaitIntervals().load(saved)).toBe(true);
+  const wrong = { shift: 1e9, side: 2, all: null, buckets: {} };
+  for (const [name, value] of Object.entries(wrong)) {
+    const copy = new WaitIntervals();
+    expect(copy.load({ ...saved, [name]: value }), name).toBe(false);
+    expect(copy.save(), name).toEqual(new WaitIntervals().save());
+  }
+});

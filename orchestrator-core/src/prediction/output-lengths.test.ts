@@ -130,3 +130,18 @@ test('whatever is fed, an expectation lies in 1..max_tokens, in order, and is sa
     }),
   );
 });
+
+test('what cannot have been saved is refused, whichever part of it is wrong', () => {
+  const lengths = new OutputLengths();
+  lengths.observe(query({ expectedTokens: 20 }), 10, false);
+  const saved = JSON.parse(JSON.stringify(lengths.save())) as { entries: { hints: object }[] };
+  expect(new OutputLengths().load(saved)).toBe(true);
+  const wrong = { bias: 1e9, error: -1, medianError: 1e9, samples: -1 };
+  for (const [name, value] of Object.entries(wrong)) {
+    const changed = structuredClone(saved);
+    for (const entry of changed.entries) entry.hints = { ...entry.hints, [name]: value };
+    const copy = new OutputLengths();
+    expect(copy.load(changed), name).toBe(false);
+    expect(copy.save(), name).toEqual(new OutputLengths().save());
+  }
+});

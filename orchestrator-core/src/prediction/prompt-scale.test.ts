@@ -42,3 +42,12 @@ test('what was saved goes on', () => {
   copy.load(JSON.parse(JSON.stringify(scale.save())) as ReturnType<PromptScale['save']>);
   expect(copy.promptTokens(777, false)).toBe(scale.promptTokens(777, false));
 });
+
+test.each([{ tokens: 0, bytes: 10 }, { tokens: 11, bytes: 10 }, { tokens: 1, bytes: 0 }, null])(
+  'what cannot have been saved changes nothing (%j)',
+  (saved) => {
+    const scale = new PromptScale();
+    expect(scale.load(saved)).toBe(false);
+    expect(scale.save()).toEqual(new PromptScale().save());
+  },
+);

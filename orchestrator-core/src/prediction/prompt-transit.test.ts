@@ -10,10 +10,16 @@ interface Engine {
   readonly wayMs: number;
   readonly tokenMs: number;
   readonly lengths?: (n: number) => number;
+  /** Width of what a prompt takes more or less, as a share of its time. */
+  readonly noise?: number;
 }
 
 /** Prompts one after another, each alone. @returns how long the last of two keeps the next away, ms */
-function spacingAfter(prompts: number, { wayMs, tokenMs, lengths }: Engine, held = false): number {
+function spacingAfter(
+  prompts: number,
+  { wayMs, tokenMs, lengths, noise = 0.1 }: Engine,
+  held = false,
+): number {
   const model = new LatencyModel();
   const transit = new PromptTransit(model);
   const chance = seededChance(7);
@@ -21,7 +27,7 @@ function spacingAfter(prompts: number, { wayMs, tokenMs, lengths }: Engine, held
   const tokensOf = lengths ?? (() => 50 + Math.round(2_000 * chance.uniform()));
   for (let n = 0; n < prompts; n += 1) {
     const uncachedTokens = tokensOf(n);
-    const ms = (wayMs + tokenMs * uncachedTokens) * (1 + 0.1 * (chance.uniform() - 0.5));
+    const ms = (wayMs + tokenMs * uncachedTokens) * (1 + noise * (chance.uniform() - 0.5));
     const prompt = { uncachedTokens, cachedTokens: 0 };
     const isOnTheWay = transit.dispatched(`t${n}`, prompt, LOAD, held, nowMs);
     nowMs += ms;
@@ -52,6 +58,11 @@ test('too few prompts, prompts of one length, or prompts held up by something el
   expect(spacingAfter(4, { wayMs: 400, tokenMs: 0 })).toBe(Infinity);
   expect(spacingAfter(40, { wayMs: 400, tokenMs: 0, lengths: () => 500 })).toBe(Infinity);
   expect(spacingAfter(40, { wayMs: 400, tokenMs: 0 }, true)).toBe(Infinity);
+});
+
+test('times that differ by themselves tell nothing until there are many of them', () => {
+  expect(spacingAfter(9, { wayMs: 400, tokenMs: 0, noise: 1.9 })).toBe(Infinity);
+  expect(spacingAfter(400, { wayMs: 400, tokenMs: 0, noise: 1.9 })).toBeLessThan(100);
 });
 
 test('one that never answers is forgotten with its task', () => {
