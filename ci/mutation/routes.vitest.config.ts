@@ -8,10 +8,11 @@ export default defineConfig({
   // The real one is only named for its types there.
   resolve: { alias: [{ find: /^.*\/daemon-process\.ts$/, replacement: inProcessDaemon }] },
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
     include: [
       'orchestratord/src/http/*.test.ts',
+      'orchestratord/src/routes/*.test.ts',
       'orchestratord/src/tasks/admission*.test.ts',
       ...[
         'auth',

@@ -43,12 +43,27 @@ test.each([
     'INVALID_PARAMS',
     'the body ended before its announced length',
   ],
+  [
+    { status: 400, type: 'request.size.invalid' },
+    400,
+    'INVALID_PARAMS',
+    'the body ended before its announced length',
+  ],
   [{ status: 400, type: 'other' }, 400, 'INVALID_PARAMS', 'the request is malformed'],
+  [{ status: 499, type: 7 }, 499, 'INVALID_PARAMS', 'the request is malformed'],
+  [{ status: 400 }, 400, 'INVALID_PARAMS', 'the request is malformed'],
 ])(
   'what reading a body fails with is the fault of the request: %j',
   (error, status, kind, message) => {
     const thrown = Object.assign(new Error('secret of the parser'), error);
     expect(toOrchError(thrown)).toMatchObject({ status, kind, message });
+  },
+);
+
+test.each([399, 500, '400'])(
+  'a status of %j is nothing that a request is at fault for',
+  (status) => {
+    expect(toOrchError(Object.assign(new Error('thrown'), { status })).kind).toBe('INTERNAL');
   },
 );
 

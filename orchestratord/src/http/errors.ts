@@ -60,7 +60,7 @@ function fromBodyReader(error: unknown): OrchError | undefined {
   if (typeof error !== 'object' || error === null || !('status' in error)) return undefined;
   const status = error.status;
   if (typeof status !== 'number' || status < 400 || status > 499) return undefined;
-  const type = 'type' in error && typeof error.type === 'string' ? error.type : '';
+  const type = 'type' in error ? error.type : '';
   if (status === 413) {
     const limit = 'limit' in error && typeof error.limit === 'number' ? error.limit : undefined;
     return payloadTooLarge(limit, error);
