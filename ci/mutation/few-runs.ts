@@ -2,19 +2,24 @@
  * Stands in for fast-check while mutants are checked: at most 30 runs of a property, the same for each mutant, and no
  * search for a smaller failure. A mutant that lives here may still die in the everyday tests.
  */
-type FastCheck = (typeof import('fast-check'))['default'];
+interface FastCheck {
+  readonly assert: (property: unknown, parameters: Parameters) => unknown;
+}
+
+interface Parameters {
+  readonly seed?: number;
+  readonly numRuns?: number;
+}
 
 // By its address: its name leads here.
 const { default: fc } = (await import(import.meta.resolve('fast-check'))) as { default: FastCheck };
 
 const MOST_RUNS = 30;
 
-const assert: FastCheck['assert'] = (property, parameters = {}) =>
-  fc.assert(property, {
-    ...parameters,
-    seed: parameters.seed ?? 5,
-    numRuns: Math.min(parameters.numRuns ?? MOST_RUNS, MOST_RUNS),
-    endOnFailure: true,
-  });
+function assert(property: unknown, parameters: Parameters = {}): unknown {
+  const { seed = 5, numRuns = MOST_RUNS } = parameters;
+  const few = { seed, numRuns: Math.min(numRuns, MOST_RUNS), endOnFailure: true };
+  return fc.assert(property, { ...parameters, ...few });
+}
 
 export default { ...fc, assert };

@@ -88,6 +88,16 @@ test('OC-CORE-1056 a task is held for a warm replica that will soon be free, and
   expect(where(driver.finish('occupies'))).toEqual(['r1']);
 });
 
+test('OC-CORE-1056 those behind one that is held take the replicas that are open', () => {
+  const driver = warmButBusy(100);
+  driver.replica('r3', { ctx: CTX });
+  expect(where(driver.admit('held', longPrompt()))).toEqual([]);
+  expect(driver.core.wait('held', driver.nowMs)).toMatchObject({ cause: 'held', heldForId: 'r1' });
+  const [first, second] = [where(driver.admit('x')), where(driver.admit('y'))];
+  expect([...first, ...second].toSorted()).toEqual(['r2', 'r3']);
+  expect(driver.core.wait('held', driver.nowMs)?.cause).not.toBe('held');
+});
+
 test('OC-CORE-1056 it is not held when waiting takes longer than a cold start', () => {
   const driver = warmButBusy(60_000);
   expect(where(driver.admit('b', longPrompt()))).toEqual(['r2']);

@@ -172,12 +172,14 @@ test('OC-CORE-1031 a snapshot that holds observed hold times, and no preemptions
   const before = twoRunningTwoWaiting();
   const saved = JSON.parse(JSON.stringify(before.core.durableState())) as DurableState;
   const holds = { interactive: { count: 3, meanMs: 100 } };
-  const old = { ...saved, pools: [{ poolId: 'p', holds, drainDeadlineAtMs: 7_000 }] };
+  const open = { poolId: 'open', holds } as unknown as DurableState['pools'][number];
+  const old = { ...saved, pools: [{ poolId: 'p', holds, drainDeadlineAtMs: 7_000 }, open] };
   const driver = new Driver();
   driver.core.loadState(old);
   driver.pool();
   expect(driver.core.durableState()).toMatchObject({ tasks: saved.tasks });
   expect(driver.core.poolView('p')).toMatchObject({ draining: true, drainDeadlineAtMs: 7_000 });
+  expect(driver.core.nextWakeMs()).toBe(7_000);
   expect(resume(driver).map((effect) => effect.type)).toEqual(['requeued', 'requeued']);
 });
 

@@ -60,6 +60,10 @@ test('KV is freed when enough of those that are expected to end first have ended
           load.end(id, nowMs);
           sequences.delete(id);
         }
+        const noTokenYet = [...sequences.values()].filter(({ produced }) => produced === 0);
+        expect(load.prefilling).toBe(noTokenYet.length);
+        const reserved = [...sequences.values()].map((each) => each.reserved);
+        expect(load.reservedTokens).toBe(reserved.reduce((sum, tokens) => sum + tokens, 0));
         const tokenMs = load.msUntilFreed(0, nowMs) / owedUntilFreed(sequences.values(), 0);
         for (const tokens of asked) {
           const owed = owedUntilFreed(sequences.values(), tokens);

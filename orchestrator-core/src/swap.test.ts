@@ -330,6 +330,18 @@ describe('OC-CORE-1121 the forecast of a task whose model is not there', () => {
     expect(outcomes[2]?.predictedStartMs).toBeGreaterThanOrEqual(5_500 + 1_000);
   });
 
+  test('counts nothing for a model that is on its way out', () => {
+    const idle = { keepAliveMs: 100, minResidencyMs: 6_000 };
+    const { outcomes } = play(
+      [aModel('a', { unloadMs: 2_000, residency: idle }), aModel('b')],
+      [
+        { poolId: 'a', atMs: 0, runMs: 10 },
+        { poolId: 'b', atMs: 2_000, runMs: 10 },
+      ],
+    );
+    expect(outcomes[1]?.predictedStartMs).toBe(1_000);
+  });
+
   test('goes by what loads took, not by how long a model was there that was to leave and stayed', () => {
     const world = new SwapWorld([
       aModel('a', { slots: 2, residency: { keepAliveMs: 5_000 } }),

@@ -137,9 +137,7 @@ function isClaiming({ residency }: PoolState): boolean {
 /** Tasks were canceled while room was made for them: those who were to leave may stay. */
 function giveUpClaims(step: Step, sharing: readonly PoolState[]): readonly PoolState[] {
   for (const pool of sharing) {
-    if (pool.residency?.isClaiming === true && !hasDemand(pool)) {
-      pool.residency.isClaiming = false;
-    }
+    if (pool.residency !== undefined && !hasDemand(pool)) pool.residency.isClaiming = false;
   }
   if (sharing.some(isClaiming)) return [];
   const staying = sharing.filter((pool) => pool.residency?.phase === 'leaving' && hasDemand(pool));

@@ -225,7 +225,10 @@ describe('what is hardly HTTP', () => {
 
   test('a request without Host is answered with an envelope', async () => {
     const answer = await raw('GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n');
-    expect(checkEnvelope(answer).code).toBe('INVALID_PARAMS');
+    expect(checkEnvelope(answer)).toMatchObject({
+      code: 'INVALID_PARAMS',
+      details: [{ path: 'Host' }],
+    });
   });
 
   test('an Expect that nobody knows is answered with an envelope', async () => {

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 
 import type { ErrorEnvelope, KeyConfig } from '@llama-orch/contracts';
-import { Router } from 'express';
+import { Router, type Response } from 'express';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -290,3 +290,8 @@ function exchange(bytes: string, options: { readonly on100?: string } = {}): Pro
     socket.on('error', reject).on('close', () => resolve(received));
   });
 }
+
+test('a route that asks for the caller of an open operation is a fault of ours', () => {
+  const nobody = { locals: {} } as unknown as Response;
+  expect(() => identityOf(nobody)).toThrow(expect.objectContaining({ kind: 'INTERNAL' }));
+});

@@ -1,7 +1,8 @@
 import { OrchError } from '@llama-orch/contracts';
+import type { Request } from 'express';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_JSON_DEPTH, MAX_JSON_MEMBERS, parseJsonBytes } from './json-body.ts';
+import { MAX_JSON_DEPTH, MAX_JSON_MEMBERS, parseJsonBody, parseJsonBytes } from './json-body.ts';
 
 const parse = (text: string) => parseJsonBytes(Buffer.from(text));
 
@@ -46,6 +47,43 @@ test.each([
     expect((error as OrchError).kind).toBe('INVALID_PARAMS');
     expect((error as OrchError).message).not.toContain('temperature');
   }
+});
+
+describe('the content type', () => {
+  const bodyOf = (type: string | undefined, body: unknown = Buffer.from('{"a":1}')) =>
+    parseJsonBody({ headers: { 'content-type': type }, body } as unknown as Request).value;
+
+  test.each([
+    'application/json',
+    'Application/JSON ; charset=utf-8',
+    'application/problem+json',
+    'application/vnd.a-b.c+json',
+  ])('%s is JSON', (type) => {
+    expect(bodyOf(type)).toEqual({ a: 1 });
+  });
+
+  test.each([
+    undefined,
+    '',
+    'text/plain',
+    'application/json5',
+    'application/+json',
+    'application/problem+jsonl',
+    'x-application/problem+json',
+    'text/plain; application/json',
+  ])('%s is not', (type) => {
+    expect(() => bodyOf(type)).toThrow(
+      expect.objectContaining({
+        kind: 'INVALID_PARAMS',
+        status: 415,
+        details: [{ path: 'header:content-type', message: 'use application/json' }],
+      }),
+    );
+  });
+
+  test.each([undefined, {}, Buffer.alloc(0)])('no body at all is no JSON', (body) => {
+    expect(() => bodyOf('application/json', body ?? null)).toThrow(/the body is empty/);
+  });
 });
 
 describe('a seed beyond 2^53', () => {
