@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { PassOver } from './decision.ts';
+import { isBetter, type Prospect } from './placement.ts';
+import type { PoolState, TaskRecord } from './state.ts';
 import { Driver, ofType, practise, USAGE } from './testing/fixtures.ts';
 import { Numbering } from './testing/prefix-fixtures.ts';
 import type { PoolSpec, ReplicaView, TaskSpec } from './types.ts';
@@ -93,7 +96,9 @@ test('OC-CORE-1056 those behind one that is held take the replicas that are open
   driver.replica('r3', { ctx: CTX });
   expect(where(driver.admit('held', longPrompt()))).toEqual([]);
   expect(driver.core.wait('held', driver.nowMs)).toMatchObject({ cause: 'held', heldForId: 'r1' });
-  const [first, second] = [where(driver.admit('x')), where(driver.admit('y'))];
+  driver.nowMs += 1;
+  const other = { promptTokens: 8_000 };
+  const [first, second] = [where(driver.admit('x', other)), where(driver.admit('y', other))];
   expect([...first, ...second].toSorted()).toEqual(['r2', 'r3']);
   expect(driver.core.wait('held', driver.nowMs)?.cause).not.toBe('held');
 });
@@ -269,17 +274,30 @@ test('OC-CORE-1012 of replicas with as much to do, the one with the larger share
   expect(started[2]).toBe('r2');
 });
 
-test('OC-CORE-1012 a re-run does not wait for another replica while the one where it failed is free', () => {
-  const driver = poolOf({ r1: {}, r2: {} }, { wallMs: 600_000, idleMs: 600_000 });
-  driver.admit('a');
-  driver.progress('a');
-  driver.admit('b');
-  driver.progress('b');
-  const failedOn = driver.replicaOf('a');
-  driver.fail('a');
-  expect(driver.stateOf('a')).toBe('queued');
-  driver.advance(60_000);
-  expect(driver.replicaOf('a')).toBe(failedOn);
+describe('OC-CORE-1012 a replica where the last attempt failed', () => {
+  const task = { avoidReplicaId: 'failed' } as TaskRecord;
+  const aProspect = (replicaId: string, score: number, block?: PassOver) =>
+    ({ replicaId, score, block, cachedTokens: 0 }) as Prospect;
+  const isBetterThan = (a: Prospect, b: Prospect) => isBetter({} as PoolState, task, a, b);
+
+  test('gives way to any other that is open, however slow', () => {
+    const [failed, other] = [aProspect('failed', 10), aProspect('other', 90_000)];
+    expect(isBetterThan(failed, other)).toBe(false);
+    expect(isBetterThan(other, failed)).toBe(true);
+  });
+
+  test('while it is open is not passed for one to wait for that is slower', () => {
+    const [failed, other] = [aProspect('failed', 10), aProspect('other', 90_000, 'no-slot')];
+    expect(isBetterThan(failed, other)).toBe(true);
+    expect(isBetterThan(other, failed)).toBe(false);
+  });
+
+  test('is not waited for while another can be waited for', () => {
+    const failed = aProspect('failed', 10, 'no-slot');
+    const other = aProspect('other', 90_000, 'no-slot');
+    expect(isBetterThan(failed, other)).toBe(false);
+    expect(isBetterThan(other, failed)).toBe(true);
+  });
 });
 
 test('ORCH-3091 a prompt that a replica has again from its store counts as cached there', () => {

@@ -12,17 +12,18 @@ interface Engine {
   readonly lengths?: (n: number) => number;
   /** Width of what a prompt takes more or less, as a share of its time. */
   readonly noise?: number;
+  readonly seed?: number;
 }
 
 /** Prompts one after another, each alone. @returns how long the last of two keeps the next away, ms */
 function spacingAfter(
   prompts: number,
-  { wayMs, tokenMs, lengths, noise = 0.1 }: Engine,
+  { wayMs, tokenMs, lengths, noise = 0.1, seed = 7 }: Engine,
   held = false,
 ): number {
   const model = new LatencyModel();
   const transit = new PromptTransit(model);
-  const chance = seededChance(7);
+  const chance = seededChance(seed);
   let nowMs = 0;
   const tokensOf = lengths ?? (() => 50 + Math.round(2_000 * chance.uniform()));
   for (let n = 0; n < prompts; n += 1) {
@@ -60,9 +61,11 @@ test('too few prompts, prompts of one length, or prompts held up by something el
   expect(spacingAfter(40, { wayMs: 400, tokenMs: 0 }, true)).toBe(Infinity);
 });
 
-test('times that differ by themselves tell nothing until there are many of them', () => {
-  expect(spacingAfter(9, { wayMs: 400, tokenMs: 0, noise: 1.9 })).toBe(Infinity);
-  expect(spacingAfter(400, { wayMs: 400, tokenMs: 0, noise: 1.9 })).toBeLessThan(100);
+test('few times that differ by themselves are hardly ever taken for a distant engine', () => {
+  const seeds = Array.from({ length: 40 }, (_, index) => index + 1);
+  const engine = { wayMs: 400, tokenMs: 0, noise: 1.9 };
+  const believed = seeds.filter((seed) => spacingAfter(9, { ...engine, seed }) < Infinity);
+  expect(believed.length).toBeLessThanOrEqual(4);
 });
 
 test('one that never answers is forgotten with its task', () => {
