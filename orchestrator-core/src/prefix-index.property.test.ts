@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PrefixIndex } from './prefix-index.ts';
+import { PrefixIndex, type PrefixHits } from './prefix-index.ts';
 import { blocksUpTo, tokensUpTo } from './prompt-prefix.ts';
 import { ReplicaPrefixes, type ExpectedReuse } from './replica-prefixes.ts';
 import { NaivePrefixes, Numbering, someBlocks, type Blocks } from './testing/prefix-fixtures.ts';
@@ -22,6 +22,8 @@ interface Model {
   readonly replicas: Map<string, NaivePrefixes>;
   readonly numbering: Numbering;
   readonly dispatches: Dispatch[];
+  /** What was found for a prompt before, and is kept up to date. */
+  readonly hits: Map<Blocks, PrefixHits>;
 }
 
 type IndexCommand = fc.Command<Model, PrefixIndex>;
@@ -70,7 +72,7 @@ const correct = (pick: number, share: number) =>
   });
 
 const match = (blocks: Blocks) =>
-  command(`match ${blocks}`, ({ replicas, numbering }, index) => {
+  command(`match ${blocks}`, ({ replicas, numbering, hits }, index) => {
     const prefix = numbering.prefixOf(blocks);
     const into = new Map([['left over', 1]]);
     index.matchAll(prefix, into);
@@ -78,6 +80,10 @@ const match = (blocks: Blocks) =>
       .map(([replicaId, naive]) => [replicaId, naive.match(prefix)] as const)
       .filter(([, tokens]) => tokens > 0);
     expect(into).toEqual(new Map(wanted));
+    const kept = hits.get(blocks) ?? { asOf: -Infinity, tokens: new Map<string, number>() };
+    hits.set(blocks, kept);
+    index.refresh(prefix, kept);
+    expect(kept.tokens).toEqual(new Map(wanted));
     for (const replicaId of REPLICAS) {
       expect(index.match(replicaId, prefix)).toBe(replicas.get(replicaId)?.match(prefix) ?? 0);
     }
@@ -106,7 +112,7 @@ test('the index believes of every replica what a plain list of its prompts says'
           real.resize(replicaId, 300);
           replicas.set(replicaId, new NaivePrefixes(MAX_ENTRIES, 300));
         }
-        return { model: { replicas, numbering: new Numbering(), dispatches: [] }, real };
+        return { model: { replicas, numbering: new Numbering(), dispatches: [], hits: new Map() }, real };
       }, steps);
     }),
     { numRuns: 300 },

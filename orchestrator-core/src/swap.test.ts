@@ -180,6 +180,24 @@ describe('OC-CORE-1122 making room', () => {
     }
   });
 
+  test('what still comes to a model is waited for as long as both loads are worth', () => {
+    for (const [askedMs, isServed] of [
+      [20_000, true],
+      [30_000, false],
+    ] as const) {
+      const { startsMs } = play(
+        [aModel('a', { slots: 2 }), aModel('b', { loadMs: 3_000, residency: { loadMs: 3_000 } })],
+        [
+          { poolId: 'a', atMs: 0, runMs: 50_000 },
+          { poolId: 'b', atMs: 2_000, runMs: 10 },
+          { poolId: 'b', atMs: askedMs - 500, runMs: 10 },
+          { poolId: 'a', atMs: askedMs, runMs: 10 },
+        ],
+      );
+      expect(startsMs[3] === askedMs).toBe(isServed);
+    }
+  });
+
   test('room that is no longer wanted is not made', () => {
     const world = new SwapWorld([aModel('a'), aModel('b', { residency: { maxWaitMs: 0 } })]);
     world.play([

@@ -130,6 +130,8 @@ describe('query parameters and headers', () => {
     ['/v1/tasks?priority[]=batch', 'priority[]'],
     ['/v1/tasks?cursor=%2a', 'cursor'],
     ['/v1/tasks?cursor=AAAA', 'cursor'],
+    // It reads `t12x`.
+    ['/v1/tasks?cursor=dDEyeA', 'cursor'],
     ['/v1/tasks?unknown=1', 'unknown'],
     ['/v1/events?after=-1', 'after'],
     ['/v1/events?after=99999999999999999999', 'after'],

@@ -39,6 +39,17 @@ test('the hash of a request ignores the order of its fields and nothing else', (
   expect(hashRequest(a, 9007199254740993n)).not.toBe(hashRequest(a, 9007199254740992n));
 });
 
+test('ORCH-3024 ids, seeds and hashes are those that ledgers hold already', () => {
+  expect(taskIdForKey('acme', 'key-1')).toBe('8a2b0b89-7e29-8deb-aad3-c414c14deaf8');
+  expect(deriveSeed('6f1c1f0e-0000-4000-8000-000000000001')).toBe(249986053n);
+  expect(hashRequest({ prompt: 'x', stop: ['a', 'b'] }, undefined)).toBe(
+    '6e6760b7e53c3c740f8a23c549decdc1f3ae73ea62d48f1639610bbd65c235ed',
+  );
+  expect(hashRequest({ prompt: 'x', seed: 9007199254740992 }, 9007199254740993n)).toBe(
+    '3c65da7f22a57c896609acbd81fd960d2c2ed21ebd8dfc8c24ce1790db9bdbe3',
+  );
+});
+
 test('ORCH-3015 the bound on prompt tokens covers every byte of the text', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (prompt) => {
