@@ -55,3 +55,19 @@ test('OC-CORE-1075 a new replica starts from what its pool knows', () => {
   driver.replica('fresh');
   expect(forecast(driver).firstTokenMs).toBeGreaterThan(200);
 });
+
+test('tokens per byte are learned from prompts that were only measured, where the engine counted them', () => {
+  const scaleAfter = (promptTokensExact: boolean, tokensIn: number) => {
+    const driver = new Driver();
+    driver.pool();
+    driver.replica('r');
+    driver.admit('a', { promptTokens: 400, promptTokensExact });
+    driver.serve('a', { tokensIn });
+    return driver.core.learned()['p']?.scale;
+  };
+  const fresh = scaleAfter(true, 300);
+  expect(scaleAfter(false, 0)).toEqual(fresh);
+  const learned = scaleAfter(false, 300);
+  expect(learned?.bytes).toBeGreaterThan(fresh?.bytes ?? NaN);
+  expect((learned?.tokens ?? 0) / (learned?.bytes ?? 1)).toBeGreaterThan(0.25);
+});

@@ -22,8 +22,8 @@ interface Model {
   readonly replicas: Map<string, NaivePrefixes>;
   readonly numbering: Numbering;
   readonly dispatches: Dispatch[];
-  /** What was found for a prompt before, and is kept up to date. */
-  readonly hits: Map<Blocks, PrefixHits>;
+  /** What is kept of prompts that were looked for. */
+  readonly found: { readonly blocks: Blocks; readonly hits: PrefixHits }[];
 }
 
 type IndexCommand = fc.Command<Model, PrefixIndex>;
@@ -72,7 +72,7 @@ const correct = (pick: number, share: number) =>
   });
 
 const match = (blocks: Blocks) =>
-  command(`match ${blocks}`, ({ replicas, numbering, hits }, index) => {
+  command(`match ${blocks}`, ({ replicas, numbering, found }, index) => {
     const prefix = numbering.prefixOf(blocks);
     const into = new Map([['left over', 1]]);
     index.matchAll(prefix, into);
@@ -80,13 +80,22 @@ const match = (blocks: Blocks) =>
       .map(([replicaId, naive]) => [replicaId, naive.match(prefix)] as const)
       .filter(([, tokens]) => tokens > 0);
     expect(into).toEqual(new Map(wanted));
-    const kept = hits.get(blocks) ?? { asOf: -Infinity, tokens: new Map<string, number>() };
-    hits.set(blocks, kept);
-    index.refresh(prefix, kept);
-    expect(kept.tokens).toEqual(new Map(wanted));
+    found.push({ blocks, hits: { asOf: -Infinity, tokens: into } });
     for (const replicaId of REPLICAS) {
       expect(index.match(replicaId, prefix)).toBe(replicas.get(replicaId)?.match(prefix) ?? 0);
     }
+  });
+
+const refresh = (pick: number) =>
+  command(`refresh ${pick}`, ({ replicas, numbering, found }, index) => {
+    const known = found.at(-1 - (pick % Math.max(1, found.length)));
+    if (known === undefined) return;
+    const prefix = numbering.prefixOf(known.blocks);
+    index.refresh(prefix, known.hits);
+    const wanted = [...replicas]
+      .map(([replicaId, naive]) => [replicaId, naive.match(prefix)] as const)
+      .filter(([, tokens]) => tokens > 0);
+    expect(known.hits.tokens).toEqual(new Map(wanted));
   });
 
 test('the index believes of every replica what a plain list of its prompts says', () => {
@@ -100,6 +109,7 @@ test('the index believes of every replica what a plain list of its prompts says'
         .tuple(fc.nat(50), fc.constantFrom(0, 0.5, 0.8, 1, 1.5))
         .map(([n, share]) => correct(n, share)),
       someBlocks.map(match),
+      fc.nat(5).map(refresh),
     ],
     { maxCommands: 60, size: 'max' },
   );
@@ -112,7 +122,7 @@ test('the index believes of every replica what a plain list of its prompts says'
           real.resize(replicaId, 300);
           replicas.set(replicaId, new NaivePrefixes(MAX_ENTRIES, 300));
         }
-        return { model: { replicas, numbering: new Numbering(), dispatches: [], hits: new Map() }, real };
+        return { model: { replicas, numbering: new Numbering(), dispatches: [], found: [] }, real };
       }, steps);
     }),
     { numRuns: 300 },

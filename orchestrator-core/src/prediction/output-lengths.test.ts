@@ -145,3 +145,12 @@ test('what cannot have been saved is refused, whichever part of it is wrong', ()
     expect(copy.save(), name).toEqual(new OutputLengths().save());
   }
 });
+
+test('answers of a single token are learned, and what is no number of tokens is not', () => {
+  const lengths = new OutputLengths();
+  for (let i = 0; i < 200; i++) lengths.observe(query(), 1, false);
+  expect(lengths.expect(query()).p50).toBeLessThan(2);
+  const before = lengths.save();
+  for (const tokens of [0, -1, NaN, Infinity]) lengths.observe(query(), tokens, false);
+  expect(lengths.save()).toEqual(before);
+});

@@ -49,6 +49,10 @@ test.each([
   }
 });
 
+test('what is not JSON is told by its position', () => {
+  expect(() => parse('{"a":1,}')).toThrow('the body is not valid JSON (at byte 7)');
+});
+
 describe('the content type', () => {
   const bodyOf = (type: string | undefined, body: unknown = Buffer.from('{"a":1}')) =>
     parseJsonBody({ headers: { 'content-type': type }, body } as unknown as Request).value;
@@ -95,6 +99,12 @@ describe('a seed beyond 2^53', () => {
   test('is not confused with a seed elsewhere in the body', () => {
     const text = '{"json_schema":{"seed":9223372036854775807},"seed":5}';
     expect(parse(text).exactSeed).toBeUndefined();
+  });
+
+  test('is none when it is written as a fraction', () => {
+    const { value, exactSeed } = parse('{"seed":12345678901234567890.0}');
+    expect(exactSeed).toBeUndefined();
+    expect(value).toEqual({ seed: 12345678901234567890 });
   });
 
   test('leaves small seeds to the number', () => {
