@@ -45,7 +45,9 @@ export class DaemonProcess implements AsyncDisposable {
 
   async start(): Promise<void> {
     const { config: input = {}, args = [], env = {} } = this.#options;
-    const pools = await Promise.all((input.pools ?? [{}]).map((pool) => this.#withoutProcess(pool)));
+    const pools = await Promise.all(
+      (input.pools ?? [{}]).map((pool) => this.#withoutProcess(pool)),
+    );
     const file = ['--config', writeConfig(this.directory, { ...input, pools })];
     const { config, engineInputs } = loadConfig({
       argv: [...file, '--port', '0', '--data-dir', this.dataDir, ...args],
@@ -85,7 +87,13 @@ export class DaemonProcess implements AsyncDisposable {
     this.#sims.push(...sims);
     const endpoints = sims.map(({ url }) => url);
     const { id = 'tiny-haiku', aliases = [] } = model ?? {};
-    return { ...rest, launch: 'external', endpoints, model: { id, aliases }, ctx: pool.ctx ?? 1024 };
+    return {
+      ...rest,
+      launch: 'external',
+      endpoints,
+      model: { id, aliases },
+      ctx: pool.ctx ?? 1024,
+    };
   }
 
   /** Ends at once: what it has not written is lost with it only where a test kills a true process. */

@@ -258,7 +258,11 @@ test('OC-CORE-1059 a task waits for room in the KV no longer than until enough o
   };
   const soonMs = firstTokenMs({ promptTokens: 600, maxTokens: 10 });
   const largePromptMs = firstTokenMs({ promptTokens: 1_500, maxTokens: 10 });
-  const largeOutputMs = firstTokenMs({ promptTokens: 600, maxTokens: 1_300, expectedTokens: 1_300 });
+  const largeOutputMs = firstTokenMs({
+    promptTokens: 600,
+    maxTokens: 1_300,
+    expectedTokens: 1_300,
+  });
   expect(largePromptMs).toBeGreaterThan(2 * soonMs);
   expect(largeOutputMs).toBeGreaterThan(2 * soonMs);
 });

@@ -104,7 +104,7 @@ describe('a seed beyond 2^53', () => {
   test('is none when it is written as a fraction', () => {
     const { value, exactSeed } = parse('{"seed":12345678901234567890.0}');
     expect(exactSeed).toBeUndefined();
-    expect(value).toEqual({ seed: 12345678901234567890 });
+    expect(value).toEqual({ seed: Number('12345678901234567890') });
   });
 
   test('leaves small seeds to the number', () => {
