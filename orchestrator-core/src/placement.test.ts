@@ -51,6 +51,21 @@ test('ORCH-3091 OC-CORE-1013 the replica that holds the beginning of a prompt wi
   expect(decision.replicas[0]?.cachedTokens).toBeGreaterThan(7_500);
 });
 
+test('ORCH-3091 what is cached of a prompt makes it short, and so sooner due than a long one', () => {
+  const driver = poolOf({ r1: {} });
+  practise(driver, 20);
+  driver.admit('a', longPrompt());
+  driver.serve('a', { tokensIn: 8_000, prefillMs: 500 });
+  driver.admit('occupies');
+  driver.progress('occupies');
+  driver.admit('long', { promptTokens: 8_000 });
+  driver.nowMs += 1;
+  driver.admit('warm', longPrompt());
+  driver.finish('occupies');
+  expect(driver.replicaOf('warm')).toBe('r1');
+  expect(driver.stateOf('long')).toBe('queued');
+});
+
 test('ORCH-3091 a task that asks for a cold start does not look for what is cached', () => {
   const driver = poolOf({ r1: { slots: 4 }, r2: { slots: 4 } });
   driver.admit('elsewhere');

@@ -257,3 +257,17 @@ test('OC-CORE-1078 how far ahead is far goes by the task that waits', () => {
   expect(takenAfterMs({ promptTokens: 20, expectedTokens: 10 }, 3)).toBeDefined();
   expect(takenAfterMs({ promptTokens: 200, expectedTokens: 100 }, 3)).toBeUndefined();
 });
+
+test('OC-CORE-1060 for a task that must run alone one is stopped only where nothing else runs', () => {
+  const joiner = { ...batch, rerunnable: false };
+  const beside = pool({}, { slots: 2, strictAlone: true });
+  begin(beside, 'b1', joiner);
+  beside.admit('b2', joiner);
+  expect(beside.stateOf('b2')).toBe('running');
+  expect(preempted(beside.admit('strict'))).toEqual([]);
+
+  const single = pool({}, { slots: 2, strictAlone: true });
+  single.admit('b2', joiner);
+  expect(preempted(single.admit('strict'))).toEqual(['b2']);
+  expect(single.stateOf('strict')).toBe('running');
+});
