@@ -30,6 +30,16 @@ test('a finished task ends completed, leaves memory and frees its slot', () => {
   expect(driver.core.poolView('p')).toMatchObject({ running: 0, slotsFree: 2, slotsTotal: 2 });
 });
 
+test('what has ended, of itself or not, leaves nothing to wake up for', () => {
+  const driver = running();
+  expect(driver.core.nextWakeMs()).toBeDefined();
+  driver.finish('a');
+  expect(driver.core.nextWakeMs()).toBeUndefined();
+  driver.admit('b');
+  driver.step({ type: 'cancel', taskId: 'b', reason: 'client' });
+  expect(driver.core.nextWakeMs()).toBeUndefined();
+});
+
 test('OC-CORE-1027 a fault before any output re-runs the task, on another replica', () => {
   const driver = running(once);
   const effects = driver.fail('a');
