@@ -9,12 +9,13 @@ import { createCore, type PoolSpec } from '@llama-orch/orchestrator-core';
 import type { PoolHealth, PoolManager, ReplicaSnapshot } from '@llama-orch/pool-managerd';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { FindModel } from '../config/model-targets.ts';
 import { createApp } from '../http/app.ts';
 import { readBody } from '../http/request-body.ts';
 import { listen, type HttpServer } from '../http/server.ts';
 import { SloWindow } from '../metrics/slo-window.ts';
 import type { CoreHost } from '../tasks/core-host.ts';
-import { poolRoutes, type ConfiguredPool } from './pools.ts';
+import { poolRoutes, type ConfiguredPool, type PoolRoutesOptions } from './pools.ts';
 
 function aReplica(replicaId: string, fields: Partial<ReplicaSnapshot> = {}): ReplicaSnapshot {
   return {
@@ -89,11 +90,11 @@ beforeAll(async () => {
   const core = createCore({ sessionLimits: { ttlMs: 1_000, maxTurns: 8 } });
   const pool = { poolId: 'local', engine: 'llamacpp', capacity: 10, classCapacity: {} };
   core.step({ type: 'pool-set', pool: { ...pool, classWeights: {} } as unknown as PoolSpec }, 0);
-  const options = {
+  const options: PoolRoutesOptions = {
     apiVersion: '1.0.0',
     pools,
     tenants: new Map(),
-    findModel: (ref: string) => ref,
+    findModel: ((ref: string) => ref) as unknown as FindModel,
     readBody: readBody(10_000),
     manager: manager as unknown as PoolManager,
     core,
@@ -101,7 +102,8 @@ beforeAll(async () => {
     clock: { now: () => 0, setTimer: () => () => undefined },
     slo: new SloWindow(),
     runningOn: () => running,
-  } as unknown as Parameters<typeof poolRoutes>[0];
+    findings: { viewOf: () => undefined },
+  };
   const app = createApp({
     keys: undefined,
     log: pino({ level: 'silent' }),
