@@ -1,5 +1,6 @@
 /** Paths, methods, queries, headers and bytes that are wrong: a typed envelope, and the daemon stays well. */
 import { randomUUID } from 'node:crypto';
+import { OPERATIONS } from '@llama-orch/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LlamaCppSim } from '../engines/llamacpp/sim.ts';
 import { checkEnvelope } from '../src/contract-check.ts';
@@ -45,6 +46,16 @@ describe('methods and paths', () => {
     const answer = await daemon.client.send(method, path);
     const allowed = String(answer.headers['allow']).split(', ');
     expect(allowed.filter((each) => each !== 'HEAD' && each !== 'OPTIONS').join(', ')).toBe(allow);
+  });
+
+  test('each path of the contract names its methods when it is asked with another', async () => {
+    const methods = Map.groupBy(Object.values(OPERATIONS), (operation) => operation.path);
+    for (const [path, operations] of methods) {
+      const answer = await daemon.client.send('PATCH', path.replace(/\{\w+\}/, id));
+      expect(answer.status, path).toBe(405);
+      const named = String(answer.headers['allow']).split(', ').sort();
+      expect(named, path).toEqual(operations.map(({ method }) => method).sort());
+    }
   });
 
   test.each([
@@ -223,6 +234,7 @@ describe('what is hardly HTTP', () => {
     const answer = await raw(bytes);
     expect(checkEnvelope(answer).code).toBe('INVALID_PARAMS');
     expect(answer.status).toBe(400);
+    expect(answer.headers['connection']).toBe('close');
   });
 
   test('a request without Host is answered with an envelope', async () => {

@@ -20,6 +20,14 @@ describe('the depth bound', () => {
     expect(parse(strings).value).toEqual(JSON.parse(strings));
   });
 
+  test('counts no more than is open at once, whatever stands between', () => {
+    const flat = `[${'{},[],'.repeat(1_000)}0]`;
+    expect(parse(flat).value).toHaveLength(2_001);
+    const deep = MAX_JSON_DEPTH + 1;
+    expect(() => parse('[0, '.repeat(deep) + ']'.repeat(deep))).toThrow(/nests deeper/);
+    expect(() => parse('{"a":'.repeat(deep) + '}'.repeat(deep))).toThrow(/nests deeper/);
+  });
+
   test.each([MAX_JSON_DEPTH, MAX_JSON_DEPTH + 1, 100_000])('at %i levels', (levels) => {
     const text = '['.repeat(levels) + ']'.repeat(levels);
     if (levels <= MAX_JSON_DEPTH) expect(parse(text).value).toBeDefined();

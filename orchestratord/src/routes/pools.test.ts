@@ -171,13 +171,15 @@ describe('replica sets', () => {
     expect(items[0]).toMatchObject({ id: 'set', load: 0.5, slots_total: 4, slots_free: 2 });
     expect(items[0]?.replicas.map((replica) => replica.replica_id)).toEqual(['r0', 'r1']);
     expect(items[0]?.replicas[0]).toMatchObject({ replica_set_id: 'set', ready_since_ms: 2 });
+    expect(items[0]?.replicas[0]).not.toHaveProperty('last_error');
   });
 
   test('count no slot as free of a replica that serves nobody, and never less than none', async () => {
-    replicas = [aReplica('r0', { state: 'loading' }), aReplica('r1')];
+    replicas = [aReplica('r0', { state: 'loading', lastError: 'x'.repeat(5_000) }), aReplica('r1')];
     running = 5;
     const { items } = await get<ReplicaSetList>('/v1/replicasets');
     expect(items[0]).toMatchObject({ load: 1, slots_total: 4, slots_free: 0 });
+    expect(items[0]?.replicas[0]?.last_error).toBe('x'.repeat(4_096));
   });
 });
 
