@@ -19,6 +19,7 @@ const report = process.env['SUITE_REPORT'] ?? '.cache/bdd.json';
 
 const run = await runFeatures([chosen ?? FEATURES], isDry);
 const faults = [
+  ...(!isDry && run.scenarios.length === 0 ? [`no scenario in ${chosen ?? FEATURES}`] : []),
   ...run.unmatched,
   // A selection does not need every step, and one that is run need not be complete yet.
   ...(chosen === undefined ? run.unused.map((pattern) => `unused: ${pattern}`) : []),

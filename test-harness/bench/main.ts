@@ -29,7 +29,7 @@ const BENCHES: readonly Bench[] = [
 
 const USAGE = `npm run bench -- [--only NAME]… [--quick] [--json FILE] [--cpu-profile]
 
-${BENCHES.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')}
+${BENCHES.map(({ name, about }) => `  ${name.padEnd(18)}${about}`).join('\n')}
 
   --only NAME     just this one; may be repeated
   --quick         a short form that shows that everything runs; its figures say little
