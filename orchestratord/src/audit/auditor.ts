@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import { isStrictAlone } from '../config/promised-determinism.ts';
 import type { Logger } from '../logging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import { labelsOfReplica } from '../metrics/replica-labels.ts';
 import { isAudit, isStrict, type LiveTask, type TaskRecord } from '../tasks/live-task.ts';
 import type { Replayer } from '../tasks/replay.ts';
 import { othersOfItsSet } from '../tasks/replayable.ts';
@@ -67,14 +68,13 @@ export class Auditor {
    * that one replica ran from the start to the end are: of the others nobody could say whose output it is.
    */
   completed(task: LiveTask): void {
-    const { config, random, pools } = this.#options;
+    const { random, pools } = this.#options;
     const { record, poolId, replica, attempts } = task;
     const audit = this.#audits.get(poolId);
     if (audit === undefined || replica === undefined || attempts !== 1) return;
     const isOfItself = record.rerunOf !== undefined;
     if (isOfItself || !isStrict(record) || isAnsweredWhole(record.request)) return;
-    const { share = 0 } = config.pools.find(({ id }) => id === poolId)?.audit ?? {};
-    if (random() >= share) return;
+    if (random() >= audit.share) return;
     const { replicaId, setId } = replica;
     if (othersOfItsSet(pools, { poolId, setId, replicaId }).length === 0) return;
     // It may have been replaced since.
@@ -104,10 +104,8 @@ export class Auditor {
     const { pools, metrics } = this.#options;
     metrics.replicaDrifting.reset();
     for (const replica of this.#audited.flatMap(({ id }) => pools.replicas(id))) {
-      const { engine, engineVersion, poolId, replicaId } = replica;
-      const labels = { engine, engine_version: engineVersion, pool_id: poolId };
       const value = this.findings.isFlagged(replica) ? 1 : 0;
-      metrics.replicaDrifting.set({ ...labels, replica_id: replicaId }, value);
+      metrics.replicaDrifting.set(labelsOfReplica(replica), value);
     }
   }
 

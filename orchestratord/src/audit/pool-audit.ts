@@ -74,6 +74,11 @@ export class PoolAudit {
     this.#options = options;
   }
 
+  /** Of the finished strict completions that are drawn, 0 to 1. */
+  get share(): number {
+    return this.#options.config.share;
+  }
+
   /** Adds to the list, of which the oldest makes room. O(1). */
   offer(candidate: Candidate): void {
     if (this.#stop.signal.aborted) return;

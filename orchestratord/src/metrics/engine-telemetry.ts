@@ -5,6 +5,7 @@
 import type { Lease, PoolManager } from '@llama-orch/pool-managerd';
 import type { Clock } from '../clock.ts';
 import type { Metrics } from './metrics.ts';
+import { labelsOfReplica } from './replica-labels.ts';
 
 export interface EngineTelemetryOptions {
   readonly pools: PoolManager;
@@ -63,14 +64,7 @@ export class EngineTelemetry {
       const { adapter, snapshot } = pools.use(lease);
       const { kvUsage } = await adapter.metrics(AbortSignal.timeout(TIMEOUT_MS));
       if (kvUsage === undefined) return;
-      const { engine, engineVersion, poolId, replicaId } = snapshot;
-      const labels = {
-        engine,
-        engine_version: engineVersion,
-        pool_id: poolId,
-        replica_id: replicaId,
-      };
-      this.#latest.set(replicaId, { labels, ratio: kvUsage });
+      this.#latest.set(snapshot.replicaId, { labels: labelsOfReplica(snapshot), ratio: kvUsage });
     } catch {
       // The gauge keeps its last value; the pool manager's probes judge the replica.
     }

@@ -109,12 +109,7 @@ export class TaskService {
     const { task } = await this.#admit(
       {
         taskId,
-        tenantId: caller.tenantId,
-        keyId: caller.keyId,
-        poolId: pool.poolId,
-        modelId: pool.modelId,
-        engine: pool.engine,
-        correlationId: caller.correlationId,
+        ...belonging(pool, caller),
         request,
         promptFormat: first.promptFormat,
         determinism: 'strict',
@@ -185,12 +180,7 @@ export class TaskService {
     return this.#admit(
       {
         taskId,
-        tenantId: caller.tenantId,
-        keyId: caller.keyId,
-        poolId: pool.poolId,
-        modelId: pool.modelId,
-        engine: pool.engine,
-        correlationId: caller.correlationId,
+        ...belonging(pool, caller),
         request,
         promptFormat: request.prompt_format ?? pool.promptFormat,
         determinism:
@@ -317,6 +307,14 @@ export class TaskService {
         : { details: [{ path: pathIn(record.request, effect.path), message: effect.message }] }),
     });
   }
+}
+
+/** Whose task it is, and who is to run it. */
+function belonging(
+  { poolId, modelId, engine }: PoolEntry,
+  { tenantId, keyId, correlationId }: Caller,
+) {
+  return { tenantId, keyId, poolId, modelId, engine, correlationId };
 }
 
 function shuttingDown(): OrchError {
