@@ -5,7 +5,7 @@ import { embeddingOf, rankingOf } from '../engines/kit/pooling.ts';
 import { expectedPieces } from '../engines/kit/vocabulary.ts';
 import { createRandom } from '../sim/seeded-random.ts';
 import { FAULT_POOLS, OWNED_POOL, POISON, type FaultPool } from './fault-engines.ts';
-import { uuidOf } from './load-plan.ts';
+import { uuidOf } from '../src/named-uuid.ts';
 
 /** What the client of a task does. `at` counts events of its stream. */
 export type Behaviour =

@@ -1,8 +1,8 @@
 /** The load of a scenario: every task, and what its client does, a function of the seed and its number. */
-import { createHash } from 'node:crypto';
 import type { TaskRequest } from '@llama-orch/contracts';
 import { expectedPieces } from '../engines/kit/vocabulary.ts';
 import { createRandom } from '../sim/seeded-random.ts';
+import { uuidOf } from '../src/named-uuid.ts';
 
 /** What a client does beside reading to the end. `at` counts the events of one connection. */
 export type LoadBehaviour =
@@ -63,10 +63,4 @@ function behaviourOf(below: (end: number) => number, maxTokens: number): LoadBeh
   }
   if (share < 90) return { kind: 'cancels', at: 1 + below(maxTokens), leaves: below(2) === 0 };
   return { kind: 'vanishes', at: 1 + below(maxTokens) };
-}
-
-/** A UUID (version 4 in form) that is a function of a name. */
-export function uuidOf(name: string): string {
-  const hex = createHash('sha256').update(name).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -1,5 +1,4 @@
 /** The background audit: finished strict tasks run again in idle moments, and replicas that drift are flagged. */
-import { createHash, randomBytes } from 'node:crypto';
 import type { EventPage, ReplicaDeterminism } from '@llama-orch/contracts';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startLlamaCppSim, type LlamaCppSim } from '../engines/llamacpp/sim.ts';
@@ -9,6 +8,8 @@ import { taskIdOf } from '../src/event-stream.ts';
 import { parseMetrics, sumOf } from '../src/metrics-text.ts';
 import { externalPool, type PoolInput } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
+import { sha256 } from '../src/stream-check.ts';
+import { newKey } from '../src/new-key.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -16,8 +17,8 @@ const TOKENS = 12;
 /** For this seed the drifting replica says another token, at this place. */
 const DRIFT = { seed: 13, token: 5 } as const;
 const AUDIT = { share: 1, max_per_minute: 600 } as const;
-const OPERATOR = `lo_${randomBytes(32).toString('base64url')}`;
-const WATCHER = `lo_${randomBytes(32).toString('base64url')}`;
+const OPERATOR = newKey();
+const WATCHER = newKey();
 
 let sims: LlamaCppSim[];
 let daemon: DaemonProcess;
@@ -48,7 +49,7 @@ beforeAll(async () => {
   const key = (id: string, text: string, scopes: readonly ('admin' | 'control:read')[]) => ({
     id,
     tenant: 'default',
-    sha256: createHash('sha256').update(text).digest('hex'),
+    sha256: sha256(text),
     scopes,
   });
   daemon = await startDaemon({

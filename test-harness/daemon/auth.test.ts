@@ -1,5 +1,5 @@
 /** Keys, scopes, tenants and rates (ORCH-3006, ORCH-3035, OC-CTRL-2040 to 2046). */
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ import { parseMetrics, sumOf } from '../src/metrics-text.ts';
 import { exchange, parseAnswer } from '../src/raw-socket.ts';
 import { externalPool, writeConfig, type ConfigInput } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
+import { sha256 } from '../src/stream-check.ts';
+import { newKey } from '../src/new-key.ts';
 
 const SCOPES = [
   'tasks:write',
@@ -24,9 +26,6 @@ const SCOPES = [
   'admin',
 ] as const;
 type Scope = (typeof SCOPES)[number];
-
-const newKey = () => `lo_${randomBytes(32).toString('base64url')}`;
-const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
 
 /** Keys that may do one thing each, and those of tenants that share the pool. */
 const secrets = {

@@ -1,5 +1,5 @@
 /** Why a task waited and ran as it did (OC-CTRL-2080 to 2083), and what preemption leaves of a stream. */
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type {
   ExplanationEntry,
   KeyConfig,
@@ -13,9 +13,10 @@ import { startDaemonOverSim, type DaemonOverSim } from '../src/daemon-over-sim.t
 import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
 import { taskIdOf } from '../src/event-stream.ts';
 import { parseMetrics, sumOf } from '../src/metrics-text.ts';
-import { checkWholeStream } from '../src/stream-check.ts';
+import { checkWholeStream, sha256 } from '../src/stream-check.ts';
 import { externalPool } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
+import { newKey } from '../src/new-key.ts';
 
 async function explained(client: DaemonClient, taskId: string): Promise<TaskExplanation> {
   const answer = await client.call('explainTask', { path: [taskId] });
@@ -271,7 +272,6 @@ describe('one tenant', () => {
 });
 
 describe('tenants', () => {
-  const newKey = () => `lo_${randomBytes(32).toString('base64url')}`;
   const keys = { acme: newKey(), globex: newKey(), admin: newKey() };
   let sim: LlamaCppSim;
   let daemon: DaemonProcess;
@@ -281,7 +281,7 @@ describe('tenants', () => {
     const entry = (id: keyof typeof keys, tenant: string, ...scopes: KeyConfig['scopes']) => ({
       id,
       tenant,
-      sha256: createHash('sha256').update(keys[id]).digest('hex'),
+      sha256: sha256(keys[id]),
       scopes,
     });
     sim = await startLlamaCppSim({ slots: 1, tokens: 3, tokenDelayMs: 1 });

@@ -1,5 +1,4 @@
 /** pool-managerd and orchestratord as processes: register, serve, die, come back. */
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +8,7 @@ import { CutProxy } from '../src/cut-proxy.ts';
 import { startDaemon, untilGone, type DaemonProcess } from '../src/daemon-process.ts';
 import { taskIdOf } from '../src/event-stream.ts';
 import { runHost, startHost, writeHostConfig, type HostConfigInput } from '../src/host-process.ts';
-import { checkWholeStream } from '../src/stream-check.ts';
+import { checkWholeStream, sha256 } from '../src/stream-check.ts';
 import { simulatorPool } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
 
@@ -158,7 +157,7 @@ describe('with keys', () => {
   const keyOf = (id: string, text: string, scope: 'pool:write' | 'tasks:write' | 'admin') => ({
     id,
     tenant: 'default',
-    sha256: createHash('sha256').update(text).digest('hex'),
+    sha256: sha256(text),
     scopes: [scope],
   });
 

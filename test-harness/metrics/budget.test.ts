@@ -11,6 +11,7 @@ import { parseMetrics } from '../src/metrics-text.ts';
 import { externalPool, writeConfig } from '../src/temp-config.ts';
 import { readContract } from './contract-list.ts';
 import { checkScrape } from './scrape-check.ts';
+import { sha256 } from '../src/stream-check.ts';
 
 /** As many as a configuration may name. */
 const TENANTS = 1_000;
@@ -21,7 +22,7 @@ const keyOf = (n: number) => `lo_${createHash('sha256').update(`${n}`).digest('b
 const keys = tenants.map(({ id }, n) => ({
   id,
   tenant: id,
-  sha256: createHash('sha256').update(keyOf(n)).digest('hex'),
+  sha256: sha256(keyOf(n)),
   scopes: ['admin' as const],
 }));
 

@@ -2,7 +2,6 @@
  * A daemon whose every metric can be counted from outside: pools over simulators in this process, one of
  * engines that it owns on a GPU that a script plays, tenants with keys, and a queue small enough to fill.
  */
-import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +12,8 @@ import { startDaemon, type DaemonProcess } from '../src/daemon-process.ts';
 import { parseMetrics, sumOf, type Scrape } from '../src/metrics-text.ts';
 import { externalPool, simulatorPool } from '../src/temp-config.ts';
 import { waitFor } from '../src/wait-for.ts';
+import { sha256 } from '../src/stream-check.ts';
+import { newKey } from '../src/new-key.ts';
 
 /** Every prompt of the workload holds it; those of self-tests and probes do not. */
 export const MARK = 'counted';
@@ -78,10 +79,7 @@ export async function startProvingGround(): Promise<ProvingGround> {
     stack.use(await startLlamaCppSim({ slots: 2, tokens: 6, drift: DRIFT })),
   ];
   const keys = Object.fromEntries(
-    ['operator', ...TENANTS, 'hasty', 'reader'].map((name) => [
-      name,
-      `lo_${randomBytes(32).toString('base64url')}`,
-    ]),
+    ['operator', ...TENANTS, 'hasty', 'reader'].map((name) => [name, newKey()]),
   );
   const breakFlag = join(directory, 'broken');
   const daemon = stack.use(
@@ -98,7 +96,7 @@ export async function startProvingGround(): Promise<ProvingGround> {
           keys: Object.entries(keys).map(([name, key]) => ({
             id: name,
             tenant: name === 'operator' || name === 'reader' ? 'default' : name,
-            sha256: createHash('sha256').update(key).digest('hex'),
+            sha256: sha256(key),
             scopes:
               name === 'operator'
                 ? ['admin']

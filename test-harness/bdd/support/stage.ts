@@ -17,6 +17,7 @@ import {
 } from '../../src/temp-config.ts';
 import { waitFor } from '../../src/wait-for.ts';
 import { secretOf, tenantsOf, type KnownModel, type PoolSetUp, type SetUp } from './set-up.ts';
+import { sha256 } from '../../src/stream-check.ts';
 
 /** Processes are started one after the other, on a machine that may be busy. */
 export const STARTS_MS = 60_000;
@@ -222,8 +223,4 @@ async function endTasks(client: DaemonClient): Promise<void> {
     for (const { task_id: id } of tasks) await client.call('cancelTask', { path: [id] });
     return tasks.length === 0;
   });
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,14 +1,16 @@
 /** Priority inversion: interactive tasks of one who asks for little, under a flood of somebody else's. */
-import { createHash, randomBytes } from 'node:crypto';
 import type { TaskRequest } from '@llama-orch/contracts';
 import { DEFAULT_TUNING } from '@llama-orch/orchestrator-core';
 import { DaemonClient } from '../../src/daemon-client.ts';
 import type { ConfigInput } from '../../src/temp-config.ts';
 import { readLedgerRows } from '../ledger-file.ts';
-import { planLoadTask, uuidOf } from '../load-plan.ts';
+import { planLoadTask } from '../load-plan.ts';
 import { judgeOvertakings, mostOvertakings, overtakings } from '../overtaking.ts';
 import type { Scenario, ScenarioOptions, ScenarioReport } from '../scenario.ts';
 import { openStage } from '../stage.ts';
+import { sha256 } from '../../src/stream-check.ts';
+import { newKey } from '../../src/new-key.ts';
+import { uuidOf } from '../../src/named-uuid.ts';
 
 const FLOOD_SLOTS = 2;
 const FLOOD_OUTPUT = 100;
@@ -109,10 +111,6 @@ function taskOf(
   return { ...request, task_id: uuidOf(`${kind} ${output} ${seed} ${n}`), determinism: 'strict' };
 }
 
-function newKey(): string {
-  return `lo_${randomBytes(32).toString('base64url')}`;
-}
-
 function clientOf(url: () => string, key: string): DaemonClient {
   return new DaemonClient(url, { authorization: `Bearer ${key}` });
 }
@@ -125,7 +123,7 @@ function accessOf(keys: Readonly<Record<'crowd' | 'one' | 'watch', string>>): Co
   ) => ({
     id,
     tenant,
-    sha256: createHash('sha256').update(keys[id]).digest('hex'),
+    sha256: sha256(keys[id]),
     scopes,
   });
   return {

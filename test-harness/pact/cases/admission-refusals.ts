@@ -1,7 +1,8 @@
 /** Tasks that are not taken: for what they ask, and where there is no room. */
 import { pactCase, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
-import { DRAINING_POOL, fullPoolOf, shortTask, SLOW_POOL, uuidOf } from './case-values.ts';
+import { DRAINING_POOL, fullPoolOf, shortTask, SLOW_POOL } from './case-values.ts';
+import { uuidOf } from '../../src/named-uuid.ts';
 
 /** By what is asked, or the state of the pool that is asked. */
 const refusals: readonly PactCase[] = [

@@ -1,20 +1,6 @@
 /** Values that requests and the set-up of their situations share. */
-import { createHash } from 'node:crypto';
 import type { OperationId } from '@llama-orch/contracts';
 import { requestExample, type Json, type JsonObject } from '../contract-examples.ts';
-
-/** The same text always gives the same id, so that pacts do not change by themselves. */
-export function uuidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex');
-  const version = `4${hex.slice(13, 16)}`;
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    version,
-    `8${hex.slice(17, 20)}`,
-    hex.slice(20, 32),
-  ].join('-');
-}
 
 /** A task that is over after two tokens. */
 export function shortTask(taskId: string): { task_id: string; prompt: string; max_tokens: number } {

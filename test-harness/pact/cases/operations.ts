@@ -3,7 +3,7 @@ import { API_VERSION } from '@llama-orch/contracts';
 import { responseExample, type JsonObject } from '../contract-examples.ts';
 import { pactCase, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
-import { uuidOf } from './case-values.ts';
+import { uuidOf } from '../../src/named-uuid.ts';
 
 const EVENTS = responseExample('listEvents', '200') as JsonObject;
 

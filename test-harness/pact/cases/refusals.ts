@@ -3,7 +3,8 @@ import { OPERATIONS, type OperationId } from '@llama-orch/contracts';
 import type { JsonObject } from '../contract-examples.ts';
 import { pactCase, type CaseInput, type KeyName, type PactCase } from '../pact-case.ts';
 import { LOST_ANSWER_ID, situation } from '../situations.ts';
-import { bodyOf, firstSync, shortTask, uuidOf } from './case-values.ts';
+import { bodyOf, firstSync, shortTask } from './case-values.ts';
+import { uuidOf } from '../../src/named-uuid.ts';
 
 const IDS = Object.keys(OPERATIONS) as readonly OperationId[];
 

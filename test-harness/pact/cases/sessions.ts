@@ -1,8 +1,8 @@
 /** Sessions: what is left of one, its end, and what is said after it. */
 import { pactCase, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
-import { uuidOf } from './case-values.ts';
 import { casesOfStrangeIds } from './strange-ids.ts';
+import { uuidOf } from '../../src/named-uuid.ts';
 
 const open = uuidOf('open session');
 const ended = uuidOf('ended session');

@@ -2,7 +2,7 @@
 import type { OperationId } from '@llama-orch/contracts';
 import { pactCase, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
-import { uuidOf } from './case-values.ts';
+import { uuidOf } from '../../src/named-uuid.ts';
 
 /** @param stranger what the id that nobody has is made of */
 export function casesOfStrangeIds(

@@ -3,7 +3,8 @@ import { MatchersV3 } from '@pact-foundation/pact';
 import { responseExample, scalarText } from '../contract-examples.ts';
 import { pactCase, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
-import { shortTask, uuidOf } from './case-values.ts';
+import { shortTask } from './case-values.ts';
+import { uuidOf } from '../../src/named-uuid.ts';
 
 const ACCEPT = { Accept: 'text/event-stream' };
 const SHORT = transcript('short');

@@ -8,8 +8,9 @@ import {
 } from '../contract-examples.ts';
 import { pactCase, type CaseInput, type PactCase } from '../pact-case.ts';
 import { situation } from '../situations.ts';
-import { BUSY_POOL, shortTask, uuidOf, WIDOWED_POOL } from './case-values.ts';
+import { BUSY_POOL, shortTask, WIDOWED_POOL } from './case-values.ts';
 import { casesOfStrangeIds } from './strange-ids.ts';
+import { uuidOf } from '../../src/named-uuid.ts';
 
 const COUNT = '^[0-9]+$';
 const ADMITTED = responseExample('createTask', '202') as JsonObject;

@@ -1,5 +1,4 @@
 /** The daemons that the pacts are verified against, started as users start them, over simulated engines. */
-import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,6 +17,7 @@ import {
   WIDOWED_POOL,
 } from '../cases/case-values.ts';
 import { KEYS, POOL_ID, type KeyName } from '../pact-case.ts';
+import { sha256 } from '../../src/stream-check.ts';
 
 /** A pool whose engine can be told to fail. */
 export const BROKEN_POOL = 'broken';
@@ -66,8 +66,7 @@ const AUTH: ConfigInput = {
 };
 
 function keyOf(name: KeyName, tenant: string, ...scopes: Scope[]) {
-  const sha256 = createHash('sha256').update(KEYS[name]).digest('hex');
-  return { id: name, tenant, sha256, scopes };
+  return { id: name, tenant, sha256: sha256(KEYS[name]), scopes };
 }
 
 type Scope =

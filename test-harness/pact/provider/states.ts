@@ -13,12 +13,12 @@ import {
   PAIRED_POOL,
   shortTask,
   SLOW_POOL,
-  uuidOf,
   WIDOWED_POOL,
 } from '../cases/case-values.ts';
 import { HOST_ID, POOL_ID } from '../pact-case.ts';
 import type { Situation, SituationName, SituationParameters } from '../situations.ts';
 import { BROKEN_POOL, QUICK_POOL, type Daemons, type Provider } from './daemons.ts';
+import { uuidOf } from '../../src/named-uuid.ts';
 
 export interface State<Name extends SituationName> {
   /**
